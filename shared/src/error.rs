@@ -1,0 +1,232 @@
+//! The errors that leave a function. Their names are an interface: state machines, people and alarms
+//! know them, so the list is closed.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::http::Response;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use lambda_runtime::Diagnostic;
+
+/// What a function ends with.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// The closed list of error names. [`ErrorKind::Transient`] alone is worth a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The input is wrong; nothing was touched.
+    InvalidRequest,
+    /// The input is meant for another environment; nothing was touched.
+    WrongEnvironment,
+    /// The function runs in another AWS account than the environment's; nothing was touched.
+    WrongAccount,
+    /// Something that the environment must offer is missing or ambiguous; nothing was touched.
+    EnvironmentNotReady,
+    /// The tenant id is taken.
+    TenantAlreadyExists,
+    /// There is no such tenant.
+    TenantNotFound,
+    /// A resource of that name exists and somebody else made it.
+    ResourceConflict,
+    /// An AWS quota is used up.
+    QuotaExceeded,
+    /// The service did not reach a steady state.
+    DeploymentFailed,
+    /// The deletion checklist has open items; nothing was touched.
+    ChecklistIncomplete,
+    /// The typed confirmation is not the tenant id; nothing was touched.
+    ConfirmationMismatch,
+    /// Something of the tenant is left after a teardown.
+    TeardownIncomplete,
+    /// AWS or MySQL refused the permission.
+    AccessDenied,
+    /// It may work when tried again: throttling, a broken connection, a fault of the service.
+    Transient,
+    /// Anything else: a bug of ours or an answer that nobody expected.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The error's name in Step Functions.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "InvalidRequest",
+            Self::WrongEnvironment => "WrongEnvironment",
+            Self::WrongAccount => "WrongAccount",
+            Self::EnvironmentNotReady => "EnvironmentNotReady",
+            Self::TenantAlreadyExists => "TenantAlreadyExists",
+            Self::TenantNotFound => "TenantNotFound",
+            Self::ResourceConflict => "ResourceConflict",
+            Self::QuotaExceeded => "QuotaExceeded",
+            Self::DeploymentFailed => "DeploymentFailed",
+            Self::ChecklistIncomplete => "ChecklistIncomplete",
+            Self::ConfirmationMismatch => "ConfirmationMismatch",
+            Self::TeardownIncomplete => "TeardownIncomplete",
+            Self::AccessDenied => "AccessDenied",
+            Self::Transient => "Transient",
+            Self::Internal => "Internal",
+        }
+    }
+
+    /// What an AWS error code means, whatever the service.
+    ///
+    /// Source of the codes: the services' API references, "Common errors", and the AWS SDKs' list of
+    /// throttling codes.
+    fn of_aws_code(code: &str) -> Option<Self> {
+        match code {
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthFailure"
+            | "NotAuthorized"
+            | "UnauthorizedOperation"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId" => Some(Self::AccessDenied),
+            "TooManyRules"
+            | "TooManyTargetGroups"
+            | "TooManyUniqueTargetGroupsPerLoadBalancer"
+            | "AccessPointLimitExceeded"
+            | "LimitExceededException" => Some(Self::QuotaExceeded),
+            "BandwidthLimitExceeded"
+            | "EC2ThrottledException"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "InternalFailure"
+            | "InternalServerError"
+            | "InternalServiceError"
+            | "OperationAbortedException"
+            | "PriorRequestNotComplete"
+            | "RequestExpired"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "ServerException"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "SlowDown"
+            | "Throttling"
+            | "ThrottledException"
+            | "ThrottlingException"
+            | "TooManyRequestsException" => Some(Self::Transient),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// An error with its name, what was being done to what, and the cause.
+///
+/// The display text leaves the cause out; [`Error::chain`] has it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of the given kind. The message says what was wrong, with which value, and what to do.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// A fault of ours, or an answer of AWS that nobody expected.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// An AWS call that failed. `doing` reads "creating secret (dev-123456789012-db-credentials)".
+    pub fn aws<E>(doing: impl Into<String>, error: SdkError<E, Response>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let kind = kind_of(&error);
+        let doing = doing.into();
+        let message = match (error.code(), error.message()) {
+            (Some(code), Some(text)) => format!("{doing}: {code}: {text}"),
+            (Some(code), None) => format!("{doing}: {code}"),
+            _ => return Self::new(kind, doing).with_source(error),
+        };
+        Self::new(kind, message)
+    }
+
+    /// The error's name.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// The message and every cause behind it, outermost first.
+    pub fn chain(&self) -> String {
+        let mut text = self.message.clone();
+        let mut next = StdError::source(self);
+        while let Some(error) = next {
+            let cause = error.to_string();
+            if !text.ends_with(&cause) {
+                text = format!("{text}: {cause}");
+            }
+            next = error.source();
+        }
+        text
+    }
+}
+
+fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> ErrorKind {
+    match error {
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => ErrorKind::Transient,
+        SdkError::ServiceError(service) => {
+            let status = service.raw().status().as_u16();
+            service.err().code().and_then(ErrorKind::of_aws_code).unwrap_or(if status >= 500 || status == 429 {
+                ErrorKind::Transient
+            } else {
+                ErrorKind::Internal
+            })
+        }
+        _ => ErrorKind::Internal,
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.kind.name().to_owned(), error_message: error.chain() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chain_names_every_cause_once() {
+        let inner = Error::new(ErrorKind::Transient, "connection reset");
+        let outer = Error::internal("reading secret (a)").with_source(inner);
+        assert_eq!(outer.to_string(), "reading secret (a)");
+        assert_eq!(outer.chain(), "reading secret (a): connection reset");
+    }
+
+    #[test]
+    fn a_diagnostic_bears_the_closed_name() {
+        let diagnostic = Diagnostic::from(Error::new(ErrorKind::QuotaExceeded, "full"));
+        assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("QuotaExceeded", "full"));
+    }
+
+    #[test]
+    fn throttling_is_transient_and_a_refusal_is_not() {
+        assert_eq!(ErrorKind::of_aws_code("ThrottlingException"), Some(ErrorKind::Transient));
+        assert_eq!(ErrorKind::of_aws_code("AccessDeniedException"), Some(ErrorKind::AccessDenied));
+        assert_eq!(ErrorKind::of_aws_code("TooManyRules"), Some(ErrorKind::QuotaExceeded));
+        assert_eq!(ErrorKind::of_aws_code("ClientException"), None);
+    }
+}

@@ -1,0 +1,24 @@
+//! What every function of tenant management has in common.
+//!
+//! This crate knows ids, names, owners and errors; how a Lambda starts, reads its input and answers;
+//! and how AWS and MySQL are reached. It knows no resource: those live in the `functions` package.
+
+pub mod aws;
+pub mod error;
+pub mod fargate;
+pub mod image;
+pub mod input;
+pub mod lambda;
+pub mod mysql;
+pub mod names;
+pub mod owner;
+pub mod settings;
+pub mod tenant_id;
+
+pub use error::{Error, ErrorKind, Result};
+pub use fargate::{DesiredCount, FargateSize};
+pub use image::ImageReference;
+pub use names::{EnvironmentName, Names};
+pub use owner::Owner;
+pub use settings::Settings;
+pub use tenant_id::TenantId;

@@ -1,0 +1,171 @@
+//! The names of an environment's and a tenant's resources, as the runbook gives them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::TenantId;
+
+/// One of the three environments. Each is an AWS account and region of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum EnvironmentName {
+    /// Development.
+    Dev,
+    /// System integration test.
+    Sit,
+    /// Production.
+    Prod,
+}
+
+impl EnvironmentName {
+    /// `dev`, `sit` or `prod`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Sit => "sit",
+            Self::Prod => "prod",
+        }
+    }
+}
+
+impl TryFrom<String> for EnvironmentName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        match name.as_str() {
+            "dev" => Ok(Self::Dev),
+            "sit" => Ok(Self::Sit),
+            "prod" => Ok(Self::Prod),
+            _ => Err(format!("{name:?} is not an environment: allowed are \"dev\", \"sit\" and \"prod\"")),
+        }
+    }
+}
+
+impl From<EnvironmentName> for String {
+    fn from(name: EnvironmentName) -> Self {
+        name.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for EnvironmentName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The ECS cluster of an environment.
+pub fn cluster(environment: EnvironmentName) -> String {
+    format!("{environment}-cluster")
+}
+
+/// The secret with the credentials of an environment's database administrator.
+pub fn master_credentials(environment: EnvironmentName) -> String {
+    format!("{environment}-rds-master-credentials")
+}
+
+/// The names of one tenant's resources in one environment.
+#[derive(Clone, Debug)]
+pub struct Names {
+    environment: EnvironmentName,
+    tenant: TenantId,
+}
+
+impl Names {
+    /// The names of `tenant` in `environment`.
+    pub fn new(environment: EnvironmentName, tenant: &TenantId) -> Self {
+        Self { environment, tenant: tenant.clone() }
+    }
+
+    /// The environment that the names are in.
+    pub fn environment(&self) -> EnvironmentName {
+        self.environment
+    }
+
+    /// The tenant that the names are of.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    fn stem(&self) -> String {
+        format!("{}-{}", self.environment, self.tenant)
+    }
+
+    /// The ECS cluster that the tenant runs in.
+    pub fn cluster(&self) -> String {
+        cluster(self.environment)
+    }
+
+    /// MySQL database.
+    pub fn database(&self) -> String {
+        format!("{}_db", self.tenant)
+    }
+
+    /// MySQL user.
+    pub fn user(&self) -> String {
+        format!("{}_user", self.tenant)
+    }
+
+    /// Secrets Manager secret with the tenant's database credentials.
+    pub fn secret(&self) -> String {
+        format!("{}-db-credentials", self.stem())
+    }
+
+    /// `Name` tag of the EFS access point.
+    pub fn access_point(&self) -> String {
+        format!("{}-ap", self.stem())
+    }
+
+    /// Directory of the tenant's files on the file system.
+    pub fn directory(&self) -> String {
+        format!("/wordpress/{}", self.tenant)
+    }
+
+    /// CloudWatch log group of the tenant's containers.
+    pub fn log_group(&self) -> String {
+        format!("/ecs/{}", self.stem())
+    }
+
+    /// ECS task definition family.
+    pub fn family(&self) -> String {
+        self.stem()
+    }
+
+    /// ALB target group. 20 characters at most, of the 32 that AWS allows.
+    pub fn target_group(&self) -> String {
+        format!("{}-tg", self.stem())
+    }
+
+    /// Host name under which the tenant's site is reached.
+    pub fn host(&self, domain: &str) -> String {
+        format!("{}.{domain}", self.tenant)
+    }
+
+    /// ECS service.
+    pub fn service(&self) -> String {
+        format!("{}-service", self.stem())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_runbooks() {
+        let tenant = TenantId::try_from("123456789012".to_owned()).unwrap();
+        let names = Names::new(EnvironmentName::Dev, &tenant);
+        assert_eq!(names.cluster(), "dev-cluster");
+        assert_eq!(names.database(), "123456789012_db");
+        assert_eq!(names.user(), "123456789012_user");
+        assert_eq!(names.secret(), "dev-123456789012-db-credentials");
+        assert_eq!(names.access_point(), "dev-123456789012-ap");
+        assert_eq!(names.directory(), "/wordpress/123456789012");
+        assert_eq!(names.log_group(), "/ecs/dev-123456789012");
+        assert_eq!(names.family(), "dev-123456789012");
+        assert_eq!(names.target_group(), "dev-123456789012-tg");
+        assert_eq!(names.host("example.com"), "123456789012.example.com");
+        assert_eq!(names.service(), "dev-123456789012-service");
+        assert_eq!(master_credentials(EnvironmentName::Prod), "prod-rds-master-credentials");
+    }
+}

@@ -1,0 +1,80 @@
+//! A tenant's id: exactly twelve decimal digits.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+const DIGITS: usize = 12;
+
+/// A tenant's id. It is part of the name of every resource of that tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TenantId(String);
+
+impl TenantId {
+    /// A new id from the operating system's random source. It does not begin with 0, because
+    /// spreadsheets and shells drop leading zeros.
+    ///
+    /// # Errors
+    /// `Internal` when the system has no randomness to give.
+    pub fn generate() -> Result<Self> {
+        let random = getrandom::u64().map_err(|error| Error::internal("drawing a tenant id").with_source(error))?;
+        let lowest = 10_u64.pow(DIGITS as u32 - 1);
+        Ok(Self((lowest + random % (9 * lowest)).to_string()))
+    }
+
+    /// The twelve digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TenantId {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        if id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_digit()) {
+            Ok(Self(id))
+        } else {
+            Err(format!("{id:?} is not a tenant id: allowed are exactly {DIGITS} digits, as in \"123456789012\""))
+        }
+    }
+}
+
+impl From<TenantId> for String {
+    fn from(id: TenantId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exactly_twelve_ascii_digits_are_an_id() {
+        for good in ["123456789012", "000000000000"] {
+            assert!(TenantId::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "12345678901", "1234567890123", "12345678901a", "-12345678901", "١٢٣٤٥٦٧٨٩٠١٢", "123456789012 "]
+        {
+            let message = TenantId::try_from(bad.to_owned()).unwrap_err();
+            assert!(message.contains("exactly 12 digits"), "{message}");
+        }
+    }
+
+    #[test]
+    fn generated_ids_are_valid_and_differ() {
+        let ids: std::collections::HashSet<_> = (0..100).map(|_| TenantId::generate().unwrap()).collect();
+        assert_eq!(ids.len(), 100);
+        assert!(ids.iter().all(|id| TenantId::try_from(id.to_string()).is_ok() && !id.as_str().starts_with('0')));
+    }
+}
