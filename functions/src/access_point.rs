@@ -1,0 +1,247 @@
+//! A tenant's EFS access point: its directory on the file system, entered as uid and gid 33 (www-data).
+//!
+//! Access points have no unique name, and cannot be changed. They are found by their `Name` tag, so an
+//! interruption at worst leaves one that the next run finds. Deleting one leaves the files.
+
+use aws_sdk_efs::Client;
+use aws_sdk_efs::error::ProvideErrorMetadata;
+use aws_sdk_efs::types::{AccessPointDescription, CreationInfo, LifeCycleState, PosixUser, RootDirectory, Tag};
+use serde::{Deserialize, Serialize};
+use shared::owner::{owner_in, tags};
+use shared::{Error, Names, Owner, Result, Settings, TenantId};
+
+use crate::request::Teardown;
+use crate::resource::{Found, Kind, Removal, ours};
+
+/// User and group id of the web server in the WordPress image.
+const WWW_DATA: i64 = 33;
+
+/// Input of create-access-point.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that creates it.
+    pub owner: Owner,
+    /// The file system.
+    pub file_system_id: String,
+}
+
+/// Output of create-access-point.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// Id of the access point.
+    pub access_point_id: String,
+    /// ARN of the access point.
+    pub access_point_arn: String,
+}
+
+/// The tenant's access points, on whichever file system: none, one, or several after a lost answer.
+///
+/// # Errors
+/// When EFS cannot be asked.
+pub async fn find(efs: &Client, names: &Names) -> Result<Vec<Found>> {
+    Ok(list(efs, names).await?.iter().map(described).collect())
+}
+
+async fn list(efs: &Client, names: &Names) -> Result<Vec<AccessPointDescription>> {
+    let name = names.access_point();
+    let all = efs.describe_access_points().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let all = all.map_err(|error| Error::aws(format!("listing access points ({name})"), error))?;
+    Ok(all.into_iter().filter(|access_point| name_of(access_point) == Some(&name)).collect())
+}
+
+fn name_of(access_point: &AccessPointDescription) -> Option<&str> {
+    access_point.tags().iter().find(|tag| tag.key() == "Name").map(Tag::value)
+}
+
+fn described(access_point: &AccessPointDescription) -> Found {
+    let owner = owner_in(access_point.tags().iter().map(|tag| (tag.key(), tag.value())));
+    let arn = access_point.access_point_arn().unwrap_or_default();
+    match access_point.life_cycle_state() {
+        Some(LifeCycleState::Deleting | LifeCycleState::Deleted) => Found::going(arn, owner, "being deleted"),
+        _ => Found::present(arn, owner),
+    }
+}
+
+/// Creates the tenant's access point.
+///
+/// # Errors
+/// `ResourceConflict` when one of that name exists and somebody else made it.
+pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Result<Created> {
+    let names = settings.names(&request.tenant_id);
+    let doing = || format!("creating access point ({})", names.access_point());
+    let found = find(efs, &names).await?;
+    if let Some(found) = ours("access point", found.into_iter().filter(|found| !found.going).collect(), &request.owner)?
+    {
+        return Ok(Created {
+            access_point_id: id_in(&found.identifier).to_owned(),
+            access_point_arn: found.identifier,
+        });
+    }
+    let creation = CreationInfo::builder().owner_uid(WWW_DATA).owner_gid(WWW_DATA).permissions("755").build();
+    let creation = creation.map_err(|error| Error::internal(doing()).with_source(error))?;
+    let user = PosixUser::builder().uid(WWW_DATA).gid(WWW_DATA).build();
+    let user = user.map_err(|error| Error::internal(doing()).with_source(error))?;
+    let tags = tags(names.environment(), names.tenant(), &request.owner);
+    let tags = tags.into_iter().chain([("Name", names.access_point())]);
+    let tags: Result<Vec<_>, _> = tags.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let access_point = efs
+        .create_access_point()
+        .client_token(request.owner.idempotency_token("access-point"))
+        .file_system_id(&request.file_system_id)
+        .posix_user(user)
+        .root_directory(RootDirectory::builder().path(names.directory()).creation_info(creation).build())
+        .set_tags(Some(tags.map_err(|error| Error::internal(doing()).with_source(error))?))
+        .send()
+        .await;
+    match access_point {
+        Ok(access_point) => Ok(Created {
+            access_point_id: access_point.access_point_id().unwrap_or_default().to_owned(),
+            access_point_arn: access_point.access_point_arn().unwrap_or_default().to_owned(),
+        }),
+        // An earlier run with this token, whose answer was lost and which the list did not show yet.
+        Err(error) if error.code() == Some("AccessPointAlreadyExists") => {
+            let found = ours("access point", find(efs, &names).await?, &request.owner)?;
+            let found = found.ok_or_else(|| Error::aws(doing(), error))?;
+            Ok(Created { access_point_id: id_in(&found.identifier).to_owned(), access_point_arn: found.identifier })
+        }
+        Err(error) => Err(Error::aws(doing(), error)),
+    }
+}
+
+/// `fsap-…` in `arn:aws:elasticfilesystem:…:access-point/fsap-…`.
+fn id_in(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// Deletes the tenant's access points. The files stay.
+///
+/// # Errors
+/// When EFS refuses.
+pub async fn delete(efs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
+    let names = settings.names(&request.tenant_id);
+    let mut removal = Removal::of(Kind::AccessPoint);
+    let found = find(efs, &names).await?.into_iter().filter(|found| !found.going).collect();
+    for access_point in removal.keep_foreign(found, request.owner.as_ref()) {
+        let id = id_in(&access_point.identifier);
+        match efs.delete_access_point().access_point_id(id).send().await {
+            Ok(_) => removal.removed.push(access_point.identifier),
+            Err(error) if error.code() == Some("AccessPointNotFound") => {}
+            Err(error) => return Err(Error::aws(format!("deleting access point ({id})"), error)),
+        }
+    }
+    Ok(removal)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_efs::operation::create_access_point::{CreateAccessPointError, CreateAccessPointOutput};
+    use aws_sdk_efs::operation::delete_access_point::{DeleteAccessPointError, DeleteAccessPointOutput};
+    use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+    use shared::ErrorKind;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    fn access_point(id: &str, name: &str, owner: Option<Owner>) -> AccessPointDescription {
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build().unwrap();
+        let owner = owner.map(|owner| tag("tenant:execution", owner.as_str()));
+        AccessPointDescription::builder()
+            .access_point_arn(format!("arn:aws:elasticfilesystem:eu-west-1:536580886816:access-point/{id}"))
+            .set_tags(Some(owner.into_iter().chain([tag("Name", name)]).collect()))
+            .build()
+    }
+
+    fn page(access_points: Vec<AccessPointDescription>, next: Option<&'static str>) -> Rule {
+        mock!(Client::describe_access_points).then_output(move || {
+            DescribeAccessPointsOutput::builder()
+                .set_access_points(Some(access_points.clone()))
+                .set_next_token(next.map(str::to_owned))
+                .build()
+        })
+    }
+
+    async fn run_create(rules: &[&Rule]) -> Result<Created> {
+        let client = mock_client!(aws_sdk_efs, RuleMode::Sequential, rules);
+        let request = Create { tenant_id: tenant(), owner: owner(), file_system_id: "fs-1".to_owned() };
+        create(&client, &settings(&[]), request).await
+    }
+
+    #[tokio::test]
+    async fn it_is_made_for_www_data_at_the_tenants_directory() {
+        let creation = mock!(Client::create_access_point)
+            .match_requests(|request| {
+                let directory = request.root_directory().unwrap();
+                assert_eq!(directory.path(), Some("/wordpress/123456789012"));
+                assert_eq!(directory.creation_info().unwrap().permissions(), "755");
+                assert_eq!(request.posix_user().unwrap().uid(), 33);
+                assert!(request.tags().iter().any(|tag| (tag.key(), tag.value()) == ("Name", "dev-123456789012-ap")));
+                request.file_system_id() == Some("fs-1")
+            })
+            .then_output(|| CreateAccessPointOutput::builder().access_point_id("fsap-1").build());
+        let created = run_create(&[&page(vec![], None), &creation]).await.unwrap();
+        assert_eq!(created.access_point_id, "fsap-1");
+    }
+
+    #[tokio::test]
+    async fn one_of_ours_on_a_later_page_is_returned() {
+        let first = page(vec![access_point("fsap-0", "dev-999999999999-ap", Some(owner()))], Some("next"));
+        let second = page(vec![access_point("fsap-1", "dev-123456789012-ap", Some(owner()))], None);
+        assert_eq!(run_create(&[&first, &second]).await.unwrap().access_point_id, "fsap-1");
+    }
+
+    #[tokio::test]
+    async fn a_foreign_one_is_a_conflict() {
+        for other in [None, Some(other_owner())] {
+            let found = page(vec![access_point("fsap-1", "dev-123456789012-ap", other)], None);
+            assert_eq!(run_create(&[&found]).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_creation_whose_answer_was_lost_is_found_again() {
+        let exists = mock!(Client::create_access_point).then_error(|| {
+            CreateAccessPointError::generic(ErrorMetadata::builder().code("AccessPointAlreadyExists").build())
+        });
+        let found = page(vec![access_point("fsap-1", "dev-123456789012-ap", Some(owner()))], None);
+        assert_eq!(run_create(&[&page(vec![], None), &exists, &found]).await.unwrap().access_point_id, "fsap-1");
+    }
+
+    #[tokio::test]
+    async fn a_full_file_system_is_a_used_up_quota() {
+        let full = mock!(Client::create_access_point).then_error(|| {
+            CreateAccessPointError::generic(ErrorMetadata::builder().code("AccessPointLimitExceeded").build())
+        });
+        assert_eq!(run_create(&[&page(vec![], None), &full]).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    }
+
+    #[tokio::test]
+    async fn a_rollback_deletes_all_of_ours_and_nothing_else() {
+        let found = page(
+            vec![
+                access_point("fsap-1", "dev-123456789012-ap", Some(owner())),
+                access_point("fsap-2", "dev-123456789012-ap", Some(owner())),
+                access_point("fsap-3", "dev-123456789012-ap", Some(other_owner())),
+                access_point("fsap-4", "dev-1234567890123-ap", Some(owner())),
+            ],
+            None,
+        );
+        let deleted = mock!(Client::delete_access_point)
+            .match_requests(|request| request.access_point_id() == Some("fsap-1"))
+            .then_output(|| DeleteAccessPointOutput::builder().build());
+        let gone = mock!(Client::delete_access_point)
+            .match_requests(|request| request.access_point_id() == Some("fsap-2"))
+            .then_error(|| {
+                DeleteAccessPointError::generic(ErrorMetadata::builder().code("AccessPointNotFound").build())
+            });
+        let client = mock_client!(aws_sdk_efs, RuleMode::Sequential, [&found, &deleted, &gone]);
+        let removal =
+            delete(&client, &settings(&[]), Teardown { owner: Some(owner()), ..Teardown::of(tenant()) }).await.unwrap();
+        assert_eq!(removal.removed.len(), 1);
+        assert!(removal.kept[0].identifier.ends_with("fsap-3") && removal.kept.len() == 1);
+    }
+}

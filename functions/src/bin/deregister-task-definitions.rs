@@ -1,0 +1,14 @@
+//! Deregisters and deletes every revision of the tenant's task definition.
+
+use functions::request::Teardown;
+use functions::task_definition;
+use shared::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let ecs = &aws_sdk_ecs::Client::new(&shared::aws::config().await);
+    shared::lambda::run(|settings: Settings, request: Teardown| async move {
+        task_definition::delete(ecs, &settings, request).await
+    })
+    .await
+}

@@ -1,0 +1,680 @@
+//! What an environment must offer before anything is made in it.
+//!
+//! Everything is found by the runbook's conventions, or given by a stack parameter. Where the runbook takes the
+//! first match, exactly one is required here; whatever is missing or ambiguous is named with its candidates.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::Filter;
+use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum};
+use serde::Serialize;
+use shared::{Error, ErrorKind, Result, Settings};
+
+use crate::listener_rule;
+use crate::request::{Provision, ProvisionRequest};
+use crate::secret;
+
+/// The clients that resolve-environment needs.
+#[derive(Debug)]
+pub struct Clients {
+    /// Security Token Service.
+    pub sts: aws_sdk_sts::Client,
+    /// EC2.
+    pub ec2: aws_sdk_ec2::Client,
+    /// EFS.
+    pub efs: aws_sdk_efs::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+}
+
+/// Output of resolve-environment.
+#[derive(Debug, Serialize)]
+pub struct Resolved {
+    /// The request with the stack's defaults filled in.
+    pub request: Provision,
+    /// What the tenant is made in.
+    pub environment: Environment,
+}
+
+/// An environment that is ready for a new tenant.
+#[derive(Debug, Serialize)]
+pub struct Environment {
+    /// `dev`, `sit` or `prod`.
+    pub name: &'static str,
+    /// AWS account.
+    pub account: String,
+    /// AWS region.
+    pub region: String,
+    /// Domain under which tenants have their hosts.
+    pub domain: String,
+    /// `https` when the listener speaks it, else `http`.
+    pub scheme: &'static str,
+    /// VPC.
+    pub vpc_id: String,
+    /// Private subnets of the VPC.
+    pub subnet_ids: Vec<String>,
+    /// Security group of the tasks.
+    pub security_group_id: String,
+    /// File system of the tenants' files.
+    pub file_system_id: String,
+    /// Listener that tenants' rules are added to.
+    pub listener_arn: String,
+    /// Host of the database server.
+    pub database_host: String,
+    /// TCP port of the database server.
+    pub database_port: u16,
+    /// Room for tenants.
+    pub capacity: Capacity,
+}
+
+/// Room for tenants.
+#[derive(Debug, Serialize)]
+pub struct Capacity {
+    /// Rules on the load balancer.
+    pub listener_rules: Room,
+    /// Target groups on the load balancer.
+    pub target_groups: Room,
+    /// Access points on the file system.
+    pub access_points: Room,
+}
+
+/// How much of a quota is used.
+#[derive(Debug, Serialize)]
+pub struct Room {
+    /// Used.
+    pub used: usize,
+    /// The quota.
+    pub limit: usize,
+}
+
+/// Checks the request, the account and everything that a new tenant needs. Changes nothing.
+///
+/// # Errors
+/// `InvalidRequest`, `WrongEnvironment`, `WrongAccount`, `EnvironmentNotReady`, `QuotaExceeded`.
+pub async fn resolve(clients: &Clients, settings: &Settings, request: ProvisionRequest) -> Result<Resolved> {
+    let request = request.decide(settings)?;
+    let (account, region) = account(&clients.sts, settings).await?;
+    let (network, file_system, balancer, (), database) = tokio::try_join!(
+        network(&clients.ec2, settings),
+        file_system(&clients.efs, settings),
+        balancer(&clients.elb, settings),
+        cluster(&clients.ecs, settings),
+        secret::read_master_credentials(&clients.secrets, settings),
+    )?;
+    let capacity = Capacity {
+        listener_rules: room("listener rules", balancer.rules, settings, "MAX_LISTENER_RULES")?,
+        target_groups: room("target groups", balancer.target_groups, settings, "MAX_TARGET_GROUPS")?,
+        access_points: room("access points", file_system.access_points, settings, "MAX_ACCESS_POINTS")?,
+    };
+    Ok(Resolved {
+        request,
+        environment: Environment {
+            name: settings.environment().as_str(),
+            account,
+            region,
+            domain: settings.required("DOMAIN")?.to_owned(),
+            scheme: balancer.scheme,
+            vpc_id: network.vpc_id,
+            subnet_ids: network.subnet_ids,
+            security_group_id: network.security_group_id,
+            file_system_id: file_system.id,
+            listener_arn: balancer.listener_arn,
+            database_host: database.endpoint.host,
+            database_port: database.endpoint.port,
+            capacity,
+        },
+    })
+}
+
+async fn account(sts: &aws_sdk_sts::Client, settings: &Settings) -> Result<(String, String)> {
+    let identity =
+        sts.get_caller_identity().send().await.map_err(|error| Error::aws("asking for the AWS account", error))?;
+    let here = (identity.account().unwrap_or_default(), settings.required("AWS_REGION")?);
+    let expected = (settings.required("EXPECTED_ACCOUNT")?, settings.required("EXPECTED_REGION")?);
+    if here == expected {
+        return Ok((here.0.to_owned(), here.1.to_owned()));
+    }
+    Err(Error::new(
+        ErrorKind::WrongAccount,
+        format!(
+            "this is account {} in {}, and {} is account {} in {}: deploy the stack there, or set the stack parameters ExpectedAccount and ExpectedRegion",
+            here.0,
+            here.1,
+            settings.environment(),
+            expected.0,
+            expected.1
+        ),
+    ))
+}
+
+struct Network {
+    vpc_id: String,
+    subnet_ids: Vec<String>,
+    security_group_id: String,
+}
+
+async fn network(ec2: &aws_sdk_ec2::Client, settings: &Settings) -> Result<Network> {
+    let vpc_id = vpc(ec2, settings).await?;
+    let (subnet_ids, security_group_id) =
+        tokio::try_join!(private_subnets(ec2, settings, &vpc_id), security_group(ec2, settings, &vpc_id))?;
+    Ok(Network { vpc_id, subnet_ids, security_group_id })
+}
+
+fn filter(name: &str, value: &str) -> Filter {
+    Filter::builder().name(name).values(value).build()
+}
+
+async fn vpc(ec2: &aws_sdk_ec2::Client, settings: &Settings) -> Result<String> {
+    let environment = settings.environment();
+    let wanted = match settings.optional("VPC_ID") {
+        Some(id) => filter("vpc-id", id),
+        None => filter("tag:Name", &format!("*{environment}*")),
+    };
+    let vpcs = ec2.describe_vpcs().filters(wanted).into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let vpcs = vpcs.map_err(|error| Error::aws("listing VPCs", error))?;
+    let candidates = vpcs.iter().map(|vpc| Candidate::new(vpc.vpc_id(), name_tag(vpc.tags())));
+    exactly_one("VPC", &format!("tag Name contains {environment:?}"), "VpcId", candidates.collect())
+}
+
+async fn private_subnets(ec2: &aws_sdk_ec2::Client, settings: &Settings, vpc_id: &str) -> Result<Vec<String>> {
+    let subnets = ec2.describe_subnets().filters(filter("vpc-id", vpc_id)).into_paginator().items().send();
+    let subnets = subnets
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .map_err(|error| Error::aws(format!("listing subnets of {vpc_id}"), error))?;
+    let ids: Vec<_> = match settings.optional("PRIVATE_SUBNET_IDS") {
+        Some(given) => {
+            let given: Vec<_> = given.split(',').map(str::trim).collect();
+            let known = |id: &&&str| subnets.iter().any(|subnet| subnet.subnet_id() == Some(id));
+            if let Some(unknown) = given.iter().find(|id| !known(id)) {
+                return Err(not_ready(format!("stack parameter PrivateSubnetIds: {vpc_id} has no subnet {unknown}")));
+            }
+            given.into_iter().map(str::to_owned).collect()
+        }
+        None => subnets
+            .iter()
+            .filter(|subnet| name_tag(subnet.tags()).is_some_and(|name| name.contains("private")))
+            .filter_map(|subnet| subnet.subnet_id().map(str::to_owned))
+            .collect(),
+    };
+    if ids.is_empty() {
+        let all: Vec<_> = subnets
+            .iter()
+            .map(|subnet| Candidate::new(subnet.subnet_id(), name_tag(subnet.tags())).to_string())
+            .collect();
+        return Err(not_ready(format!(
+            "no private subnet (tag Name contains \"private\") among those of {vpc_id}: {}; set the stack parameter PrivateSubnetIds",
+            all.join(", ")
+        )));
+    }
+    Ok(ids)
+}
+
+async fn security_group(ec2: &aws_sdk_ec2::Client, settings: &Settings, vpc_id: &str) -> Result<String> {
+    let groups = ec2.describe_security_groups().filters(filter("vpc-id", vpc_id)).into_paginator().items().send();
+    let groups = groups
+        .collect::<Result<Vec<_>, _>>()
+        .await
+        .map_err(|error| Error::aws(format!("listing security groups of {vpc_id}"), error))?;
+    let given = settings.optional("SECURITY_GROUP_ID");
+    let matches = groups.iter().filter(|group| match given {
+        Some(id) => group.group_id() == Some(id),
+        None => group.group_name().is_some_and(|name| name.contains("ecs")),
+    });
+    let candidates = matches.map(|group| Candidate::new(group.group_id(), group.group_name()));
+    exactly_one(
+        &format!("security group of {vpc_id}"),
+        "name contains \"ecs\"",
+        "EcsSecurityGroupId",
+        candidates.collect(),
+    )
+}
+
+fn name_tag(tags: &[aws_sdk_ec2::types::Tag]) -> Option<&str> {
+    tags.iter().find(|tag| tag.key() == Some("Name"))?.value()
+}
+
+struct FileSystem {
+    id: String,
+    access_points: usize,
+}
+
+async fn file_system(efs: &aws_sdk_efs::Client, settings: &Settings) -> Result<FileSystem> {
+    let environment = settings.environment();
+    let systems = efs.describe_file_systems().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let systems = systems.map_err(|error| Error::aws("listing file systems", error))?;
+    let given = settings.optional("FILE_SYSTEM_ID");
+    let name_of = |system: &aws_sdk_efs::types::FileSystemDescription| {
+        system.tags().iter().find(|tag| tag.key() == "Name").map(|tag| tag.value().to_owned())
+    };
+    let matches = systems.iter().filter(|system| match given {
+        Some(id) => system.file_system_id() == id,
+        None => name_of(system).is_some_and(|name| name.contains(environment.as_str())),
+    });
+    let candidates = matches.map(|system| Candidate::new(Some(system.file_system_id()), name_of(system).as_deref()));
+    let id = exactly_one(
+        "file system",
+        &format!("tag Name contains {environment:?}"),
+        "FileSystemId",
+        candidates.collect(),
+    )?;
+    let access_points = efs.describe_access_points().file_system_id(&id).into_paginator().items().send();
+    let access_points = access_points.collect::<Result<Vec<_>, _>>().await;
+    let access_points =
+        access_points.map_err(|error| Error::aws(format!("listing access points of {id}"), error))?.len();
+    Ok(FileSystem { id, access_points })
+}
+
+struct Balancer {
+    listener_arn: String,
+    scheme: &'static str,
+    rules: usize,
+    target_groups: usize,
+}
+
+async fn balancer(elb: &aws_sdk_elasticloadbalancingv2::Client, settings: &Settings) -> Result<Balancer> {
+    let environment = settings.environment();
+    let load_balancer_arn = match settings.optional("LISTENER_ARN") {
+        Some(arn) => load_balancer_of(elb, arn).await?,
+        None => {
+            let candidates = load_balancers(elb, settings).await?;
+            let candidates = candidates
+                .iter()
+                .map(|balancer| Candidate::new(balancer.load_balancer_arn(), balancer.load_balancer_name()));
+            let rule = format!("application load balancer whose name contains {environment:?}");
+            exactly_one("load balancer", &rule, "ListenerArn", candidates.collect())?
+        }
+    };
+    let listeners = listeners_of(elb, &load_balancer_arn).await?;
+    let wanted =
+        |listener: &&Listener| settings.optional("LISTENER_ARN").is_none_or(|arn| listener.listener_arn() == Some(arn));
+    let on = |port: i32| listeners.iter().filter(wanted).find(|listener| listener.port() == Some(port));
+    let any = || listeners.iter().find(|listener| settings.optional("LISTENER_ARN").is_some() && wanted(listener));
+    let Some(listener) = on(443).or_else(|| on(80)).or_else(any) else {
+        let ports: Vec<_> = listeners.iter().filter_map(Listener::port).map(|port| port.to_string()).collect();
+        return Err(not_ready(format!(
+            "{load_balancer_arn} has no listener on port 443 or 80, only on: {}; set the stack parameter ListenerArn",
+            ports.join(", ")
+        )));
+    };
+    // Both quotas are per load balancer, so rules and target groups of all its listeners count.
+    let (mut rules, mut groups) = (0, BTreeSet::new());
+    for arn in listeners.iter().filter_map(Listener::listener_arn) {
+        let all = listener_rule::rules(elb, arn).await?;
+        rules += all.iter().filter(|rule| rule.is_default() != Some(true)).count();
+        groups.extend(all.iter().flat_map(listener_rule::target_groups).map(str::to_owned));
+    }
+    Ok(Balancer {
+        listener_arn: listener.listener_arn().unwrap_or_default().to_owned(),
+        scheme: if listener.protocol() == Some(&ProtocolEnum::Https) { "https" } else { "http" },
+        rules,
+        target_groups: groups.len(),
+    })
+}
+
+/// The ARNs of every listener that a tenant's rule may be on: the one that the stack names, or all of the
+/// environment's load balancers. Nothing is an answer: a load balancer may be gone.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub async fn listeners(elb: &aws_sdk_elasticloadbalancingv2::Client, settings: &Settings) -> Result<Vec<String>> {
+    if let Some(arn) = settings.optional("LISTENER_ARN") {
+        return Ok(vec![arn.to_owned()]);
+    }
+    let mut arns = Vec::new();
+    for balancer in load_balancers(elb, settings).await? {
+        let listeners = listeners_of(elb, balancer.load_balancer_arn().unwrap_or_default()).await?;
+        arns.extend(listeners.iter().filter_map(Listener::listener_arn).map(str::to_owned));
+    }
+    Ok(arns)
+}
+
+async fn load_balancers(
+    elb: &aws_sdk_elasticloadbalancingv2::Client,
+    settings: &Settings,
+) -> Result<Vec<LoadBalancer>> {
+    let all = elb.describe_load_balancers().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut balancers = all.map_err(|error| Error::aws("listing load balancers", error))?;
+    balancers.retain(|balancer| {
+        balancer.r#type() == Some(&LoadBalancerTypeEnum::Application)
+            && balancer.load_balancer_name().is_some_and(|name| name.contains(settings.environment().as_str()))
+    });
+    Ok(balancers)
+}
+
+async fn listeners_of(elb: &aws_sdk_elasticloadbalancingv2::Client, load_balancer_arn: &str) -> Result<Vec<Listener>> {
+    let listeners = elb.describe_listeners().load_balancer_arn(load_balancer_arn).into_paginator().items().send();
+    match listeners.collect::<Result<Vec<_>, _>>().await {
+        Ok(listeners) => Ok(listeners),
+        Err(error) if error.code() == Some("LoadBalancerNotFound") => Ok(Vec::new()),
+        Err(error) => Err(Error::aws(format!("listing listeners of {load_balancer_arn}"), error)),
+    }
+}
+
+async fn load_balancer_of(elb: &aws_sdk_elasticloadbalancingv2::Client, listener_arn: &str) -> Result<String> {
+    let missing = || not_ready(format!("stack parameter ListenerArn: there is no listener {listener_arn}"));
+    match elb.describe_listeners().listener_arns(listener_arn).send().await {
+        Ok(listeners) => {
+            listeners.listeners().first().and_then(Listener::load_balancer_arn).map(str::to_owned).ok_or_else(missing)
+        }
+        Err(error) if error.code() == Some("ListenerNotFound") => Err(missing()),
+        Err(error) => Err(Error::aws(format!("reading listener ({listener_arn})"), error)),
+    }
+}
+
+async fn cluster(ecs: &aws_sdk_ecs::Client, settings: &Settings) -> Result<()> {
+    let name = shared::names::cluster(settings.environment());
+    let clusters = ecs.describe_clusters().clusters(&name).send().await;
+    let clusters = clusters.map_err(|error| Error::aws(format!("reading cluster ({name})"), error))?;
+    match clusters.clusters().first().and_then(|cluster| cluster.status()) {
+        Some("ACTIVE") => Ok(()),
+        Some(status) => Err(not_ready(format!("cluster {name} is {status}, not ACTIVE"))),
+        None => Err(not_ready(format!("there is no cluster {name}"))),
+    }
+}
+
+fn room(what: &str, used: usize, settings: &Settings, limit: &str) -> Result<Room> {
+    let limit = settings.parsed(limit)?;
+    if used < limit {
+        return Ok(Room { used, limit });
+    }
+    Err(Error::new(
+        ErrorKind::QuotaExceeded,
+        format!("{used} of {limit} {what} are used in {}: there is no room for another tenant", settings.environment()),
+    ))
+}
+
+fn not_ready(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::EnvironmentNotReady, message)
+}
+
+struct Candidate {
+    id: String,
+    name: Option<String>,
+}
+
+impl Candidate {
+    fn new(id: Option<&str>, name: Option<&str>) -> Self {
+        Self { id: id.unwrap_or_default().to_owned(), name: name.map(str::to_owned) }
+    }
+}
+
+impl std::fmt::Display for Candidate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(formatter, "{} ({name})", self.id),
+            None => formatter.write_str(&self.id),
+        }
+    }
+}
+
+fn exactly_one(what: &str, rule: &str, parameter: &str, mut candidates: Vec<Candidate>) -> Result<String> {
+    if candidates.len() == 1 {
+        return Ok(candidates.remove(0).id);
+    }
+    let found = match candidates.len() {
+        0 => format!("no {what} matches"),
+        count => {
+            let names: Vec<_> = candidates.iter().map(Candidate::to_string).collect();
+            format!("{count} match as {what}: {}", names.join(", "))
+        }
+    };
+    Err(not_ready(format!("{found} (rule: {rule}): exactly one must, or set the stack parameter {parameter}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
+    use aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsOutput;
+    use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
+    use aws_sdk_ec2::types::{SecurityGroup, Subnet, Tag, Vpc};
+    use aws_sdk_ecs::operation::describe_clusters::DescribeClustersOutput;
+    use aws_sdk_ecs::types::Cluster;
+    use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
+    use aws_sdk_efs::operation::describe_file_systems::DescribeFileSystemsOutput;
+    use aws_sdk_efs::types::{AccessPointDescription, FileSystemDescription};
+    use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
+    use aws_sdk_elasticloadbalancingv2::types::{Action, Rule};
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+    use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    use super::*;
+    use crate::testing::settings;
+
+    /// A dev environment; the tests break it one piece at a time.
+    #[derive(Clone)]
+    struct World {
+        account: &'static str,
+        vpcs: Vec<(&'static str, &'static str)>,
+        subnets: Vec<(&'static str, &'static str)>,
+        groups: Vec<(&'static str, &'static str)>,
+        systems: Vec<(&'static str, &'static str)>,
+        balancers: Vec<(&'static str, &'static str)>,
+        ports: Vec<i32>,
+        rules: usize,
+        access_points: usize,
+        cluster: Option<&'static str>,
+    }
+
+    fn world() -> World {
+        World {
+            account: "536580886816",
+            vpcs: vec![("vpc-1", "dev-vpc")],
+            subnets: vec![("subnet-1", "dev-public-a"), ("subnet-2", "dev-private-a"), ("subnet-3", "dev-private-b")],
+            groups: vec![("sg-1", "default"), ("sg-2", "dev-ecs-tasks")],
+            systems: vec![("fs-1", "dev-efs"), ("fs-2", "other")],
+            balancers: vec![("arn:lb/1", "dev-alb"), ("arn:lb/2", "other-alb")],
+            ports: vec![80, 443],
+            rules: 3,
+            access_points: 4,
+            cluster: Some("ACTIVE"),
+        }
+    }
+
+    fn ec2_tag(name: &str) -> Tag {
+        Tag::builder().key("Name").value(name).build()
+    }
+
+    impl World {
+        async fn resolve(self, extra: &[(&str, &str)]) -> Result<Resolved> {
+            let Self { account, vpcs, subnets, groups, systems, balancers, ports, rules, access_points, cluster } =
+                self;
+            let identity = mock!(aws_sdk_sts::Client::get_caller_identity)
+                .then_output(move || GetCallerIdentityOutput::builder().account(account).build());
+            let vpcs = mock!(aws_sdk_ec2::Client::describe_vpcs).then_output(move || {
+                let vpcs = vpcs.iter().map(|(id, name)| Vpc::builder().vpc_id(*id).tags(ec2_tag(name)).build());
+                DescribeVpcsOutput::builder().set_vpcs(Some(vpcs.collect())).build()
+            });
+            let subnets = mock!(aws_sdk_ec2::Client::describe_subnets).then_output(move || {
+                let subnets =
+                    subnets.iter().map(|(id, name)| Subnet::builder().subnet_id(*id).tags(ec2_tag(name)).build());
+                DescribeSubnetsOutput::builder().set_subnets(Some(subnets.collect())).build()
+            });
+            let groups = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(move || {
+                let groups =
+                    groups.iter().map(|(id, name)| SecurityGroup::builder().group_id(*id).group_name(*name).build());
+                DescribeSecurityGroupsOutput::builder().set_security_groups(Some(groups.collect())).build()
+            });
+            let systems = mock!(aws_sdk_efs::Client::describe_file_systems).then_output(move || {
+                let systems = systems.iter().map(|(id, name)| {
+                    let tag = aws_sdk_efs::types::Tag::builder().key("Name").value(*name).build().unwrap();
+                    let system = FileSystemDescription::builder()
+                        .file_system_id(*id)
+                        .tags(tag)
+                        .owner_id("1")
+                        .creation_token("t");
+                    let system =
+                        system.creation_time(aws_smithy_types::DateTime::from_secs(0)).number_of_mount_targets(2);
+                    let system = system.life_cycle_state(aws_sdk_efs::types::LifeCycleState::Available);
+                    let size = aws_sdk_efs::types::FileSystemSize::builder().build();
+                    let system = system
+                        .size_in_bytes(size)
+                        .performance_mode(aws_sdk_efs::types::PerformanceMode::GeneralPurpose);
+                    system.build().unwrap()
+                });
+                DescribeFileSystemsOutput::builder().set_file_systems(Some(systems.collect())).build()
+            });
+            let access_points = mock!(aws_sdk_efs::Client::describe_access_points).then_output(move || {
+                let access_points = vec![AccessPointDescription::builder().build(); access_points];
+                DescribeAccessPointsOutput::builder().set_access_points(Some(access_points)).build()
+            });
+            let balancers =
+                mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_output(move || {
+                    let balancers = balancers.iter().map(|(arn, name)| {
+                        let balancer = LoadBalancer::builder().load_balancer_arn(*arn).load_balancer_name(*name);
+                        balancer.r#type(LoadBalancerTypeEnum::Application).build()
+                    });
+                    DescribeLoadBalancersOutput::builder().set_load_balancers(Some(balancers.collect())).build()
+                });
+            let listeners = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners).then_output(move || {
+                let listeners = ports.iter().map(|port| {
+                    let protocol = if *port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
+                    let listener =
+                        Listener::builder().listener_arn(format!("arn:listener/{port}")).load_balancer_arn("arn:lb/1");
+                    listener.port(*port).protocol(protocol).build()
+                });
+                DescribeListenersOutput::builder().set_listeners(Some(listeners.collect())).build()
+            });
+            let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_output(move || {
+                let default = Rule::builder().is_default(true).build();
+                let rules = (0..rules).map(|number| {
+                    let action = Action::builder().target_group_arn(format!("arn:tg/{number}")).build();
+                    Rule::builder().is_default(false).actions(action).build()
+                });
+                DescribeRulesOutput::builder().set_rules(Some(rules.chain([default]).collect())).build()
+            });
+            let clusters = mock!(aws_sdk_ecs::Client::describe_clusters).then_output(move || {
+                let cluster = cluster.map(|status| Cluster::builder().status(status).build());
+                DescribeClustersOutput::builder().set_clusters(Some(cluster.into_iter().collect())).build()
+            });
+            let master = mock!(aws_sdk_secretsmanager::Client::get_secret_value).then_output(|| {
+                let text = r#"{"username": "admin", "password": "x", "host": "db.example.com:3307"}"#;
+                GetSecretValueOutput::builder().secret_string(text).build()
+            });
+            let clients = Clients {
+                sts: mock_client!(aws_sdk_sts, RuleMode::MatchAny, [&identity]),
+                ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, [&vpcs, &subnets, &groups]),
+                efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&systems, &access_points]),
+                elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, [&balancers, &listeners, &rules]),
+                ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&clusters]),
+                secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]),
+            };
+            let stack = [
+                ("EXPECTED_ACCOUNT", "536580886816"),
+                ("EXPECTED_REGION", "eu-west-1"),
+                ("DEFAULT_IMAGE", "wordpress:6"),
+                ("DEFAULT_CPU", "256"),
+                ("DEFAULT_MEMORY", "512"),
+                ("MAX_LISTENER_RULES", "100"),
+                ("MAX_TARGET_GROUPS", "100"),
+                ("MAX_ACCESS_POINTS", "10000"),
+            ];
+            let stack: Vec<_> = stack.iter().chain(extra).copied().collect();
+            let request = shared::input::parse(serde_json::json!({"signup_id": "signup-1"}))?;
+            resolve(&clients, &settings(&stack), request).await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ready_environment_is_found_by_the_runbooks_conventions() {
+        let environment = world().resolve(&[]).await.unwrap().environment;
+        assert_eq!((environment.account.as_str(), environment.region.as_str()), ("536580886816", "eu-west-1"));
+        assert_eq!(environment.vpc_id, "vpc-1");
+        assert_eq!(environment.subnet_ids, ["subnet-2", "subnet-3"]);
+        assert_eq!(environment.security_group_id, "sg-2");
+        assert_eq!(environment.file_system_id, "fs-1");
+        assert_eq!((environment.listener_arn.as_str(), environment.scheme), ("arn:listener/443", "https"));
+        assert_eq!((environment.database_host.as_str(), environment.database_port), ("db.example.com", 3307));
+        assert_eq!((environment.capacity.listener_rules.used, environment.capacity.target_groups.used), (6, 3));
+    }
+
+    #[tokio::test]
+    async fn without_https_the_listener_on_80_is_taken() {
+        let environment = World { ports: vec![80, 8080], ..world() }.resolve(&[]).await.unwrap().environment;
+        assert_eq!((environment.listener_arn.as_str(), environment.scheme), ("arn:listener/80", "http"));
+    }
+
+    #[tokio::test]
+    async fn stack_parameters_override_the_conventions() {
+        let parameters = [
+            ("PRIVATE_SUBNET_IDS", "subnet-1, subnet-3"),
+            ("SECURITY_GROUP_ID", "sg-1"),
+            ("FILE_SYSTEM_ID", "fs-2"),
+            ("LISTENER_ARN", "arn:listener/80"),
+        ];
+        let environment = world().resolve(&parameters).await.unwrap().environment;
+        assert_eq!(environment.subnet_ids, ["subnet-1", "subnet-3"]);
+        assert_eq!((environment.security_group_id.as_str(), environment.file_system_id.as_str()), ("sg-1", "fs-2"));
+        assert_eq!(environment.listener_arn, "arn:listener/80");
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_or_ambiguous_is_named_with_its_candidates_and_its_parameter() {
+        let named = [
+            (World { vpcs: vec![], ..world() }, "VpcId", "no VPC"),
+            (World { vpcs: vec![("vpc-1", "dev-vpc"), ("vpc-2", "devops")], ..world() }, "VpcId", "vpc-2 (devops)"),
+            (
+                World { subnets: vec![("subnet-1", "dev-public")], ..world() },
+                "PrivateSubnetIds",
+                "subnet-1 (dev-public)",
+            ),
+            (
+                World { groups: vec![("sg-2", "dev-ecs"), ("sg-3", "dev-ecs-2")], ..world() },
+                "EcsSecurityGroupId",
+                "sg-3 (dev-ecs-2)",
+            ),
+            (
+                World { systems: vec![("fs-1", "dev-efs"), ("fs-2", "dev-old")], ..world() },
+                "FileSystemId",
+                "fs-2 (dev-old)",
+            ),
+            (
+                World { balancers: vec![("arn:lb/1", "dev-a"), ("arn:lb/2", "dev-b")], ..world() },
+                "ListenerArn",
+                "arn:lb/2 (dev-b)",
+            ),
+            (World { ports: vec![8080], ..world() }, "ListenerArn", "8080"),
+            (World { cluster: None, ..world() }, "dev-cluster", "no cluster"),
+            (World { cluster: Some("INACTIVE"), ..world() }, "dev-cluster", "INACTIVE"),
+        ];
+        for (world, parameter, candidate) in named {
+            let error = world.resolve(&[]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady, "{}", error.chain());
+            assert!(error.chain().contains(parameter) && error.chain().contains(candidate), "{}", error.chain());
+        }
+    }
+
+    #[tokio::test]
+    async fn another_account_is_refused_unless_a_parameter_says_so() {
+        let error = World { account: "000000000001", ..world() }.resolve(&[]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongAccount);
+        assert!(error.chain().contains("536580886816") && error.chain().contains("000000000001"));
+        World { account: "000000000001", ..world() }.resolve(&[("EXPECTED_ACCOUNT", "000000000001")]).await.unwrap();
+        let error = world().resolve(&[("EXPECTED_REGION", "af-south-1")]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WrongAccount);
+    }
+
+    #[tokio::test]
+    async fn a_full_environment_is_refused() {
+        for (full, what) in [
+            (World { rules: 50, ..world() }.resolve(&[]).await, "100 of 100 listener rules"),
+            (World { rules: 10, ..world() }.resolve(&[("MAX_TARGET_GROUPS", "10")]).await, "10 of 10 target groups"),
+            (
+                World { access_points: 5, ..world() }.resolve(&[("MAX_ACCESS_POINTS", "5")]).await,
+                "5 of 5 access points",
+            ),
+        ] {
+            let error = full.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+            assert!(error.chain().contains(what), "{}", error.chain());
+        }
+    }
+}

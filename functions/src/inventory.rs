@@ -1,0 +1,235 @@
+//! Everything of a tenant that exists, whoever made it.
+//!
+//! The one answer to four questions: is an id free, what is left after a deletion, what is a tenant made of,
+//! and where is it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
+
+use crate::request::{RecoveryDays, guard};
+use crate::resource::{Found, Kind};
+use crate::{access_point, database, listener_rule, log_group, secret, service, target_group, task_definition};
+
+/// The clients that inventory-tenant needs.
+#[derive(Debug)]
+pub struct Clients {
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// EFS.
+    pub efs: aws_sdk_efs::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+}
+
+/// Input of inventory-tenant. It takes the whole input of teardown-tenant, whose first step it is: what is
+/// wrong with that is found before anything is touched.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Guard: must be the stack's environment.
+    pub environment: Option<EnvironmentName>,
+    /// Tells what this execution made from what others made.
+    pub owner: Option<Owner>,
+    /// Only checked.
+    #[serde(default, rename = "force_delete_secret")]
+    pub _force_delete_secret: bool,
+    /// Only checked.
+    #[serde(default, rename = "secret_recovery_days")]
+    pub _secret_recovery_days: RecoveryDays,
+    /// Step Functions links a nested execution with its parent by this field.
+    #[serde(default, rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
+    pub _started_by: Option<String>,
+}
+
+/// Output of inventory-tenant.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Inventory {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Anything is there, even if it is going.
+    pub exists: bool,
+    /// What there is, by kind of resource.
+    pub resources: BTreeMap<Kind, Resource>,
+    /// What `owner` made (without an owner: everything) and is not going by itself.
+    pub leftovers: Vec<Leftover>,
+    /// The kinds of which somebody else than `owner` made something.
+    pub foreign: Vec<Kind>,
+}
+
+/// What there is of one kind.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Resource {
+    /// Absent, present or going.
+    pub status: Status,
+    /// What was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Found>,
+}
+
+/// Whether there is anything of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Nothing.
+    Absent,
+    /// Something.
+    Present,
+    /// Something that is on its way out, and nothing else.
+    Going,
+}
+
+/// Something that should not be there any more.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// The kind of resource.
+    pub kind: Kind,
+    /// ARN, or name where there is no ARN.
+    pub identifier: String,
+}
+
+/// Takes the inventory of a tenant.
+///
+/// # Errors
+/// `WrongEnvironment`, or when one of the services cannot be asked.
+pub async fn take(clients: &Clients, settings: &Settings, request: Request) -> Result<Inventory> {
+    guard(request.environment, settings)?;
+    let names = settings.names(&request.tenant_id);
+    let (services, rules, groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+        service::find(&clients.ecs, &names),
+        listener_rule::find(&clients.elb, settings, &names),
+        target_group::find(&clients.elb, &names),
+        task_definition::find(&clients.ecs, &names),
+        access_point::find(&clients.efs, &names),
+        databases(clients, settings, &names),
+        log_group::find(&clients.logs, &names),
+        secret::find(&clients.secrets, &names),
+    )?;
+    let found = [
+        (Kind::Service, services),
+        (Kind::ListenerRule, rules),
+        (Kind::TargetGroup, groups),
+        (Kind::TaskDefinition, definitions),
+        (Kind::AccessPoint, access_points),
+        (Kind::Database, databases),
+        (Kind::LogGroup, log_groups),
+        (Kind::Secret, secrets),
+    ];
+    Ok(summed_up(request.tenant_id, settings.environment(), request.owner.as_ref(), found))
+}
+
+async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
+    let mut connection = database::connect(&clients.secrets, settings).await?;
+    let found = database::find(&mut connection, names).await;
+    connection.close().await;
+    found
+}
+
+fn summed_up(
+    tenant_id: TenantId,
+    environment: EnvironmentName,
+    owner: Option<&Owner>,
+    found: impl IntoIterator<Item = (Kind, Vec<Found>)>,
+) -> Inventory {
+    let mut inventory = Inventory {
+        tenant_id,
+        environment,
+        exists: false,
+        resources: BTreeMap::new(),
+        leftovers: Vec::new(),
+        foreign: Vec::new(),
+    };
+    for (kind, found) in found {
+        inventory.exists |= !found.is_empty();
+        inventory.leftovers.extend(
+            found
+                .iter()
+                .filter(|found| !found.going && found.is_in(owner))
+                .map(|found| Leftover { kind, identifier: found.identifier.clone() }),
+        );
+        if found.iter().any(|found| !found.is_in(owner)) {
+            inventory.foreign.push(kind);
+        }
+        let status = if found.is_empty() {
+            Status::Absent
+        } else if found.iter().all(|found| found.going) {
+            Status::Going
+        } else {
+            Status::Present
+        };
+        inventory.resources.insert(kind, Resource { status, found });
+    }
+    inventory
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, tenant};
+
+    fn inventory(owner: Option<&Owner>, found: Vec<(Kind, Vec<Found>)>) -> Inventory {
+        summed_up(tenant(), EnvironmentName::Dev, owner, found)
+    }
+
+    #[test]
+    fn nothing_is_absent() {
+        let inventory = inventory(None, vec![(Kind::Secret, vec![])]);
+        assert!(!inventory.exists && inventory.leftovers.is_empty());
+        assert_eq!(inventory.resources[&Kind::Secret].status, Status::Absent);
+    }
+
+    #[test]
+    fn what_is_going_exists_and_is_no_leftover() {
+        let going = Found::going("arn:secret", Some(owner()), "scheduled for deletion");
+        let inventory = inventory(None, vec![(Kind::Secret, vec![going])]);
+        assert!(inventory.exists && inventory.leftovers.is_empty());
+        assert_eq!(inventory.resources[&Kind::Secret].status, Status::Going);
+    }
+
+    #[test]
+    fn an_owner_tells_its_own_from_what_others_made() {
+        let found = || {
+            vec![
+                (Kind::Secret, vec![Found::present("arn:secret", Some(owner()))]),
+                (Kind::TargetGroup, vec![Found::present("arn:tg", Some(other_owner()))]),
+                (Kind::Database, vec![Found::present("123456789012_db", None)]),
+            ]
+        };
+        let ours = inventory(Some(&owner()), found());
+        assert_eq!(ours.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn:secret".to_owned() }]);
+        assert_eq!(ours.foreign, [Kind::TargetGroup, Kind::Database]);
+        let all = inventory(None, found());
+        assert_eq!((all.leftovers.len(), all.foreign.len()), (3, 0));
+    }
+
+    #[test]
+    fn a_person_can_read_it() {
+        let inventory =
+            inventory(None, vec![(Kind::TargetGroup, vec![Found::present("arn:tg", None)]), (Kind::Secret, vec![])]);
+        assert_eq!(
+            serde_json::to_value(inventory).unwrap(),
+            json!({
+                "tenant_id": "123456789012",
+                "environment": "dev",
+                "exists": true,
+                "resources": {
+                    "target-group": {"status": "present", "found": [{"identifier": "arn:tg", "going": false}]},
+                    "secret": {"status": "absent"}
+                },
+                "leftovers": [{"kind": "target-group", "identifier": "arn:tg"}],
+                "foreign": []
+            })
+        );
+    }
+}

@@ -1,0 +1,18 @@
+//! The steps of tenant management. One file per resource holds how it is found, created and deleted;
+//! one file per step under `bin/` makes it a Lambda function.
+
+pub mod access_point;
+pub mod database;
+pub mod environment;
+pub mod inventory;
+pub mod listener_rule;
+pub mod log_group;
+pub mod request;
+pub mod resource;
+pub mod secret;
+pub mod service;
+pub mod target_group;
+pub mod task_definition;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,361 @@
+//! A tenant's ALB listener rule: requests for the tenant's host go to the tenant's target group.
+//!
+//! Priorities are unique per listener. The lowest free one is taken; when somebody else takes it between the
+//! look and the call, the look is repeated, which also finds a rule of ours whose answer was lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, HostHeaderConditionConfig, Rule, RuleCondition};
+use serde::{Deserialize, Serialize};
+use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+
+use crate::environment;
+use crate::request::Teardown;
+use crate::resource::{Found, Kind, Removal, ours};
+use crate::target_group::{elb_tags, owner_of};
+
+/// The highest priority that AWS accepts. Source: API reference of CreateRule.
+const LAST_PRIORITY: u32 = 50_000;
+/// How often a lost race for a priority is run again.
+const RACES: u32 = 12;
+
+/// Input of create-listener-rule.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that creates it.
+    pub owner: Owner,
+    /// The listener.
+    pub listener_arn: String,
+    /// The tenant's target group.
+    pub target_group_arn: String,
+}
+
+/// Output of create-listener-rule.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// ARN of the rule.
+    pub listener_rule_arn: String,
+    /// Its priority on the listener.
+    pub priority: u32,
+    /// The host that it serves.
+    pub host: String,
+}
+
+/// The tenant's rules on every listener of the environment.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub async fn find(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
+    let host = names.host(settings.required("DOMAIN")?);
+    let mut found = Vec::new();
+    for listener in environment::listeners(elb, settings).await? {
+        for rule in rules(elb, &listener).await?.iter().filter(|rule| is_of(rule, &host, names)) {
+            found.extend(described(elb, rule).await?);
+        }
+    }
+    Ok(found)
+}
+
+async fn described(elb: &Client, rule: &Rule) -> Result<Option<Found>> {
+    let arn = rule.rule_arn().unwrap_or_default();
+    match owner_of(elb, arn).await {
+        Ok(owner) => Ok(Some(Found::present(arn, owner))),
+        Err(error) if error.code() == Some("RuleNotFound") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading listener rule ({arn})"), error)),
+    }
+}
+
+/// Every rule of a listener; none when the listener is gone.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub async fn rules(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
+    let rules = elb
+        .describe_rules()
+        .listener_arn(listener_arn)
+        .into_paginator()
+        .items()
+        .send()
+        .collect::<Result<Vec<_>, _>>()
+        .await;
+    match rules {
+        Ok(rules) => Ok(rules),
+        Err(error) if error.code() == Some("ListenerNotFound") => Ok(Vec::new()),
+        Err(error) => Err(Error::aws(format!("listing rules of listener ({listener_arn})"), error)),
+    }
+}
+
+/// A rule is the tenant's when it serves the tenant's host and no other, or forwards to the tenant's target
+/// group and no other.
+fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
+    let hosts: Vec<_> = rule
+        .conditions()
+        .iter()
+        .filter(|condition| condition.field() == Some("host-header"))
+        .flat_map(hosts_in)
+        .collect();
+    let group = format!(":targetgroup/{}/", names.target_group());
+    let mut groups = target_groups(rule).peekable();
+    hosts == [host] || (groups.peek().is_some() && groups.all(|arn| arn.contains(&group)))
+}
+
+/// AWS answers with both forms of the same condition.
+fn hosts_in(condition: &RuleCondition) -> &[String] {
+    match condition.host_header_config() {
+        Some(config) if !config.values().is_empty() => config.values(),
+        _ => condition.values(),
+    }
+}
+
+/// The ARNs of the target groups that a rule forwards to.
+pub fn target_groups(rule: &Rule) -> impl Iterator<Item = &str> {
+    rule.actions().iter().flat_map(|action| {
+        let several = action.forward_config().map(|forward| forward.target_groups()).unwrap_or_default();
+        action.target_group_arn().into_iter().chain(several.iter().filter_map(|group| group.target_group_arn()))
+    })
+}
+
+/// Creates the tenant's rule.
+///
+/// # Errors
+/// `ResourceConflict` when a rule for the tenant's host exists and somebody else made it; `QuotaExceeded`.
+pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Result<Created> {
+    let names = settings.names(&request.tenant_id);
+    let host = names.host(settings.required("DOMAIN")?);
+    let doing = || format!("creating listener rule ({host})");
+    for race in 0..RACES {
+        let rules = rules(elb, &request.listener_arn).await?;
+        if let Some(rule) = rules.iter().find(|rule| is_of(rule, &host, &names)) {
+            let found = described(elb, rule).await?.into_iter().collect();
+            if let Some(found) = ours("listener rule", found, &request.owner)? {
+                return Ok(Created {
+                    listener_rule_arn: found.identifier,
+                    priority: priority_of(rule).unwrap_or_default(),
+                    host,
+                });
+            }
+        }
+        let priority = lowest_free(&rules).ok_or_else(|| {
+            Error::new(ErrorKind::QuotaExceeded, format!("{}: every priority up to {LAST_PRIORITY} is taken", doing()))
+        })?;
+        let created = elb
+            .create_rule()
+            .listener_arn(&request.listener_arn)
+            .priority(i32::try_from(priority).unwrap_or(i32::MAX))
+            .conditions(
+                RuleCondition::builder()
+                    .field("host-header")
+                    .host_header_config(HostHeaderConditionConfig::builder().values(&host).build())
+                    .build(),
+            )
+            .actions(
+                Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(&request.target_group_arn).build(),
+            )
+            .set_tags(Some(elb_tags(&names, &request.owner)))
+            .send()
+            .await;
+        match created {
+            Ok(created) => {
+                let arn = created.rules().first().and_then(Rule::rule_arn).unwrap_or_default().to_owned();
+                return Ok(Created { listener_rule_arn: arn, priority, host });
+            }
+            Err(error) if error.code() == Some("PriorityInUse") => jitter(race).await?,
+            Err(error) => return Err(Error::aws(doing(), error)),
+        }
+    }
+    Err(Error::new(ErrorKind::Transient, format!("{}: lost the race for a priority {RACES} times", doing())))
+}
+
+fn priority_of(rule: &Rule) -> Option<u32> {
+    rule.priority()?.parse().ok()
+}
+
+fn lowest_free(rules: &[Rule]) -> Option<u32> {
+    let taken: BTreeSet<u32> = rules.iter().filter_map(priority_of).collect();
+    (1..=LAST_PRIORITY).find(|priority| !taken.contains(priority))
+}
+
+/// Waits up to 50 ms more with every lost race, so that those who raced do not meet again.
+async fn jitter(race: u32) -> Result<()> {
+    let random = getrandom::u32().map_err(|error| Error::internal("drawing a delay").with_source(error))?;
+    tokio::time::sleep(Duration::from_millis(u64::from(random % (50 * (race + 1))))).await;
+    Ok(())
+}
+
+/// Deletes the tenant's rules.
+///
+/// # Errors
+/// When Elastic Load Balancing refuses.
+pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
+    let names = settings.names(&request.tenant_id);
+    let mut removal = Removal::of(Kind::ListenerRule);
+    let found = find(elb, settings, &names).await?;
+    for rule in removal.keep_foreign(found, request.owner.as_ref()) {
+        match elb.delete_rule().rule_arn(&rule.identifier).send().await {
+            Ok(_) => removal.removed.push(rule.identifier),
+            Err(error) if error.code() == Some("RuleNotFound") => {}
+            Err(error) => return Err(Error::aws(format!("deleting listener rule ({})", rule.identifier), error)),
+        }
+    }
+    Ok(removal)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_elasticloadbalancingv2::operation::create_rule::{CreateRuleError, CreateRuleOutput};
+    use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_rules::{DescribeRulesError, DescribeRulesOutput};
+    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
+    use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    type Mock = aws_smithy_mocks::Rule;
+
+    const GROUP: &str =
+        "arn:aws:elasticloadbalancing:eu-west-1:536580886816:targetgroup/dev-123456789012-tg/0123456789abcdef";
+
+    fn rule(priority: &str, host: &str) -> Rule {
+        let condition = RuleCondition::builder().field("host-header").values(host).build();
+        Rule::builder().rule_arn(format!("arn:rule/{priority}")).priority(priority).conditions(condition).build()
+    }
+
+    fn page(rules: Vec<Rule>, next: Option<&'static str>) -> Mock {
+        mock!(Client::describe_rules).then_output(move || {
+            DescribeRulesOutput::builder()
+                .set_rules(Some(rules.clone()))
+                .set_next_marker(next.map(str::to_owned))
+                .build()
+        })
+    }
+
+    fn tagged(owner: Option<Owner>) -> Mock {
+        mock!(Client::describe_tags).then_output(move || {
+            let tag = owner.clone().map(|owner| Tag::builder().key("tenant:execution").value(owner.as_str()).build());
+            DescribeTagsOutput::builder()
+                .tag_descriptions(TagDescription::builder().set_tags(Some(tag.into_iter().collect())).build())
+                .build()
+        })
+    }
+
+    fn creation(priority: i32) -> Mock {
+        mock!(Client::create_rule)
+            .match_requests(move |request| {
+                request.priority() == Some(priority)
+                    && request.conditions()[0].host_header_config().unwrap().values() == ["123456789012.example.com"]
+                    && request.actions()[0].target_group_arn() == Some(GROUP)
+            })
+            .then_output(|| CreateRuleOutput::builder().rules(Rule::builder().rule_arn("arn:rule/new").build()).build())
+    }
+
+    fn creation_fails(code: &'static str) -> Mock {
+        mock!(Client::create_rule)
+            .then_error(move || CreateRuleError::generic(ErrorMetadata::builder().code(code).build()))
+    }
+
+    async fn run_create(rules: &[&Mock]) -> Result<Created> {
+        let client = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, rules);
+        let request = Create {
+            tenant_id: tenant(),
+            owner: owner(),
+            listener_arn: "arn:listener".to_owned(),
+            target_group_arn: GROUP.to_owned(),
+        };
+        create(&client, &settings(&[]), request).await
+    }
+
+    #[tokio::test]
+    async fn the_lowest_free_priority_over_all_pages_is_taken() {
+        let first =
+            page(vec![rule("default", "x"), rule("1", "a.example.com"), rule("4", "b.example.com")], Some("next"));
+        let second = page(vec![rule("2", "c.example.com")], None);
+        let created = run_create(&[&first, &second, &creation(3)]).await.unwrap();
+        assert_eq!((created.priority, created.host.as_str()), (3, "123456789012.example.com"));
+    }
+
+    #[tokio::test]
+    async fn a_lost_race_is_run_again_with_a_fresh_look() {
+        let rules = [
+            &page(vec![], None),
+            &creation_fails("PriorityInUse"),
+            &page(vec![rule("1", "a.example.com")], None),
+            &creation(2),
+        ];
+        assert_eq!(run_create(&rules).await.unwrap().priority, 2);
+    }
+
+    #[tokio::test]
+    async fn a_creation_whose_answer_was_lost_is_found_by_the_fresh_look() {
+        let rules = [
+            &page(vec![], None),
+            &creation_fails("PriorityInUse"),
+            &page(vec![rule("1", "123456789012.example.com")], None),
+            &tagged(Some(owner())),
+        ];
+        assert_eq!(run_create(&rules).await.unwrap().priority, 1);
+    }
+
+    #[tokio::test]
+    async fn losing_for_ever_is_worth_a_retry_by_the_state_machine() {
+        let lost: Vec<_> = (0..RACES).flat_map(|_| [page(vec![], None), creation_fails("PriorityInUse")]).collect();
+        assert_eq!(run_create(&lost.iter().collect::<Vec<_>>()).await.unwrap_err().kind(), ErrorKind::Transient);
+    }
+
+    #[tokio::test]
+    async fn somebody_elses_rule_for_the_host_is_a_conflict() {
+        for other in [None, Some(other_owner())] {
+            let rules = [&page(vec![rule("1", "123456789012.example.com")], None), &tagged(other)];
+            assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_full_listener_is_a_used_up_quota() {
+        let rules = [&page(vec![], None), &creation_fails("TooManyRules")];
+        assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    }
+
+    #[test]
+    fn a_rule_that_others_share_is_not_the_tenants() {
+        let names = settings(&[]).names(&tenant());
+        let host = "123456789012.example.com";
+        let both = RuleCondition::builder().field("host-header").values(host).values("shop.example.com").build();
+        assert!(!is_of(&Rule::builder().conditions(both).build(), host, &names));
+        assert!(is_of(&rule("1", host), host, &names));
+        assert!(!is_of(&rule("1", "0123456789012.example.com"), host, &names));
+        let forward = |arn: &str| Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build();
+        let old_domain = || {
+            Rule::builder().conditions(RuleCondition::builder().field("host-header").values("old.example.org").build())
+        };
+        assert!(is_of(&old_domain().actions(forward(GROUP)).build(), host, &names));
+        assert!(!is_of(
+            &old_domain().actions(forward("arn:aws:x:targetgroup/dev-999999999999-tg/1")).build(),
+            host,
+            &names
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_teardown_deletes_the_tenants_rules_and_survives_a_missing_listener() {
+        let listener = settings(&[("LISTENER_ARN", "arn:listener")]);
+        let deleted = mock!(Client::delete_rule).then_output(|| DeleteRuleOutput::builder().build());
+        let (rules, tags) =
+            (page(vec![rule("7", "123456789012.example.com"), rule("8", "b.example.com")], None), tagged(None));
+        let client = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, [&rules, &tags, &deleted]);
+        assert_eq!(delete(&client, &listener, Teardown::of(tenant())).await.unwrap().removed, ["arn:rule/7"]);
+
+        let missing = mock!(Client::describe_rules)
+            .then_error(|| DescribeRulesError::generic(ErrorMetadata::builder().code("ListenerNotFound").build()));
+        let client = mock_client!(aws_sdk_elasticloadbalancingv2, [&missing]);
+        assert!(delete(&client, &listener, Teardown::of(tenant())).await.unwrap().removed.is_empty());
+    }
+}

@@ -1,0 +1,493 @@
+//! A tenant's ECS service: keeps the tenant's tasks running and registered with the load balancer.
+//!
+//! A service that was deleted drains first and keeps its name until it is INACTIVE; AWS shows an INACTIVE one
+//! for a while longer, and that counts as gone.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::types::{
+    AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentRolloutState, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags, Service,
+    ServiceField, Tag,
+};
+use serde::{Deserialize, Serialize};
+use shared::owner::{owner_in, tags};
+use shared::{DesiredCount, Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+
+use crate::request::Teardown;
+use crate::resource::{Found, Kind, Left, Removal, ours};
+use crate::task_definition::{CONTAINER, PORT};
+
+/// How many of the service's own reasons an error quotes.
+const REASONS: usize = 5;
+
+/// Input of create-service.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that creates it.
+    pub owner: Owner,
+    /// The tenant's task definition.
+    pub task_definition_arn: String,
+    /// The tenant's target group.
+    pub target_group_arn: String,
+    /// Number of tasks.
+    pub desired_count: DesiredCount,
+    /// The private subnets that the tasks run in.
+    pub subnet_ids: Vec<String>,
+    /// The security group of the tasks.
+    pub security_group_id: String,
+}
+
+/// Output of create-service.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// Name of the service.
+    pub service: String,
+    /// ARN of the service.
+    pub service_arn: String,
+}
+
+/// The tenant's service, if there is one.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
+    Ok(describe(ecs, names).await?.as_ref().and_then(described).into_iter().collect())
+}
+
+fn described(service: &Service) -> Option<Found> {
+    let owner = owner_in(service.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
+    let arn = service.service_arn().unwrap_or_default();
+    match service.status() {
+        Some("INACTIVE") if service.running_count() == 0 => None,
+        Some("ACTIVE") => Some(Found::present(arn, owner)),
+        _ => Some(Found::going(arn, owner, format!("draining, {} tasks running", service.running_count()))),
+    }
+}
+
+async fn describe(ecs: &Client, names: &Names) -> Result<Option<Service>> {
+    let described = ecs
+        .describe_services()
+        .cluster(names.cluster())
+        .services(names.service())
+        .include(ServiceField::Tags)
+        .send()
+        .await;
+    match described {
+        // A missing service is a `failure` with reason MISSING, and not in the list.
+        Ok(described) => Ok(described.services.unwrap_or_default().into_iter().next()),
+        Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading service ({})", names.service()), error)),
+    }
+}
+
+/// Creates the tenant's service in private subnets, with a deployment that gives up when its tasks keep failing.
+///
+/// # Errors
+/// `ResourceConflict` when it exists and somebody else made it, or while an old one of that name drains.
+pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Result<Created> {
+    let names = settings.names(&request.tenant_id);
+    let doing = || format!("creating service ({})", names.service());
+    let created = |arn: &str| Created { service: names.service(), service_arn: arn.to_owned() };
+    if let Some(found) = ours("service", find(ecs, &names).await?, &request.owner)? {
+        return Ok(created(&found.identifier));
+    }
+    let incomplete = |error| Error::internal(doing()).with_source(error);
+    let network = AwsVpcConfiguration::builder()
+        .set_subnets(Some(request.subnet_ids.clone()))
+        .security_groups(&request.security_group_id)
+        .assign_public_ip(AssignPublicIp::Disabled)
+        .build()
+        .map_err(incomplete)?;
+    let deployment = DeploymentConfiguration::builder()
+        .deployment_circuit_breaker(DeploymentCircuitBreaker::builder().enable(true).rollback(true).build())
+        .minimum_healthy_percent(100)
+        .maximum_percent(200)
+        .build();
+    let load_balancer = LoadBalancer::builder()
+        .target_group_arn(&request.target_group_arn)
+        .container_name(CONTAINER)
+        .container_port(PORT)
+        .build();
+    let tags = tags(names.environment(), names.tenant(), &request.owner);
+    let outcome = ecs
+        .create_service()
+        .cluster(names.cluster())
+        .service_name(names.service())
+        .client_token(request.owner.idempotency_token("service"))
+        .task_definition(&request.task_definition_arn)
+        .desired_count(i32::try_from(request.desired_count.get()).unwrap_or(i32::MAX))
+        .launch_type(LaunchType::Fargate)
+        .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
+        .load_balancers(load_balancer)
+        .deployment_configuration(deployment)
+        .health_check_grace_period_seconds(settings.parsed("HEALTH_CHECK_GRACE_SECONDS")?)
+        .propagate_tags(PropagateTags::Service)
+        .enable_ecs_managed_tags(true)
+        .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
+        .send()
+        .await;
+    match outcome {
+        Ok(outcome) => Ok(created(outcome.service().and_then(Service::service_arn).unwrap_or_default())),
+        // "Creation of service was not idempotent": somebody else, or an earlier run whose answer was lost.
+        Err(error) if error.message().is_some_and(|message| message.contains("not idempotent")) => {
+            match ours("service", find(ecs, &names).await?, &request.owner)? {
+                Some(found) => Ok(created(&found.identifier)),
+                None => Err(Error::aws(doing(), error)),
+            }
+        }
+        Err(error) => Err(Error::aws(doing(), error)),
+    }
+}
+
+/// Input of check-service-deployment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The task definition that is being deployed.
+    pub task_definition_arn: String,
+    /// This is the last check: a deployment that is still in progress has failed.
+    #[serde(default)]
+    pub last_check: bool,
+}
+
+/// Output of check-service-deployment.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The deployment is complete and every task runs.
+    pub steady: bool,
+    /// Tasks that run.
+    pub running_count: i32,
+    /// Tasks that should run.
+    pub desired_count: i32,
+    /// What the service says about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// Tells whether the tenant's deployment is complete.
+///
+/// # Errors
+/// `DeploymentFailed`, with the service's own reasons, when it has failed or was not steady at the last check.
+pub async fn check_deployment(ecs: &Client, settings: &Settings, request: Check) -> Result<Checked> {
+    let names = settings.names(&request.tenant_id);
+    let failed = |why: &str, reasons: &[String]| {
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
+        Error::new(ErrorKind::DeploymentFailed, format!("deployment of service ({}) {why}{reasons}", names.service()))
+    };
+    let service = describe(ecs, &names).await?.filter(|service| service.status() == Some("ACTIVE"));
+    let Some(service) = service else { return Err(failed("cannot end: somebody deleted the service", &[])) };
+    let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
+    let ours = primary.filter(|deployment| deployment.task_definition() == Some(&request.task_definition_arn));
+    let Some(deployment) = ours else {
+        return Err(failed(
+            "was replaced: ECS rolled it back, or somebody started another one",
+            &reasons(ecs, &names, &service).await?,
+        ));
+    };
+    if deployment.rollout_state() == Some(&DeploymentRolloutState::Failed) {
+        return Err(failed("failed", &reasons(ecs, &names, &service).await?));
+    }
+    let steady = is_steady(&service, deployment);
+    if !steady && request.last_check {
+        let counts = format!(
+            "did not end in time with {} of {} tasks running",
+            service.running_count(),
+            service.desired_count()
+        );
+        return Err(failed(&counts, &reasons(ecs, &names, &service).await?));
+    }
+    Ok(Checked {
+        steady,
+        running_count: service.running_count(),
+        desired_count: service.desired_count(),
+        reasons: deployment.rollout_state_reason().map(str::to_owned).into_iter().collect(),
+    })
+}
+
+fn is_steady(service: &Service, deployment: &Deployment) -> bool {
+    deployment.rollout_state() == Some(&DeploymentRolloutState::Completed)
+        && deployment.running_count() == service.desired_count()
+        && service.running_count() == service.desired_count()
+}
+
+/// Why the deployment does not end: what the deployment, the stopped tasks and the service's events say.
+async fn reasons(ecs: &Client, names: &Names, service: &Service) -> Result<Vec<String>> {
+    let deployments = service.deployments().iter().filter_map(Deployment::rollout_state_reason).map(str::to_owned);
+    let events = service.events().iter().filter_map(|event| event.message()).map(str::to_owned);
+    let mut seen = BTreeSet::new();
+    let all = deployments.chain(stopped_tasks(ecs, names).await?).chain(events);
+    Ok(all.filter(|reason| seen.insert(reason.clone())).take(REASONS).collect())
+}
+
+async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<String>> {
+    let doing = || format!("reading stopped tasks of service ({})", names.service());
+    let tasks =
+        ecs.list_tasks().cluster(names.cluster()).service_name(names.service()).desired_status(DesiredStatus::Stopped);
+    let tasks = tasks.max_results(10).send().await.map_err(|error| Error::aws(doing(), error))?;
+    if tasks.task_arns().is_empty() {
+        return Ok(Vec::new());
+    }
+    let tasks = ecs.describe_tasks().cluster(names.cluster()).set_tasks(tasks.task_arns).send().await;
+    let tasks = tasks.map_err(|error| Error::aws(doing(), error))?;
+    Ok(tasks
+        .tasks()
+        .iter()
+        .flat_map(|task| {
+            let containers = task.containers().iter().filter_map(|container| {
+                let exit = container.exit_code().map(|code| format!("exit code {code}"));
+                container.reason().map(str::to_owned).or(exit)
+            });
+            task.stopped_reason().map(str::to_owned).into_iter().chain(containers)
+        })
+        .collect())
+}
+
+/// Scales the tenant's service to 0 and deletes it. While it drains, it is reported as going: call again.
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
+    let names = settings.names(&request.tenant_id);
+    let mut removal = Removal::of(Kind::Service);
+    let found = find(ecs, &names).await?;
+    for service in removal.keep_foreign(found, request.owner.as_ref()) {
+        if service.going {
+            removal.going.push(Left { identifier: service.identifier, reason: service.detail.unwrap_or_default() });
+            continue;
+        }
+        let doing = || format!("deleting service ({})", names.service());
+        let gone = |code: Option<&str>| {
+            matches!(code, Some("ServiceNotFoundException" | "ServiceNotActiveException" | "ClusterNotFoundException"))
+        };
+        match ecs.update_service().cluster(names.cluster()).service(names.service()).desired_count(0).send().await {
+            Ok(_) => {}
+            Err(error) if gone(error.code()) => {}
+            Err(error) => return Err(Error::aws(doing(), error)),
+        }
+        match ecs.delete_service().cluster(names.cluster()).service(names.service()).force(true).send().await {
+            Ok(deleted) => match deleted.service().and_then(described) {
+                Some(left) => removal.going.push(Left {
+                    identifier: left.identifier,
+                    reason: left.detail.unwrap_or_else(|| "draining".to_owned()),
+                }),
+                None => removal.removed.push(service.identifier),
+            },
+            Err(error) if gone(error.code()) => {}
+            Err(error) => return Err(Error::aws(doing(), error)),
+        }
+    }
+    Ok(removal)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceOutput};
+    use aws_sdk_ecs::operation::delete_service::DeleteServiceOutput;
+    use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
+    use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
+    use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
+    use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceOutput};
+    use aws_sdk_ecs::types::builders::ServiceBuilder;
+    use aws_sdk_ecs::types::{Failure, ServiceEvent, Task};
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    const ARN: &str = "arn:aws:ecs:eu-west-1:536580886816:service/dev-cluster/dev-123456789012-service";
+    const DEFINITION: &str = "arn:aws:ecs:eu-west-1:536580886816:task-definition/dev-123456789012:1";
+
+    fn service(status: &str, owner: Option<Owner>) -> ServiceBuilder {
+        let tag = owner.map(|owner| Tag::builder().key("tenant:execution").value(owner.as_str()).build());
+        Service::builder().service_arn(ARN).status(status).set_tags(Some(tag.into_iter().collect()))
+    }
+
+    fn found(service: ServiceBuilder) -> Rule {
+        mock!(Client::describe_services)
+            .match_requests(|request| {
+                request.cluster() == Some("dev-cluster") && request.services() == ["dev-123456789012-service"]
+            })
+            .then_output(move || DescribeServicesOutput::builder().services(service.clone().build()).build())
+    }
+
+    fn missing() -> Rule {
+        mock!(Client::describe_services).then_output(|| {
+            DescribeServicesOutput::builder().failures(Failure::builder().reason("MISSING").build()).build()
+        })
+    }
+
+    async fn run_create(rules: &[&Rule]) -> Result<Created> {
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let request = Create {
+            tenant_id: tenant(),
+            owner: owner(),
+            task_definition_arn: DEFINITION.to_owned(),
+            target_group_arn: "arn:tg".to_owned(),
+            desired_count: DesiredCount::ONE,
+            subnet_ids: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
+            security_group_id: "sg-1".to_owned(),
+        };
+        create(&client, &settings(&[("HEALTH_CHECK_GRACE_SECONDS", "120")]), request).await
+    }
+
+    #[tokio::test]
+    async fn it_runs_in_private_subnets_and_gives_up_when_tasks_keep_failing() {
+        let creation = mock!(Client::create_service)
+            .match_requests(|request| {
+                let network = request.network_configuration().unwrap().awsvpc_configuration().unwrap();
+                assert_eq!(network.assign_public_ip(), Some(&AssignPublicIp::Disabled));
+                assert_eq!((network.subnets().len(), network.security_groups()), (2, ["sg-1".to_owned()].as_slice()));
+                let breaker = request.deployment_configuration().unwrap().deployment_circuit_breaker().unwrap();
+                assert!(breaker.enable() && breaker.rollback());
+                assert_eq!(request.health_check_grace_period_seconds(), Some(120));
+                request.propagate_tags() == Some(&PropagateTags::Service) && request.tags().len() == 4
+            })
+            .then_output(|| CreateServiceOutput::builder().service(service("ACTIVE", None).build()).build());
+        assert_eq!(run_create(&[&missing(), &creation]).await.unwrap().service_arn, ARN);
+    }
+
+    #[tokio::test]
+    async fn an_inactive_service_leaves_its_name_free() {
+        let creation = mock!(Client::create_service).then_output(|| CreateServiceOutput::builder().build());
+        run_create(&[&found(service("INACTIVE", Some(other_owner()))), &creation]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_draining_or_foreign_service_is_a_conflict() {
+        for other in
+            [service("DRAINING", Some(owner())), service("ACTIVE", None), service("ACTIVE", Some(other_owner()))]
+        {
+            assert_eq!(run_create(&[&found(other)]).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_creation_whose_answer_was_lost_is_found_again() {
+        let exists = mock!(Client::create_service).then_error(|| {
+            let metadata = ErrorMetadata::builder()
+                .code("InvalidParameterException")
+                .message("Creation of service was not idempotent.");
+            CreateServiceError::generic(metadata.build())
+        });
+        let rules = [&missing(), &exists, &found(service("ACTIVE", Some(owner())))];
+        assert_eq!(run_create(&rules).await.unwrap().service_arn, ARN);
+    }
+
+    fn deployment(state: DeploymentRolloutState, running: i32, definition: &str) -> Deployment {
+        Deployment::builder()
+            .status("PRIMARY")
+            .rollout_state(state)
+            .running_count(running)
+            .task_definition(definition)
+            .build()
+    }
+
+    async fn run_check(rules: &[&Rule], last_check: bool) -> Result<Checked> {
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let request = Check { tenant_id: tenant(), task_definition_arn: DEFINITION.to_owned(), last_check };
+        check_deployment(&client, &settings(&[]), request).await
+    }
+
+    #[tokio::test]
+    async fn steady_means_completed_with_every_task_running() {
+        let at = |state: DeploymentRolloutState, running: i32| {
+            found(
+                service("ACTIVE", None)
+                    .desired_count(2)
+                    .running_count(running)
+                    .deployments(deployment(state, running, DEFINITION)),
+            )
+        };
+        assert!(run_check(&[&at(DeploymentRolloutState::Completed, 2)], false).await.unwrap().steady);
+        for unsteady in [at(DeploymentRolloutState::InProgress, 2), at(DeploymentRolloutState::Completed, 1)] {
+            assert!(!run_check(&[&unsteady], false).await.unwrap().steady);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_deployment_is_explained_by_the_services_own_reasons() {
+        let tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().task_arns("arn:task").build());
+        let stopped = mock!(Client::describe_tasks).then_output(|| {
+            DescribeTasksOutput::builder()
+                .tasks(Task::builder().stopped_reason("CannotPullContainerError").build())
+                .build()
+        });
+        let event = ServiceEvent::builder().message("unable to place a task").build();
+        let failed = found(
+            service("ACTIVE", None)
+                .desired_count(1)
+                .deployments(deployment(DeploymentRolloutState::Failed, 0, DEFINITION))
+                .events(event),
+        );
+        let error = run_check(&[&failed, &tasks, &stopped], false).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
+        assert!(error.chain().contains("CannotPullContainerError; unable to place a task"), "{}", error.chain());
+    }
+
+    #[tokio::test]
+    async fn a_deployment_that_ended_otherwise_has_failed() {
+        let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
+        let replaced = found(service("ACTIVE", None).desired_count(1).deployments(deployment(
+            DeploymentRolloutState::Completed,
+            1,
+            "arn:other:7",
+        )));
+        assert_eq!(run_check(&[&replaced, &no_tasks], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        assert_eq!(run_check(&[&missing()], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
+        let slow = found(service("ACTIVE", None).desired_count(1).deployments(deployment(
+            DeploymentRolloutState::InProgress,
+            0,
+            DEFINITION,
+        )));
+        let error = run_check(&[&slow, &no_tasks], true).await.unwrap_err();
+        assert!(error.chain().contains("0 of 1 tasks"), "{}", error.chain());
+    }
+
+    async fn run_delete(rules: &[&Rule], owner: Option<Owner>) -> Removal {
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        delete(&client, &settings(&[]), Teardown { owner, ..Teardown::of(tenant()) }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_service_is_scaled_down_deleted_and_reported_as_going_until_it_is_inactive() {
+        let scaled = mock!(Client::update_service)
+            .match_requests(|request| request.desired_count() == Some(0))
+            .then_output(|| UpdateServiceOutput::builder().build());
+        let deleted =
+            mock!(Client::delete_service).match_requests(|request| request.force() == Some(true)).then_output(|| {
+                DeleteServiceOutput::builder().service(service("DRAINING", None).running_count(1).build()).build()
+            });
+        let removal = run_delete(&[&found(service("ACTIVE", None)), &scaled, &deleted], None).await;
+        assert_eq!(removal.going[0].reason, "draining, 1 tasks running");
+
+        let removal = run_delete(&[&found(service("DRAINING", None))], None).await;
+        assert_eq!(removal.going.len(), 1);
+        assert_eq!(run_delete(&[&found(service("INACTIVE", None))], None).await, Removal::of(Kind::Service));
+        assert_eq!(run_delete(&[&missing()], None).await, Removal::of(Kind::Service));
+    }
+
+    #[tokio::test]
+    async fn one_that_vanishes_meanwhile_is_no_error() {
+        let gone = mock!(Client::update_service).then_error(|| {
+            UpdateServiceError::generic(ErrorMetadata::builder().code("ServiceNotActiveException").build())
+        });
+        let deleted = mock!(Client::delete_service)
+            .then_output(|| DeleteServiceOutput::builder().service(service("INACTIVE", None).build()).build());
+        assert_eq!(run_delete(&[&found(service("ACTIVE", None)), &gone, &deleted], None).await.removed, [ARN]);
+    }
+
+    #[tokio::test]
+    async fn a_rollback_leaves_a_foreign_service_alone() {
+        assert_eq!(run_delete(&[&found(service("ACTIVE", Some(other_owner())))], Some(owner())).await.kept.len(), 1);
+    }
+}
