@@ -236,6 +236,10 @@ fn failed(doing: impl fmt::Display, error: mysql_async::Error, secret: &str) -> 
             _ => ErrorKind::Internal,
         },
         mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => ErrorKind::EnvironmentNotReady,
+        // A certificate that the CA bundle does not vouch for.
+        mysql_async::Error::Io(mysql_async::IoError::Io(io)) if io.kind() == std::io::ErrorKind::InvalidData => {
+            ErrorKind::EnvironmentNotReady
+        }
         mysql_async::Error::Io(_) => ErrorKind::Transient,
         mysql_async::Error::Driver(mysql_async::DriverError::ConnectionClosed) => ErrorKind::Transient,
         mysql_async::Error::Driver(mysql_async::DriverError::NoClientSslFlagFromServer) => {

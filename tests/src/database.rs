@@ -1,0 +1,55 @@
+//! The database server, as its administrator and as a tenant.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder};
+
+use crate::stack::variable;
+
+/// Connects with these credentials.
+///
+/// # Errors
+/// What the server says.
+pub async fn connect(user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
+    let options = OptsBuilder::default()
+        .ip_or_hostname(variable("MYSQL_HOST"))
+        .tcp_port(variable("MYSQL_PORT").parse().expect("a port"))
+        .user(Some(user))
+        .pass(Some(password))
+        .prefer_socket(false);
+    Conn::new(options).await
+}
+
+/// Connects as the administrator.
+///
+/// # Panics
+/// When the server refuses.
+pub async fn administrator() -> Conn {
+    connect(&variable("MYSQL_ADMIN_USER"), &variable("MYSQL_ADMIN_PASSWORD"))
+        .await
+        .expect("the administrator's connection")
+}
+
+/// Everything that a tenant has on the server: databases, users with their limits, grants, and our record of them.
+///
+/// # Panics
+/// When the server does not answer.
+pub async fn of_tenant(tenant: &str) -> Vec<String> {
+    let mut administrator = administrator().await;
+    let pattern = format!("{tenant}%");
+    let mut all: Vec<String> = Vec::new();
+    for query in [
+        "SELECT CONCAT('database ', schema_name, ' ', default_character_set_name) FROM information_schema.schemata WHERE schema_name LIKE ?",
+        "SELECT CONCAT('user ', user, '@', host, ' at most ', max_user_connections, ' ', authentication_string) FROM mysql.user WHERE user LIKE ?",
+        "SELECT CONCAT('grant to ', user, ' on ', db) FROM mysql.db WHERE user LIKE ?",
+        "SELECT CONCAT('owner of ', database_name, ' ', owner) FROM tenant_management.owners WHERE database_name LIKE ?",
+    ] {
+        match administrator.exec::<String, _, _>(query, (&pattern,)).await {
+            Ok(rows) => all.extend(rows),
+            // Before the first tenant there is no record.
+            Err(mysql_async::Error::Server(error)) if error.code == 1146 => {}
+            Err(error) => panic!("{query}: {error}"),
+        }
+    }
+    administrator.disconnect().await.expect("a farewell");
+    all
+}

@@ -1,0 +1,98 @@
+//! Executions of the state machines.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use serde_json::Value;
+
+use crate::stack::Stack;
+
+/// No execution of these tests may take longer.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// How an execution ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// ARN of the execution.
+    pub arn: String,
+    /// SUCCEEDED, FAILED, ...
+    pub status: ExecutionStatus,
+    /// Its output.
+    pub output: Value,
+    /// Its error's name.
+    pub error: String,
+    /// Its cause.
+    pub cause: Value,
+}
+
+impl Outcome {
+    /// The output of an execution that has to succeed.
+    ///
+    /// # Panics
+    /// When it failed.
+    pub fn succeeded(self) -> Value {
+        assert_eq!(self.status, ExecutionStatus::Succeeded, "{self:#?}");
+        self.output
+    }
+
+    /// The error's name and the cause of an execution that has to fail.
+    ///
+    /// # Panics
+    /// When it succeeded.
+    pub fn failed(self) -> (String, Value) {
+        assert_eq!(self.status, ExecutionStatus::Failed, "{self:#?}");
+        (self.error, self.cause)
+    }
+}
+
+impl Stack {
+    /// Starts a state machine; gives the execution's ARN.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn start(&self, machine: &str, input: &Value) -> String {
+        let machine = format!("arn:aws:states:{}:{}:stateMachine:dev-{machine}", self.region, self.account);
+        let started = self.sfn.start_execution().state_machine_arn(machine).input(input.to_string()).send().await;
+        started.expect("a started execution").execution_arn
+    }
+
+    /// Waits until an execution has ended.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn ended(&self, arn: &str) -> Outcome {
+        let start = Instant::now();
+        let mut tick = tokio::time::interval(Duration::from_millis(100));
+        loop {
+            tick.tick().await;
+            let execution = self.sfn.describe_execution().execution_arn(arn).send().await.expect("an execution");
+            if execution.status != ExecutionStatus::Running {
+                let parsed =
+                    |text: Option<&str>| text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+                return Outcome {
+                    arn: arn.to_owned(),
+                    output: parsed(execution.output()),
+                    error: execution.error().unwrap_or_default().to_owned(),
+                    cause: parsed(execution.cause()),
+                    status: execution.status,
+                };
+            }
+            assert!(start.elapsed() < BOUND, "{arn} did not end within {BOUND:?}");
+        }
+    }
+
+    /// Starts a state machine and waits until it has ended.
+    pub async fn run(&self, machine: &str, input: Value) -> Outcome {
+        let arn = self.start(machine, &input).await;
+        self.ended(&arn).await
+    }
+
+    /// The history of an execution.
+    ///
+    /// # Panics
+    /// When it cannot be read.
+    pub async fn history(&self, arn: &str) -> Vec<HistoryEvent> {
+        let pages = self.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
+        pages.collect::<Result<_, _>>().await.expect("a history")
+    }
+}

@@ -1,0 +1,15 @@
+//! What the end-to-end tests share: a running local stack, seen from outside.
+//!
+//! Nothing of the product is used here: what the tests expect is written out, and what exists is asked of AWS
+//! and MySQL themselves.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
+
+pub mod database;
+pub mod execution;
+pub mod permissions;
+pub mod stack;
+pub mod tenant;
+
+pub use execution::Outcome;
+pub use stack::Stack;

@@ -1,0 +1,113 @@
+//! The running stack and its clients, from the variables that `.local/env` sets.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_config::SdkConfig;
+use aws_sdk_lambda::primitives::Blob;
+use serde_json::Value;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Tests that change what all executions share (roles, functions) take it for themselves.
+static SHARED: RwLock<()> = RwLock::const_new(());
+
+/// A running stack.
+pub struct Stack {
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// EFS.
+    pub efs: aws_sdk_efs::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+    /// Step Functions.
+    pub sfn: aws_sdk_sfn::Client,
+    /// The account, which is also the access key.
+    pub account: String,
+    /// The region.
+    pub region: String,
+    /// Domain of the tenants' hosts.
+    pub domain: String,
+}
+
+/// A variable of `.local/env`.
+///
+/// # Panics
+/// When it is not set.
+pub fn variable(name: &str) -> String {
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: run `make test`, or `make up` and `. .local/env`"))
+}
+
+impl Stack {
+    /// The stack that `make up` started. Each test has clients of its own, since each has a runtime of its own
+    /// and connections live in it.
+    async fn get() -> &'static Self {
+        // Fails with a sentence, and not with a time-out against the real AWS.
+        variable("AWS_ENDPOINT_URL");
+        Box::leak(Box::new(Self::new(&shared::aws::config().await)))
+    }
+
+    fn new(aws: &SdkConfig) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(aws),
+            efs: aws_sdk_efs::Client::new(aws),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
+            iam: aws_sdk_iam::Client::new(aws),
+            lambda: aws_sdk_lambda::Client::new(aws),
+            logs: aws_sdk_cloudwatchlogs::Client::new(aws),
+            secrets: aws_sdk_secretsmanager::Client::new(aws),
+            sfn: aws_sdk_sfn::Client::new(aws),
+            account: variable("AWS_ACCESS_KEY_ID"),
+            region: variable("AWS_REGION"),
+            domain: variable("DOMAIN"),
+        }
+    }
+
+    /// For a test that runs beside others.
+    pub async fn together() -> (&'static Self, RwLockReadGuard<'static, ()>) {
+        (Self::get().await, SHARED.read().await)
+    }
+
+    /// For a test that changes what others rely on, and changes it back.
+    pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
+        (Self::get().await, SHARED.write().await)
+    }
+
+    /// Calls a function; gives its answer, or its error's name and message.
+    ///
+    /// # Panics
+    /// When Lambda does not run it.
+    pub async fn invoke(&self, function: &str, input: &Value) -> Result<Value, (String, String)> {
+        let call = self.lambda.invoke().function_name(format!("dev-{function}")).payload(Blob::new(input.to_string()));
+        let answer = call.send().await.unwrap_or_else(|error| panic!("invoking {function}: {error:?}"));
+        let payload: Value = serde_json::from_slice(answer.payload().expect("an answer").as_ref()).expect("JSON");
+        match answer.function_error() {
+            None => Ok(payload),
+            Some(_) => Err((text(&payload["errorType"]), text(&payload["errorMessage"]))),
+        }
+    }
+}
+
+/// A JSON string's text; empty when it is none.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A tenant id that no other test uses, and no earlier run on the same stack.
+///
+/// # Panics
+/// When the clock is before 1970.
+pub fn new_tenant_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("2{:08}{number:03}", seconds % 100_000_000)
+}

@@ -1,0 +1,146 @@
+//! What exists of a tenant, asked of AWS and MySQL themselves.
+
+use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
+
+use crate::database;
+use crate::stack::Stack;
+
+impl Stack {
+    /// Everything of a tenant that exists, each with its settings and tags, as text. Two snapshots that are
+    /// equal show that nothing was touched in between.
+    ///
+    /// # Panics
+    /// When AWS does not answer.
+    pub async fn snapshot(&self, tenant: &str) -> Vec<String> {
+        let mut all = database::of_tenant(tenant).await;
+        all.extend(self.secret(tenant).await);
+        all.extend(self.access_points(tenant).await);
+        all.extend(self.log_groups(tenant).await);
+        all.extend(self.target_groups(tenant).await);
+        all.extend(self.listener_rules(tenant).await);
+        all.extend(self.task_definitions(tenant).await);
+        all.extend(self.services(tenant).await);
+        all.iter().map(|text| canonical(text)).collect()
+    }
+
+    async fn secret(&self, tenant: &str) -> Option<String> {
+        let name = format!("dev-{tenant}-db-credentials");
+        let secret = self.secrets.describe_secret().secret_id(&name).send().await.ok()?;
+        if let Some(deleted) = secret.deleted_date() {
+            return Some(format!("secret {:?} deleted {deleted}", secret.arn()));
+        }
+        let value = self.secrets.get_secret_value().secret_id(&name).send().await.expect("a secret's value");
+        Some(format!("secret {:?} {:?} {:?}", secret.arn(), value.secret_string(), secret.tags()))
+    }
+
+    async fn access_points(&self, tenant: &str) -> Vec<String> {
+        let all =
+            self.efs.describe_access_points().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let all = all.expect("access points").into_iter();
+        all.filter(|access_point| format!("{access_point:?}").contains(tenant))
+            .map(|access_point| format!("{access_point:?}"))
+            .collect()
+    }
+
+    async fn log_groups(&self, tenant: &str) -> Vec<String> {
+        let name = format!("/ecs/dev-{tenant}");
+        let groups = self.logs.describe_log_groups().log_group_name_prefix(name).send().await.expect("log groups");
+        let mut all = Vec::new();
+        for group in groups.log_groups() {
+            let arn = group.arn().unwrap_or_default().trim_end_matches(":*");
+            let tags = self.logs.list_tags_for_resource().resource_arn(arn).send().await.expect("tags");
+            let mut tags: Vec<_> = tags.tags().into_iter().flatten().collect();
+            tags.sort();
+            all.push(format!("log group {arn} {:?} {tags:?}", group.retention_in_days()));
+        }
+        all
+    }
+
+    async fn target_groups(&self, tenant: &str) -> Vec<String> {
+        let groups =
+            self.elb.describe_target_groups().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        let mut all = Vec::new();
+        for group in groups.expect("target groups") {
+            if group.target_group_name().is_some_and(|name| name.contains(tenant)) {
+                let tags =
+                    self.elb.describe_tags().resource_arns(group.target_group_arn().unwrap_or_default()).send().await;
+                all.push(format!("{group:?} {:?}", tags.expect("tags").tag_descriptions()));
+            }
+        }
+        all
+    }
+
+    async fn listener_rules(&self, tenant: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for rule in self.rules().await {
+            if format!("{rule:?}").contains(tenant) {
+                let tags = self.elb.describe_tags().resource_arns(rule.rule_arn().unwrap_or_default()).send().await;
+                all.push(format!("{rule:?} {:?}", tags.expect("tags").tag_descriptions()));
+            }
+        }
+        all
+    }
+
+    /// Every rule of every listener.
+    ///
+    /// # Panics
+    /// When AWS does not answer.
+    pub async fn rules(&self) -> Vec<aws_sdk_elasticloadbalancingv2::types::Rule> {
+        let mut rules = Vec::new();
+        for balancer in self.elb.describe_load_balancers().send().await.expect("load balancers").load_balancers() {
+            let arn = balancer.load_balancer_arn().expect("an ARN");
+            for listener in
+                self.elb.describe_listeners().load_balancer_arn(arn).send().await.expect("listeners").listeners()
+            {
+                let arn = listener.listener_arn().expect("an ARN");
+                rules.extend(
+                    self.elb.describe_rules().listener_arn(arn).send().await.expect("rules").rules.unwrap_or_default(),
+                );
+            }
+        }
+        rules
+    }
+
+    async fn task_definitions(&self, tenant: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for status in [TaskDefinitionStatus::Active, TaskDefinitionStatus::Inactive] {
+            let listed = self.ecs.list_task_definitions().family_prefix(format!("dev-{tenant}")).status(status);
+            let listed = listed.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+            for arn in listed.expect("task definitions") {
+                let definition =
+                    self.ecs.describe_task_definition().task_definition(&arn).include(TaskDefinitionField::Tags);
+                let definition = definition.send().await.expect("a task definition");
+                all.push(format!("{:?} {:?}", definition.task_definition(), definition.tags()));
+            }
+        }
+        all
+    }
+
+    async fn services(&self, tenant: &str) -> Vec<String> {
+        let name = format!("dev-{tenant}-service");
+        let described = self.ecs.describe_services().cluster("dev-cluster").services(name).include(ServiceField::Tags);
+        let described = described.send().await.expect("services").services.unwrap_or_default();
+        described
+            .into_iter()
+            .filter(|service| service.status() != Some("INACTIVE"))
+            .map(|service| {
+                format!(
+                    "service {:?} {:?} {:?} {:?} {:?} {:?}",
+                    service.service_arn(),
+                    service.status(),
+                    service.desired_count(),
+                    service.task_definition(),
+                    service.load_balancers(),
+                    service.tags()
+                )
+            })
+            .collect()
+    }
+}
+
+/// The words of a text in order: maps print their entries in any order.
+fn canonical(text: &str) -> String {
+    let mut words: Vec<_> = text.split([',', ' ', '{', '}']).collect();
+    words.sort_unstable();
+    words.join(" ")
+}

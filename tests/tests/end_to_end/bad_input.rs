@@ -1,0 +1,71 @@
+//! Wrong input is refused with the field, the value and what is allowed, and nothing is touched.
+
+use serde_json::{Value, json};
+use tests::Stack;
+use tests::stack::{new_tenant_id, text};
+
+#[tokio::test]
+async fn a_wrong_provisioning_request_is_refused() {
+    let (stack, _together) = Stack::together().await;
+    for (input, error, field, allowed) in [
+        (json!({"tenant_id": "1234"}), "InvalidRequest", "tenant_id: \"1234\"", "12 digits"),
+        (json!({"tenant_id": "12345678901x"}), "InvalidRequest", "tenant_id", "12 digits"),
+        (json!({"tenant_id": 123_456_789_012_u64}), "InvalidRequest", "tenant_id", "string"),
+        (json!({"tenant": "123456789012"}), "InvalidRequest", "`tenant`", "`tenant_id`"),
+        (json!({"image": "Not An Image"}), "InvalidRequest", "image: \"Not An Image\"", "repository[:tag]"),
+        (json!({"cpu": 256, "memory": 8192}), "InvalidRequest", "memory: 8192", "512, 1024, 2048"),
+        (json!({"cpu": 100}), "InvalidRequest", "cpu: 100", "256"),
+        (json!({"desired_count": -1}), "InvalidRequest", "desired_count: -1", "1 to 50"),
+        (json!({"desired_count": 1_000_000}), "InvalidRequest", "desired_count: 1000000", "1 to 50"),
+        (json!({"environment": "staging"}), "InvalidRequest", "environment: \"staging\"", "\"dev\""),
+        (json!({"environment": "prod"}), "WrongEnvironment", "\"prod\"", "\"dev\""),
+        (json!({}), "InvalidRequest", "input", "tenant_id"),
+        (json!([]), "InvalidRequest", "an array", "object"),
+        (json!("123456789012"), "InvalidRequest", "a string", "object"),
+        (json!(null), "InvalidRequest", "null", "object"),
+    ] {
+        let outcome = stack.run("provision-tenant", input.clone()).await;
+        let history = stack.history(&outcome.arn).await;
+        let (name, cause) = outcome.failed();
+        assert_eq!(name, error, "{input}: {cause}");
+        let message = text(&cause["message"]);
+        assert!(message.contains(field) && message.contains(allowed), "{input}: {message}");
+        assert_eq!((&cause["step"], &cause["leftovers"]), (&json!("resolve-environment"), &json!([])), "{cause}");
+        let tasks = history.iter().filter(|event| event.r#type().as_str() == "TaskScheduled").count();
+        assert_eq!(tasks, 1, "{input}: only the step that checks has run");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_teardown_request_is_refused() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let before = stack.snapshot(&tenant).await;
+    for input in [
+        json!({}),
+        json!({"tenant_id": "1"}),
+        json!({"tenant_id": tenant, "force": true}),
+        json!({"tenant_id": tenant, "owner": "me"}),
+        json!({"tenant_id": tenant, "secret_recovery_days": 3}),
+        json!([tenant]),
+    ] {
+        let (error, cause) = stack.run("teardown-tenant", input.clone()).await.failed();
+        assert_eq!(error, "InvalidRequest", "{input}: {cause}");
+    }
+    assert_eq!(stack.snapshot(&tenant).await, before);
+}
+
+#[tokio::test]
+async fn every_function_refuses_what_is_no_request() {
+    let (stack, _together) = Stack::together().await;
+    let functions = std::fs::read_dir("../functions/src/bin").expect("the functions");
+    for function in functions {
+        let file = function.expect("a function").file_name();
+        let function = file.to_str().expect("a name").trim_end_matches(".rs").to_owned();
+        for input in [json!([]), json!("x"), json!({"no_such_field": 1}), json!({"tenant_id": "x"}), Value::Null] {
+            let answer = stack.invoke(&function, &input).await;
+            assert_eq!(answer.expect_err(&function).0, "InvalidRequest", "{function} with {input}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Passwords stay in Secrets Manager.
+
+use serde_json::{Value, json};
+use tests::Stack;
+use tests::stack::{new_tenant_id, variable};
+
+#[tokio::test]
+async fn no_password_is_in_a_history_an_output_or_a_log() {
+    let (stack, _together) = Stack::together().await;
+    let (tenant, failing) = (new_tenant_id(), new_tenant_id());
+    let provisioned = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
+    let secret =
+        stack.secrets.get_secret_value().secret_id(format!("dev-{tenant}-db-credentials")).send().await.unwrap();
+    let fields: Value = serde_json::from_str(secret.secret_string().unwrap()).unwrap();
+    let passwords = [fields["password"].as_str().unwrap().to_owned(), variable("MYSQL_ADMIN_PASSWORD")];
+    let failed =
+        stack.run("provision-tenant", json!({"tenant_id": failing, "image": "wordpress:does-not-exist"})).await;
+    let removed = stack.run("teardown-tenant", json!({"tenant_id": tenant})).await;
+
+    let mut texts = Vec::new();
+    for outcome in [&provisioned, &failed, &removed] {
+        texts.push(format!("{outcome:?}"));
+        texts.extend(stack.history(&outcome.arn).await.iter().map(|event| format!("{event:?}")));
+    }
+    let lines = function_logs(stack).await;
+    assert!(lines.iter().any(|line| line.contains(&tenant)), "the functions' logs were read: {} lines", lines.len());
+    texts.extend(lines);
+    for password in passwords {
+        assert!(password.len() >= 16);
+        let leak = texts.iter().find(|text| text.contains(&password));
+        assert_eq!(leak, None);
+    }
+}
+
+async fn function_logs(stack: &Stack) -> Vec<String> {
+    let mut lines = Vec::new();
+    let groups = stack.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/").send().await.unwrap();
+    for group in groups.log_groups() {
+        let events = stack.logs.filter_log_events().log_group_name(group.log_group_name().unwrap());
+        let pages = events.into_paginator().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+        lines.extend(
+            pages.into_iter().flat_map(|page| page.events.unwrap_or_default()).filter_map(|event| event.message),
+        );
+    }
+    lines
+}

@@ -1,0 +1,60 @@
+//! The one chain of deletions.
+
+use serde_json::json;
+use tests::Stack;
+use tests::stack::new_tenant_id;
+
+#[tokio::test]
+async fn a_teardown_removes_everything_and_a_second_one_is_harmless() {
+    let (stack, _together) = Stack::together().await;
+    let (tenant, bystander) = (new_tenant_id(), new_tenant_id());
+    stack.run("provision-tenant", json!({"tenant_id": bystander})).await.succeeded();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let before = stack.snapshot(&bystander).await;
+
+    let result =
+        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(result["removed"].as_array().unwrap().len(), 9, "{result}");
+    assert_eq!((&result["leftovers"], &result["kept"]), (&json!([]), &json!([])));
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+
+    let again =
+        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(again["removed"], json!([]));
+    assert_eq!(stack.snapshot(&bystander).await, before);
+}
+
+#[tokio::test]
+async fn a_secret_stays_recoverable_unless_it_is_forced_and_the_answer_says_until_when() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let result =
+        stack.run("teardown-tenant", json!({"tenant_id": tenant, "secret_recovery_days": 7})).await.succeeded();
+    assert!(result["going"][0]["reason"].as_str().unwrap().contains("recoverable until"), "{result}");
+
+    let (error, cause) = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.failed();
+    assert_eq!(error, "TenantAlreadyExists", "the id is not free yet: {cause}");
+
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+}
+
+#[tokio::test]
+async fn what_was_deleted_behind_our_back_is_no_error() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    let made = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.elb.delete_rule().rule_arn(made["listener_rule_arn"].as_str().unwrap()).send().await.unwrap();
+    stack.efs.delete_access_point().access_point_id(made["access_point_id"].as_str().unwrap()).send().await.unwrap();
+    stack.logs.delete_log_group().log_group_name(format!("/ecs/dev-{tenant}")).send().await.unwrap();
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_tenant_that_never_existed_is_torn_down_with_success() {
+    let (stack, _together) = Stack::together().await;
+    let result = stack.run("teardown-tenant", json!({"tenant_id": new_tenant_id()})).await.succeeded();
+    assert_eq!(result["removed"], json!([]));
+}
