@@ -100,6 +100,7 @@ pub async fn delete(logs: &Client, settings: &Settings, request: Teardown) -> Re
 mod tests {
     use std::collections::HashMap;
 
+    use aws_sdk_cloudwatchlogs::config::http::HttpResponse;
     use aws_sdk_cloudwatchlogs::operation::create_log_group::{CreateLogGroupError, CreateLogGroupOutput};
     use aws_sdk_cloudwatchlogs::operation::delete_log_group::DeleteLogGroupOutput;
     use aws_sdk_cloudwatchlogs::operation::describe_log_groups::DescribeLogGroupsOutput;
@@ -160,6 +161,18 @@ mod tests {
     #[tokio::test]
     async fn a_second_run_sets_the_retention_that_the_first_may_have_missed() {
         run_create(&[&listed(Some("/ecs/dev-123456789012")), &tagged(Some(owner())), &retention()]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn throttling_that_outlasts_the_sdks_retries_is_worth_one_by_the_state_machine() {
+        let throttled = mock!(Client::describe_log_groups).then_http_response(|| {
+            HttpResponse::new(400.try_into().unwrap(), r#"{"__type": "ThrottlingException"}"#.into())
+        });
+        let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&throttled]);
+        let error = find(&client, &settings(&[]).names(&tenant())).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert!(error.chain().contains("ThrottlingException"), "{}", error.chain());
+        assert!(throttled.num_calls() > 1, "the SDK retries first");
     }
 
     #[tokio::test]

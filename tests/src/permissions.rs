@@ -1,10 +1,37 @@
-//! Taking a permission from a function, and giving it back.
+//! What a function may do, taking a permission from it, and giving it back.
+
+use std::collections::BTreeSet;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
 use crate::stack::Stack;
 
 const POLICY: &str = "taken-away-by-a-test";
 
 impl Stack {
+    /// The actions that the function's own policies grant.
+    ///
+    /// # Panics
+    /// When IAM does not answer.
+    pub async fn granted(&self, function: &str) -> BTreeSet<String> {
+        let role = self.role_of(function).await;
+        let policies = self.iam.list_role_policies().role_name(&role).send().await.expect("policies").policy_names;
+        let mut actions = BTreeSet::new();
+        for policy in policies {
+            let policy =
+                self.iam.get_role_policy().role_name(&role).policy_name(policy).send().await.expect("a policy");
+            let document = percent_decode_str(policy.policy_document()).decode_utf8_lossy();
+            let document: Value = serde_json::from_str(&document).expect("a policy document");
+            for statement in document["Statement"].as_array().expect("statements") {
+                let granted = &statement["Action"];
+                actions.extend(granted.as_str().map(str::to_owned));
+                actions.extend(granted.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+            }
+        }
+        actions
+    }
+
     /// Takes an action from a function's role until [`Stack::give_back`].
     ///
     /// # Panics

@@ -1,25 +1,143 @@
-//! Each function has the permissions that it needs.
+//! Each function has the permissions that it needs, and no other.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::{new_tenant_id, text};
 
+const PROVISIONING: [&str; 11] = [
+    "resolve-environment",
+    "inventory-tenant",
+    "create-secret",
+    "create-database",
+    "create-access-point",
+    "create-log-group",
+    "create-target-group",
+    "create-listener-rule",
+    "register-task-definition",
+    "create-service",
+    "check-service-deployment",
+];
+const TEARDOWN: [&str; 8] = [
+    "delete-service",
+    "delete-listener-rule",
+    "delete-target-group",
+    "deregister-task-definitions",
+    "delete-access-point",
+    "drop-database",
+    "delete-log-group",
+    "delete-secret",
+];
+
+/// What a function asks for only when something of it exists already, or its deployment has failed.
+const ONLY_SOMETIMES: [(&str, &str); 7] = [
+    ("check-service-deployment", "ecs:ListTasks"),
+    ("check-service-deployment", "ecs:DescribeTasks"),
+    ("create-log-group", "logs:ListTagsForResource"),
+    ("create-listener-rule", "elasticloadbalancing:DescribeTags"),
+    ("inventory-tenant", "ecs:DescribeTaskDefinition"),
+    ("inventory-tenant", "elasticloadbalancing:DescribeTags"),
+    ("inventory-tenant", "logs:ListTagsForResource"),
+];
+
 #[tokio::test]
-async fn a_check_that_is_not_permitted_fails_before_anything_is_made() {
+async fn a_provisioning_fails_without_any_one_permission_and_is_rolled_back() {
     let (stack, _alone) = Stack::alone().await;
-    for (function, action) in [
-        ("resolve-environment", "ec2:DescribeVpcs"),
-        ("resolve-environment", "elasticloadbalancing:DescribeListeners"),
-        ("inventory-tenant", "ecs:ListTaskDefinitions"),
-        ("inventory-tenant", "secretsmanager:GetSecretValue"),
+    for function in PROVISIONING {
+        for action in stack.granted(function).await {
+            if ONLY_SOMETIMES.contains(&(function, &action)) {
+                continue;
+            }
+            let tenant = new_tenant_id();
+            stack.take_away(function, &action).await;
+            let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
+            stack.give_back(function).await;
+            let (error, cause) = outcome.failed();
+            assert_eq!((error.as_str(), &cause["step"]), ("AccessDenied", &json!(function)), "{action}: {cause}");
+            assert!(text(&cause["message"]).contains(&action), "{action}: {cause}");
+            let checks = ["resolve-environment", "inventory-tenant"].contains(&function);
+            assert_eq!(cause["rolled_back"], !checks, "what was made is rolled back: {cause}");
+            assert_eq!(cause["leftovers"], json!([]), "{action}: {cause}");
+            assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new(), "left without {action}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_teardown_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    for function in TEARDOWN {
+        for action in stack.granted(function).await {
+            stack.take_away(function, &action).await;
+            let answer = stack.invoke(function, &json!({"tenant_id": tenant, "force_delete_secret": true})).await;
+            stack.give_back(function).await;
+            let (error, message) = answer.expect_err(&action);
+            assert_eq!(error, "AccessDenied", "{function} without {action}: {message}");
+            assert!(message.contains(&action), "{function} without {action}: {message}");
+        }
+    }
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_asked_only_sometimes_is_permitted_then() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
+    let owner = outcome.arn.clone();
+    let made = outcome.succeeded();
+    let definition = made["task_definition_arn"].clone();
+    for (function, action, input) in [
+        ("inventory-tenant", "ecs:DescribeTaskDefinition", json!({"tenant_id": tenant})),
+        ("inventory-tenant", "elasticloadbalancing:DescribeTags", json!({"tenant_id": tenant})),
+        ("inventory-tenant", "logs:ListTagsForResource", json!({"tenant_id": tenant})),
+        ("create-log-group", "logs:ListTagsForResource", json!({"tenant_id": tenant, "owner": owner})),
+        ("create-listener-rule", "elasticloadbalancing:DescribeTags", {
+            let environment = stack.invoke("resolve-environment", &json!({"tenant_id": tenant})).await.unwrap();
+            let listener = &environment["environment"]["listener_arn"];
+            json!({"tenant_id": tenant, "owner": owner, "listener_arn": listener, "target_group_arn": made["target_group_arn"]})
+        }),
     ] {
-        let tenant = new_tenant_id();
-        stack.take_away(function, action).await;
-        let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
-        stack.give_back(function).await;
-        let (error, cause) = outcome.failed();
-        assert_eq!((error.as_str(), &cause["step"]), ("AccessDenied", &json!(function)), "{cause}");
-        assert!(text(&cause["message"]).contains(action), "{cause}");
-        assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+        permitted_and_needed(stack, function, action, &input, None).await;
+    }
+    // The last check of a deployment that is not the service's.
+    let other: Value = json!(text(&definition).replace(":1", ":2"));
+    stack.ecs.stop_task().cluster("dev-cluster").task(a_task(stack, &tenant).await).send().await.unwrap();
+    let input = json!({"tenant_id": tenant, "task_definition_arn": other, "last_check": true});
+    for action in ["ecs:ListTasks", "ecs:DescribeTasks"] {
+        permitted_and_needed(stack, "check-service-deployment", action, &input, Some("DeploymentFailed")).await;
+    }
+}
+
+async fn a_task(stack: &Stack, tenant: &str) -> String {
+    let tasks =
+        stack.ecs.list_tasks().cluster("dev-cluster").service_name(format!("dev-{tenant}-service")).send().await;
+    tasks.unwrap().task_arns()[0].clone()
+}
+
+async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input: &Value, error: Option<&str>) {
+    assert!(stack.granted(function).await.contains(action), "{function} has no {action}");
+    let answer = stack.invoke(function, input).await;
+    assert_eq!(answer.err().map(|(name, _)| name).as_deref(), error, "{function} with {action}");
+    stack.take_away(function, action).await;
+    let answer = stack.invoke(function, input).await;
+    stack.give_back(function).await;
+    assert_eq!(answer.expect_err(action).0, "AccessDenied", "{function} without {action}");
+}
+
+#[tokio::test]
+async fn every_function_that_reaches_aws_is_covered_here() {
+    let (stack, _together) = Stack::together().await;
+    let covered: BTreeSet<_> = PROVISIONING.into_iter().chain(TEARDOWN).map(|name| format!("dev-{name}")).collect();
+    let functions =
+        stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+    for function in functions {
+        let name = function.function_name().unwrap().to_owned();
+        let reaches = !stack.granted(name.trim_start_matches("dev-")).await.is_empty();
+        assert_eq!(reaches, covered.contains(&name), "{name}");
     }
 }

@@ -4,38 +4,6 @@ use serde_json::json;
 use tests::Stack;
 use tests::stack::{new_tenant_id, text};
 
-/// Each step with a call that it cannot do without.
-const STEPS: [(&str, &str); 9] = [
-    ("create-secret", "secretsmanager:CreateSecret"),
-    ("create-database", "secretsmanager:GetSecretValue"),
-    ("create-access-point", "elasticfilesystem:CreateAccessPoint"),
-    ("create-log-group", "logs:CreateLogGroup"),
-    ("create-target-group", "elasticloadbalancing:CreateTargetGroup"),
-    ("create-listener-rule", "elasticloadbalancing:CreateRule"),
-    ("register-task-definition", "ecs:RegisterTaskDefinition"),
-    ("create-service", "ecs:CreateService"),
-    ("check-service-deployment", "ecs:DescribeServices"),
-];
-
-#[tokio::test]
-async fn whichever_step_fails_nothing_is_left() {
-    let (stack, _alone) = Stack::alone().await;
-    for (function, action) in STEPS {
-        let tenant = new_tenant_id();
-        stack.take_away(function, action).await;
-        let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
-        stack.give_back(function).await;
-        let (error, cause) = outcome.failed();
-        assert_eq!(error, "AccessDenied", "{function}: {cause}");
-        assert_eq!(cause["error"], "AccessDenied");
-        assert_eq!(cause["step"], function);
-        assert_eq!(text(&cause["tenant_id"]), tenant);
-        assert!(text(&cause["message"]).contains(action), "{cause}");
-        assert_eq!((&cause["rolled_back"], &cause["leftovers"]), (&json!(true), &json!([])), "{function}: {cause}");
-        assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new(), "left after {function} failed");
-    }
-}
-
 #[tokio::test]
 async fn a_deployment_that_fails_is_rolled_back_with_the_services_own_reasons() {
     let (stack, _together) = Stack::together().await;

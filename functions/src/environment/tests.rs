@@ -1,0 +1,257 @@
+use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
+use aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsOutput;
+use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
+use aws_sdk_ec2::types::{SecurityGroup, Subnet, Tag, Vpc};
+use aws_sdk_ecs::operation::describe_clusters::DescribeClustersOutput;
+use aws_sdk_ecs::types::Cluster;
+use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
+use aws_sdk_efs::operation::describe_file_systems::DescribeFileSystemsOutput;
+use aws_sdk_efs::types::{AccessPointDescription, FileSystemDescription};
+use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
+use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
+use aws_sdk_elasticloadbalancingv2::types::{Action, Rule};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
+use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+use super::*;
+use crate::testing::settings;
+
+/// A dev environment; the tests break it one piece at a time.
+#[derive(Clone)]
+struct World {
+    account: &'static str,
+    vpcs: Vec<(&'static str, &'static str)>,
+    subnets: Vec<(&'static str, &'static str)>,
+    groups: Vec<(&'static str, &'static str)>,
+    systems: Vec<(&'static str, &'static str)>,
+    balancers: Vec<(&'static str, &'static str)>,
+    ports: Vec<i32>,
+    rules: usize,
+    access_points: usize,
+    cluster: Option<&'static str>,
+}
+
+fn world() -> World {
+    World {
+        account: "536580886816",
+        vpcs: vec![("vpc-1", "dev-vpc")],
+        subnets: vec![("subnet-1", "dev-public-a"), ("subnet-2", "dev-private-a"), ("subnet-3", "dev-private-b")],
+        groups: vec![("sg-1", "default"), ("sg-2", "dev-ecs-tasks")],
+        systems: vec![("fs-1", "dev-efs"), ("fs-2", "other")],
+        balancers: vec![("arn:lb/1", "dev-alb"), ("arn:lb/2", "other-alb")],
+        ports: vec![80, 443],
+        rules: 3,
+        access_points: 4,
+        cluster: Some("ACTIVE"),
+    }
+}
+
+/// The first item, and then the rest: every list comes in two pages.
+fn page<T>(items: impl Iterator<Item = T>, token: Option<&str>) -> (Vec<T>, Option<String>) {
+    let mut items: Vec<_> = items.collect();
+    match token {
+        None if items.len() > 1 => {
+            items.truncate(1);
+            (items, Some("the rest".to_owned()))
+        }
+        None => (items, None),
+        Some(_) => (items.split_off(1), None),
+    }
+}
+
+fn ec2_tag(name: &str) -> Tag {
+    Tag::builder().key("Name").value(name).build()
+}
+
+impl World {
+    async fn resolve(self, extra: &[(&str, &str)]) -> Result<Resolved> {
+        let Self { account, vpcs, subnets, groups, systems, balancers, ports, rules, access_points, cluster } = self;
+        let identity = mock!(aws_sdk_sts::Client::get_caller_identity)
+            .then_output(move || GetCallerIdentityOutput::builder().account(account).build());
+        let vpcs = mock!(aws_sdk_ec2::Client::describe_vpcs).then_compute_output(move |request| {
+            let vpcs = vpcs.iter().map(|(id, name)| Vpc::builder().vpc_id(*id).tags(ec2_tag(name)).build());
+            let (page, next) = page(vpcs, request.next_token());
+            DescribeVpcsOutput::builder().set_vpcs(Some(page)).set_next_token(next).build()
+        });
+        let subnets = mock!(aws_sdk_ec2::Client::describe_subnets).then_compute_output(move |request| {
+            let subnets = subnets.iter().map(|(id, name)| Subnet::builder().subnet_id(*id).tags(ec2_tag(name)).build());
+            let (page, next) = page(subnets, request.next_token());
+            DescribeSubnetsOutput::builder().set_subnets(Some(page)).set_next_token(next).build()
+        });
+        let groups = mock!(aws_sdk_ec2::Client::describe_security_groups).then_compute_output(move |request| {
+            let groups =
+                groups.iter().map(|(id, name)| SecurityGroup::builder().group_id(*id).group_name(*name).build());
+            let (page, next) = page(groups, request.next_token());
+            DescribeSecurityGroupsOutput::builder().set_security_groups(Some(page)).set_next_token(next).build()
+        });
+        let systems = mock!(aws_sdk_efs::Client::describe_file_systems).then_compute_output(move |request| {
+            let systems = systems.iter().map(|(id, name)| {
+                let tag = aws_sdk_efs::types::Tag::builder().key("Name").value(*name).build().unwrap();
+                let system =
+                    FileSystemDescription::builder().file_system_id(*id).tags(tag).owner_id("1").creation_token("t");
+                let system = system.creation_time(aws_smithy_types::DateTime::from_secs(0)).number_of_mount_targets(2);
+                let system = system.life_cycle_state(aws_sdk_efs::types::LifeCycleState::Available);
+                let size = aws_sdk_efs::types::FileSystemSize::builder().build();
+                let system =
+                    system.size_in_bytes(size).performance_mode(aws_sdk_efs::types::PerformanceMode::GeneralPurpose);
+                system.build().unwrap()
+            });
+            let (page, next) = page(systems, request.marker());
+            DescribeFileSystemsOutput::builder().set_file_systems(Some(page)).set_next_marker(next).build()
+        });
+        let access_points = mock!(aws_sdk_efs::Client::describe_access_points).then_compute_output(move |request| {
+            let access_points = vec![AccessPointDescription::builder().build(); access_points];
+            let (page, next) = page(access_points.into_iter(), request.next_token());
+            DescribeAccessPointsOutput::builder().set_access_points(Some(page)).set_next_token(next).build()
+        });
+        let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_compute_output(
+            move |request| {
+                let balancers = balancers.iter().map(|(arn, name)| {
+                    let balancer = LoadBalancer::builder().load_balancer_arn(*arn).load_balancer_name(*name);
+                    balancer.r#type(LoadBalancerTypeEnum::Application).build()
+                });
+                let (page, next) = page(balancers, request.marker());
+                DescribeLoadBalancersOutput::builder().set_load_balancers(Some(page)).set_next_marker(next).build()
+            },
+        );
+        let listeners =
+            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners).then_compute_output(move |request| {
+                let listeners = ports.iter().map(|port| {
+                    let protocol = if *port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
+                    let listener =
+                        Listener::builder().listener_arn(format!("arn:listener/{port}")).load_balancer_arn("arn:lb/1");
+                    listener.port(*port).protocol(protocol).build()
+                });
+                let (page, next) = page(listeners, request.marker());
+                DescribeListenersOutput::builder().set_listeners(Some(page)).set_next_marker(next).build()
+            });
+        let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_compute_output(move |request| {
+            let default = Rule::builder().is_default(true).build();
+            let rules = (0..rules).map(|number| {
+                let action = Action::builder().target_group_arn(format!("arn:tg/{number}")).build();
+                Rule::builder().is_default(false).actions(action).build()
+            });
+            let (page, next) = page(rules.chain([default]), request.marker());
+            DescribeRulesOutput::builder().set_rules(Some(page)).set_next_marker(next).build()
+        });
+        let clusters = mock!(aws_sdk_ecs::Client::describe_clusters).then_output(move || {
+            let cluster = cluster.map(|status| Cluster::builder().status(status).build());
+            DescribeClustersOutput::builder().set_clusters(Some(cluster.into_iter().collect())).build()
+        });
+        let master = mock!(aws_sdk_secretsmanager::Client::get_secret_value).then_output(|| {
+            let text = r#"{"username": "admin", "password": "x", "host": "db.example.com:3307"}"#;
+            GetSecretValueOutput::builder().secret_string(text).build()
+        });
+        let clients = Clients {
+            sts: mock_client!(aws_sdk_sts, RuleMode::MatchAny, [&identity]),
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, [&vpcs, &subnets, &groups]),
+            efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&systems, &access_points]),
+            elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, [&balancers, &listeners, &rules]),
+            ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&clusters]),
+            secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]),
+        };
+        let stack = [
+            ("EXPECTED_ACCOUNT", "536580886816"),
+            ("EXPECTED_REGION", "eu-west-1"),
+            ("DEFAULT_IMAGE", "wordpress:6"),
+            ("DEFAULT_CPU", "256"),
+            ("DEFAULT_MEMORY", "512"),
+            ("MAX_LISTENER_RULES", "100"),
+            ("MAX_TARGET_GROUPS", "100"),
+            ("MAX_ACCESS_POINTS", "10000"),
+        ];
+        let stack: Vec<_> = stack.iter().chain(extra).copied().collect();
+        let request = shared::input::parse(serde_json::json!({"signup_id": "signup-1"}))?;
+        resolve(&clients, &settings(&stack), request).await
+    }
+}
+
+#[tokio::test]
+async fn a_ready_environment_is_found_by_the_runbooks_conventions() {
+    let environment = world().resolve(&[]).await.unwrap().environment;
+    assert_eq!((environment.account.as_str(), environment.region.as_str()), ("536580886816", "eu-west-1"));
+    assert_eq!(environment.vpc_id, "vpc-1");
+    assert_eq!(environment.subnet_ids, ["subnet-2", "subnet-3"]);
+    assert_eq!(environment.security_group_id, "sg-2");
+    assert_eq!(environment.file_system_id, "fs-1");
+    assert_eq!((environment.listener_arn.as_str(), environment.scheme), ("arn:listener/443", "https"));
+    assert_eq!((environment.database_host.as_str(), environment.database_port), ("db.example.com", 3307));
+    assert_eq!((environment.capacity.listener_rules.used, environment.capacity.target_groups.used), (6, 3));
+}
+
+#[tokio::test]
+async fn without_https_the_listener_on_80_is_taken() {
+    let environment = World { ports: vec![80, 8080], ..world() }.resolve(&[]).await.unwrap().environment;
+    assert_eq!((environment.listener_arn.as_str(), environment.scheme), ("arn:listener/80", "http"));
+}
+
+#[tokio::test]
+async fn stack_parameters_override_the_conventions() {
+    let parameters = [
+        ("PRIVATE_SUBNET_IDS", "subnet-1, subnet-3"),
+        ("SECURITY_GROUP_ID", "sg-1"),
+        ("FILE_SYSTEM_ID", "fs-2"),
+        ("LISTENER_ARN", "arn:listener/80"),
+    ];
+    let environment = world().resolve(&parameters).await.unwrap().environment;
+    assert_eq!(environment.subnet_ids, ["subnet-1", "subnet-3"]);
+    assert_eq!((environment.security_group_id.as_str(), environment.file_system_id.as_str()), ("sg-1", "fs-2"));
+    assert_eq!(environment.listener_arn, "arn:listener/80");
+}
+
+#[tokio::test]
+async fn what_is_missing_or_ambiguous_is_named_with_its_candidates_and_its_parameter() {
+    let named = [
+        (World { vpcs: vec![], ..world() }, "VpcId", "no VPC"),
+        (World { vpcs: vec![("vpc-1", "dev-vpc"), ("vpc-2", "devops")], ..world() }, "VpcId", "vpc-2 (devops)"),
+        (World { subnets: vec![("subnet-1", "dev-public")], ..world() }, "PrivateSubnetIds", "subnet-1 (dev-public)"),
+        (
+            World { groups: vec![("sg-2", "dev-ecs"), ("sg-3", "dev-ecs-2")], ..world() },
+            "EcsSecurityGroupId",
+            "sg-3 (dev-ecs-2)",
+        ),
+        (
+            World { systems: vec![("fs-1", "dev-efs"), ("fs-2", "dev-old")], ..world() },
+            "FileSystemId",
+            "fs-2 (dev-old)",
+        ),
+        (
+            World { balancers: vec![("arn:lb/1", "dev-a"), ("arn:lb/2", "dev-b")], ..world() },
+            "ListenerArn",
+            "arn:lb/2 (dev-b)",
+        ),
+        (World { ports: vec![8080], ..world() }, "ListenerArn", "8080"),
+        (World { cluster: None, ..world() }, "dev-cluster", "no cluster"),
+        (World { cluster: Some("INACTIVE"), ..world() }, "dev-cluster", "INACTIVE"),
+    ];
+    for (world, parameter, candidate) in named {
+        let error = world.resolve(&[]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady, "{}", error.chain());
+        assert!(error.chain().contains(parameter) && error.chain().contains(candidate), "{}", error.chain());
+    }
+}
+
+#[tokio::test]
+async fn another_account_is_refused_unless_a_parameter_says_so() {
+    let error = World { account: "000000000001", ..world() }.resolve(&[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongAccount);
+    assert!(error.chain().contains("536580886816") && error.chain().contains("000000000001"));
+    World { account: "000000000001", ..world() }.resolve(&[("EXPECTED_ACCOUNT", "000000000001")]).await.unwrap();
+    let error = world().resolve(&[("EXPECTED_REGION", "af-south-1")]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongAccount);
+}
+
+#[tokio::test]
+async fn a_full_environment_is_refused() {
+    for (full, what) in [
+        (World { rules: 50, ..world() }.resolve(&[]).await, "100 of 100 listener rules"),
+        (World { rules: 10, ..world() }.resolve(&[("MAX_TARGET_GROUPS", "10")]).await, "10 of 10 target groups"),
+        (World { access_points: 5, ..world() }.resolve(&[("MAX_ACCESS_POINTS", "5")]).await, "5 of 5 access points"),
+    ] {
+        let error = full.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+        assert!(error.chain().contains(what), "{}", error.chain());
+    }
+}
