@@ -1,6 +1,6 @@
 //! The product against the local stack, seen from outside.
 
-#![allow(missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends by panicking")]
 
 mod bad_input;
 mod database;

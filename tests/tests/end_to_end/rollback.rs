@@ -20,6 +20,21 @@ async fn a_deployment_that_fails_is_rolled_back_with_the_services_own_reasons() 
 }
 
 #[tokio::test]
+async fn of_branches_that_fail_together_the_first_names_the_error() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.take_away("create-database", "secretsmanager:GetSecretValue").await;
+    stack.take_away("create-listener-rule", "elasticloadbalancing:CreateRule").await;
+    let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
+    stack.give_back("create-database").await;
+    stack.give_back("create-listener-rule").await;
+    let (error, cause) = outcome.failed();
+    assert_eq!((error.as_str(), &cause["step"]), ("AccessDenied", &json!("create-database")), "{cause}");
+    assert_eq!((&cause["rolled_back"], &cause["leftovers"]), (&json!(true), &json!([])), "{cause}");
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn an_existing_tenant_is_untouched_by_a_second_provisioning_of_its_id() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();

@@ -1,0 +1,38 @@
+# Everything a newcomer needs to type. What the targets do is in local/src.
+
+# Functions, tests and tools are compiled for the same explicit target, so that they are compiled once.
+export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
+
+local := cargo run --release --quiet --package local --
+
+.PHONY: demo up down setup lint test diagrams
+
+## Shows it all without an AWS account: tenants come and go, one arrives broken, nothing is left.
+demo:
+	@trap '$(local) down; exit 130' INT TERM; $(local) demo
+
+## Starts the local stack and deploys; again, to redeploy. Then: . .local/env
+up:
+	$(local) up
+
+## Stops what `make up` started.
+down:
+	$(local) down
+
+## Installs what the local stack needs; the other targets do it by themselves.
+setup:
+	$(local) setup
+
+## Formats, lints and validates without running anything.
+lint:
+	$(local) check
+
+## Draws the README's pictures from statemachines/.
+diagrams:
+	$(local) diagrams
+
+## Everything that CI runs, with a stack of its own beside that of `make up`.
+test: export LOCAL_DIR ?= .local/test
+test: export GATEWAY_PORT ?= 4666
+test:
+	@trap '$(local) down; exit 130' INT TERM; $(local) test

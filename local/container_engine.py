@@ -1,0 +1,208 @@
+"""A container engine without containers, for the ECS half of MiniStack.
+
+MiniStack asks the `docker` Python package to pull images and to run containers. Without an engine it calls every
+service healthy at once, whatever its image is, and no deployment can fail. This engine answers the few calls that
+MiniStack's ECS makes, in the same process, and decides by the image's name what becomes of a container:
+
+* a name with `does-not-exist` in it cannot be pulled, as from a registry that lacks the image;
+* a name with `crash` in it starts and exits with status 1 at once;
+* every other name starts, and runs until it is stopped.
+
+Nothing is downloaded and nothing listens. `IMAGES_THAT_RUN` names images whose command is really run, as a local
+process.
+"""
+
+import hashlib
+import itertools
+import os
+import subprocess
+import threading
+import time
+import uuid
+
+from docker.errors import ImageNotFound, NotFound
+
+CANNOT_BE_PULLED = "does-not-exist"
+CRASHES = "crash"
+
+# Images whose containers are local processes: how `<env>-generic-db-init` tasks run.
+IMAGES_THAT_RUN = ("mysql-client",)
+
+# How many ended containers are remembered. MiniStack removes most of them itself.
+ENDED_CONTAINERS_KEPT = 1000
+
+
+def _require(image):
+    if CANNOT_BE_PULLED in image:
+        raise ImageNotFound(f"manifest for {image} not found: manifest unknown")
+
+
+class Image:
+    """An image, as the registry and the local store describe it."""
+
+    def __init__(self, name):
+        self.id = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
+        self.tags = [name]
+
+    def tag(self, _repository, tag=None):
+        return True
+
+
+class Images:
+    """`client.images`"""
+
+    def get_registry_data(self, name, auth_config=None):
+        _require(name)
+        return Image(name)
+
+    def get(self, name):
+        # There is no cache: only what can be pulled is there.
+        _require(name)
+        return Image(name)
+
+    def pull(self, name, **_options):
+        _require(name)
+        return Image(name)
+
+
+class Container:
+    """A container, or the local process that stands for it."""
+
+    def __init__(self, engine, address, image, command, environment, labels):
+        self._engine = engine
+        self._process = None
+        self._output = b""
+        self._ended = threading.Event()
+        self._exit_status = 0
+        self.id = uuid.uuid4().hex * 2
+        self.short_id = self.id[:12]
+        self.image = image
+        self.labels = labels or {}
+        self.attrs = {
+            "Created": time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime()),
+            "NetworkSettings": {"IPAddress": address, "Networks": {"bridge": {"IPAddress": address}}},
+            "State": {},
+        }
+        if CRASHES in image:
+            self._end(1)
+        elif command and any(name in image for name in IMAGES_THAT_RUN):
+            self._run(command, environment or {})
+
+    def _run(self, command, environment):
+        self._process = subprocess.Popen(
+            command,
+            env={"PATH": os.environ.get("PATH", os.defpath), **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+        def wait():
+            self._output, _ = self._process.communicate()
+            self._end(self._process.returncode)
+
+        threading.Thread(target=wait, daemon=True, name=f"container-{self.short_id}").start()
+
+    def _end(self, status):
+        if not self._ended.is_set():
+            # A process that a signal ended has a negative status here, and 128 + signal in a container.
+            self._exit_status = status if status >= 0 else 128 - status
+            self._ended.set()
+
+    @property
+    def status(self):
+        return "exited" if self._ended.is_set() else "running"
+
+    def reload(self):
+        pass
+
+    def wait(self, timeout=None, **_options):
+        self._ended.wait(timeout)
+        return {"StatusCode": self._exit_status}
+
+    def logs(self, stream=False, follow=False, **_options):
+        if stream:
+            return self._lines(follow)
+        return self._output
+
+    def _lines(self, follow):
+        if follow:
+            self._ended.wait()
+        if self._output:
+            yield self._output
+
+    def stop(self, timeout=None, **_options):
+        if self._process and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+        # A web server that is told to stop does so in good order.
+        self._end(0)
+
+    kill = stop
+
+    def remove(self, **_options):
+        self.stop(timeout=1)
+        self._engine.forget(self.id)
+
+
+class Containers:
+    """`client.containers`"""
+
+    def __init__(self):
+        self._containers = {}
+        self._lock = threading.Lock()
+        # 10.0.0.0/8 in order; nobody connects to these addresses.
+        self._numbers = itertools.count(4)
+
+    def run(self, image, command=None, environment=None, labels=None, **_options):
+        _require(image)
+        number = next(self._numbers)
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        container = Container(self, address, image, command, environment, labels)
+        with self._lock:
+            self._containers[container.id] = container
+            ended = [key for key, value in self._containers.items() if value.status == "exited"]
+            for key in ended[:-ENDED_CONTAINERS_KEPT]:
+                del self._containers[key]
+        return container
+
+    def get(self, container_id):
+        container = self._containers.get(container_id)
+        if container is None:
+            raise NotFound(f"No such container: {container_id}")
+        return container
+
+    def list(self, all=False, filters=None, **_options):  # noqa: A002: the name is the docker package's
+        wanted = (filters or {}).get("label") or []
+        wanted = dict(label.partition("=")[::2] for label in ([wanted] if isinstance(wanted, str) else wanted))
+        with self._lock:
+            containers = list(self._containers.values())
+        return [
+            container
+            for container in containers
+            if (all or container.status == "running")
+            and all_labels(container.labels, wanted)
+        ]
+
+    def forget(self, container_id):
+        with self._lock:
+            self._containers.pop(container_id, None)
+
+
+def all_labels(labels, wanted):
+    """Whether `labels` has every wanted one; an empty value matches any."""
+    return all(key in labels and value in ("", labels[key]) for key, value in wanted.items())
+
+
+class Engine:
+    """What `docker.from_env()` gives."""
+
+    def __init__(self):
+        self.images = Images()
+        self.containers = Containers()
+
+    def ping(self):
+        return True

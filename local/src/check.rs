@@ -1,0 +1,84 @@
+//! What CI runs: linters, unit tests, and the end-to-end tests against a stack of their own.
+
+use std::ffi::OsString;
+use std::fs;
+use std::process::Command;
+
+use crate::failure::{Doing, Result};
+use crate::settings::Settings;
+use crate::{command, diagram, setup, stack};
+
+/// Everything that can be said without running anything.
+///
+/// # Errors
+/// At the first finding.
+pub fn static_checks(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
+    cargo(settings, "clippy", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    let mut docs = Command::new("cargo");
+    command::outside_cargo(&mut docs)
+        .current_dir(&settings.root)
+        .args(["doc", "--release", "--workspace", "--no-deps", "--quiet"])
+        .env("RUSTDOCFLAGS", "-D warnings");
+    command::show("checking the documentation", &mut docs)?;
+    diagram::check(settings)?;
+    let mut deny = Command::new(setup::cargo_deny(settings)?);
+    command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
+    command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
+    tool(
+        settings,
+        "testing the emulator",
+        "python",
+        &["-B", "-m", "unittest", "discover", "-s", "local", "-p", "*_test.py"],
+    )?;
+    tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
+    tool(
+        settings,
+        "validating the template",
+        "sam",
+        &["validate", "--lint", "--template-file", "template.yaml", "--region", "eu-west-1"],
+    )
+}
+
+/// The static checks, the unit tests, and the end-to-end tests with the stack that `settings` describe.
+///
+/// # Errors
+/// At the first finding or failure. The stack is stopped even so.
+pub fn everything(settings: &Settings) -> Result<()> {
+    static_checks(settings)?;
+    cargo(settings, "unit tests", &["test", "--release", "--workspace", "--lib", "--quiet"])?;
+    let tested = stack::up(settings).and_then(|()| end_to_end(settings));
+    let stopped = stack::down(settings);
+    tested.and(stopped)
+}
+
+fn end_to_end(settings: &Settings) -> Result<()> {
+    let file = settings.path("env");
+    let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    let variables = text.lines().filter_map(|line| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name, value.strip_prefix('\'')?.strip_suffix('\'')?.replace(r"'\''", "'")))
+    });
+    let mut tests = Command::new("cargo");
+    command::outside_cargo(&mut tests)
+        .current_dir(&settings.root)
+        .args(["test", "--release", "--workspace", "--test", "end_to_end"])
+        // They mostly wait.
+        .env("RUST_TEST_THREADS", "6")
+        .envs(variables);
+    command::show("end-to-end tests", &mut tests)
+}
+
+fn cargo(settings: &Settings, doing: &str, arguments: &[&str]) -> Result<()> {
+    command::show(doing, command::outside_cargo(&mut Command::new("cargo")).current_dir(&settings.root).args(arguments))
+}
+
+fn tool(settings: &Settings, doing: &str, name: &str, arguments: &[&str]) -> Result<()> {
+    let mut path = OsString::from(settings.tools());
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut command = Command::new(settings.tools().join(name));
+    command.current_dir(&settings.root).args(arguments).env("PATH", path).env("SAM_CLI_TELEMETRY", "0");
+    command::run(doing, &mut command, &settings.path("log").join(format!("check-{name}.log")))
+}

@@ -1,0 +1,218 @@
+//! The MariaDB server that stands in for an environment's RDS instance.
+//!
+//! It listens on a free port of 127.0.0.1, offers TLS and also takes plain text, so that tests can show that the
+//! functions refuse the latter. Its data are made anew at each start, as MiniStack's are.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::command;
+use crate::failure::{Doing, Result};
+use crate::service::Service;
+use crate::settings::{Environment, Settings};
+use crate::tls::Certificates;
+
+/// The administrator's user name, as RDS suggests it.
+pub const ADMIN: &str = "admin";
+
+/// A running server.
+#[derive(Clone)]
+pub struct Database {
+    /// Where it listens on 127.0.0.1.
+    pub port: u16,
+    /// The administrator's password.
+    pub password: String,
+}
+
+/// The server of an environment, as a service.
+pub fn service(settings: &Settings, environment: &Environment) -> Service {
+    Service::new(settings, &environment.named("mariadb"))
+}
+
+/// The server, which must be running.
+///
+/// # Errors
+/// When what its start has written down cannot be read.
+pub fn running(settings: &Settings, environment: &Environment) -> Result<Database> {
+    let directory = directory(settings, environment);
+    let read = |name: &str| {
+        let file = directory.join(name);
+        fs::read_to_string(&file).doing(format!("reading {}", file.display()))
+    };
+    Ok(Database {
+        port: read("port")?.trim().parse().doing("reading the database's port")?,
+        password: read("password")?.trim().to_owned(),
+    })
+}
+
+/// Starts the server with fresh data.
+///
+/// # Errors
+/// When it does not start.
+pub fn start(settings: &Settings, environment: &Environment, certificates: &Certificates) -> Result<Database> {
+    let directory = directory(settings, environment);
+    let data = directory.join("data");
+    let _ = fs::remove_dir_all(&data);
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)
+        .doing(format!("making {}", directory.display()))?;
+
+    let user = user()?;
+    let mut install = Command::new("mariadb-install-db");
+    // The first argument must be this one: the machine's own configuration is for another server.
+    install.arg("--no-defaults").arg(format!("--datadir={}", data.display())).arg(format!("--user={user}"));
+    install.args(["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"]);
+    quietly(&mut install)?;
+
+    let password = random_password()?;
+    let port = free_port()?;
+    let statements = directory.join("start.sql");
+    // The password is read from a file, since a command line is for everyone to see.
+    write_private(&statements, &first_statements(&password))?;
+
+    let service = service(settings, environment);
+    let started = service.start(
+        &program(),
+        |command| {
+            // The first argument must be this one, here too.
+            command.arg("--no-defaults");
+            let mut set = |name: &str, value: &Path| {
+                command.arg(format!("--{name}={}", value.display()));
+            };
+            set_constants(&mut set);
+            set("user", Path::new(&user));
+            set("datadir", &data);
+            // Relative to the data: the path of a socket may have 107 characters, and a checkout may lie deep.
+            set("socket", Path::new("socket"));
+            set("pid-file", Path::new("pid"));
+            set("port", Path::new(&port.to_string()));
+            set("init-file", &statements);
+            set("ssl-ca", &certificates.authority);
+            set("ssl-cert", &certificates.server);
+            set("ssl-key", &certificates.server_key);
+        },
+        // It says so once it has run the statements.
+        || service.log_contains("ready for connections"),
+    );
+    let _ = fs::remove_file(&statements);
+    started?;
+    write_private(&directory.join("password"), &password)?;
+    write_private(&directory.join("port"), &port.to_string())?;
+    Ok(Database { port, password })
+}
+
+fn set_constants(set: &mut impl FnMut(&str, &Path)) {
+    for (name, value) in [
+        ("bind-address", "127.0.0.1"),
+        ("character-set-server", "utf8mb4"),
+        ("skip-name-resolve", "ON"),
+        // As on RDS, names of databases are told apart by case.
+        ("lower-case-table-names", "0"),
+        ("max-connections", "200"),
+        // Small: a test machine has other work to do.
+        ("innodb-buffer-pool-size", "32M"),
+        ("innodb-log-file-size", "16M"),
+        ("innodb-log-buffer-size", "2M"),
+        ("key-buffer-size", "1M"),
+        ("aria-pagecache-buffer-size", "1M"),
+        // The data are not kept: nothing need survive a loss of power.
+        ("innodb-flush-log-at-trx-commit", "0"),
+        ("innodb-doublewrite", "0"),
+        ("performance-schema", "OFF"),
+    ] {
+        set(name, Path::new(value));
+    }
+}
+
+/// What makes the server look like a new RDS instance: an administrator without the rights that Amazon keeps.
+///
+/// One statement a line, as the server's init file wants it.
+fn first_statements(password: &str) -> String {
+    format!(
+        "CREATE USER '{ADMIN}'@'%' IDENTIFIED BY '{password}';\n\
+         GRANT ALL PRIVILEGES ON *.* TO '{ADMIN}'@'%' WITH GRANT OPTION;\n\
+         REVOKE SUPER, SHUTDOWN, FILE ON *.* FROM '{ADMIN}'@'%';\n\
+         CREATE DATABASE tenant_management;\n"
+    )
+}
+
+fn directory(settings: &Settings, environment: &Environment) -> PathBuf {
+    settings.path("mariadb").join(environment.name.as_str())
+}
+
+fn program() -> PathBuf {
+    // A user's PATH on Debian lacks the directory that the server is in.
+    if command::installed("mariadbd") && !Path::new("/usr/sbin/mariadbd").exists() {
+        PathBuf::from("mariadbd")
+    } else {
+        PathBuf::from("/usr/sbin/mariadbd")
+    }
+}
+
+/// The user that runs the tool: the server refuses to run as root unless told so by name.
+fn user() -> Result<String> {
+    let uid = fs::metadata("/proc/self").doing("finding the current user")?.uid();
+    let users = fs::read_to_string("/etc/passwd").doing("reading /etc/passwd")?;
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    name.ok_or_else(|| format!("the current user ({uid}) has no name in /etc/passwd, and MariaDB wants one").into())
+}
+
+/// A port that nobody listens on just now.
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).doing("finding a free port")?;
+    Ok(listener.local_addr().doing("finding a free port")?.port())
+}
+
+fn random_password() -> Result<String> {
+    let mut bytes = [0_u8; 24];
+    getrandom::fill(&mut bytes).doing("making a password")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Writes a file that nobody else may read.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_private(file: &Path, text: &str) -> Result<()> {
+    let doing = || format!("writing {}", file.display());
+    // An older file would keep its own mode.
+    let _ = fs::remove_file(file);
+    let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).doing(doing())?;
+    open.write_all(text.as_bytes()).doing(doing())
+}
+
+fn quietly(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().doing("making the database's data directory")?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    Err(format!("making the database's data directory ended with {}\n{out}{err}", output.status).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_differ_and_need_no_quoting() {
+        let (one, two) = (random_password().unwrap(), random_password().unwrap());
+        assert_ne!(one, two);
+        assert!(one.len() == 48 && one.chars().all(|character| character.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn each_statement_is_on_a_line_of_its_own() {
+        assert!(first_statements("x").lines().all(|line| line.ends_with(';')));
+    }
+}

@@ -1,0 +1,259 @@
+//! The demo: tenants come and go, one arrives broken, and nothing is left.
+
+use std::fs;
+use std::time::Duration;
+
+use aws_sdk_sfn::types::ExecutionStatus;
+use serde_json::{Map, Value, json};
+
+use crate::failure::{Doing, Result};
+use crate::settings::{Environment, Settings};
+use crate::watch::{self, Followed, Outcome};
+use crate::{aws, say, stack};
+
+const BOUND: Duration = Duration::from_secs(120);
+const REFUSED_TENANT: &str = "990000000001";
+const BROKEN_TENANT: &str = "990000000002";
+const DENY_CREATE_SERVICE: &str =
+    r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "ecs:CreateService", "Resource": "*"}]}"#;
+const TAKEN_AWAY: &str = "taken-away-by-the-demo";
+const MISSING_IMAGE: &str = "registry.example.com/wordpress:does-not-exist";
+
+/// Sets up, starts, shows, stops.
+///
+/// # Errors
+/// When anything is not as promised. The stack is stopped even so.
+pub fn run(settings: &Settings) -> Result<()> {
+    say::chapter("Starting the local stack");
+    let shown = stack::up(settings).and_then(|()| aws::block_on(show(settings)));
+    say::chapter("Stopping the local stack");
+    let stopped = stack::down(settings);
+    shown.and(stopped)?;
+    say::chapter("All as promised");
+    Ok(())
+}
+
+async fn show(settings: &Settings) -> Result<()> {
+    let environment = settings.environments.first().ok_or("ENVIRONMENTS names no environment")?;
+    let demo = Demo {
+        environment,
+        machines: aws_sdk_sfn::Client::new(&aws::config(settings, environment)),
+        functions: aws_sdk_lambda::Client::new(&aws::config(settings, environment)),
+        roles: aws_sdk_iam::Client::new(&aws::config(settings, environment)),
+    };
+    let inputs = [event(settings, "provision-tenant")?, event(settings, "provision-tenant-2")?];
+
+    say::chapter("Two tenants are provisioned at once");
+    let runs: Vec<_> = inputs
+        .iter()
+        .map(|input| (text(input, "tenant_id").unwrap_or("new tenant").to_owned(), input.clone()))
+        .collect();
+    let provisioned = demo.run("provision-tenant", &runs).await?;
+    let mut tenants = Vec::new();
+    for outcome in &provisioned {
+        succeeded(outcome)?;
+        let tenant = text(&outcome.output, "tenant_id").ok_or("provision-tenant gave no tenant_id")?;
+        say::result(table(
+            &format!("Tenant {tenant}, provisioned in {:.1} s", outcome.took.as_secs_f64()),
+            &outcome.output,
+        ));
+        tenants.push(tenant.to_owned());
+    }
+    for tenant in &tenants {
+        demo.expect_resources(tenant, true).await?;
+    }
+
+    say::chapter("A third one fails at create-service, which lacks the permission: it is rolled back");
+    let role = demo.take_away_create_service().await?;
+    let outcome =
+        demo.run("provision-tenant", &[(REFUSED_TENANT.to_owned(), json!({"tenant_id": REFUSED_TENANT}))]).await;
+    demo.give_back_create_service(&role).await?;
+    demo.expect_rollback(REFUSED_TENANT, &outcome?.remove(0), "AccessDenied").await?;
+
+    say::chapter("A fourth one has an image that does not exist: it is rolled back");
+    let broken = json!({"tenant_id": BROKEN_TENANT, "image": MISSING_IMAGE});
+    let outcome = demo.run("provision-tenant", &[(BROKEN_TENANT.to_owned(), broken)]).await?.remove(0);
+    demo.expect_rollback(BROKEN_TENANT, &outcome, "DeploymentFailed").await?;
+
+    say::chapter("Both tenants are torn down");
+    let runs: Vec<_> = tenants
+        .iter()
+        .map(|tenant| (tenant.clone(), json!({"tenant_id": tenant, "force_delete_secret": true})))
+        .collect();
+    for outcome in demo.run("teardown-tenant", &runs).await? {
+        succeeded(&outcome)?;
+    }
+    for tenant in &tenants {
+        demo.expect_resources(tenant, false).await?;
+    }
+    Ok(())
+}
+
+struct Demo<'a> {
+    environment: &'a Environment,
+    machines: aws_sdk_sfn::Client,
+    functions: aws_sdk_lambda::Client,
+    roles: aws_sdk_iam::Client,
+}
+
+impl Demo<'_> {
+    /// Runs a state machine once for each label and input, all at once.
+    async fn run(&self, machine: &str, runs: &[(String, Value)]) -> Result<Vec<Outcome>> {
+        let machine = self.environment.state_machine(machine);
+        let mut executions: Vec<Followed> = Vec::new();
+        for (label, input) in runs {
+            executions.push(watch::start(&self.machines, &machine, label, input).await?);
+        }
+        watch::follow(&self.machines, &executions, BOUND).await
+    }
+
+    /// Denies create-service the call that it is for; gives the name of its role.
+    async fn take_away_create_service(&self) -> Result<String> {
+        let doing = "taking a permission from create-service";
+        let name = self.environment.named("create-service");
+        let function = self.functions.get_function_configuration().function_name(name).send().await;
+        let function = function.map_err(aws_sdk_lambda::error::SdkError::into_service_error).doing(doing)?;
+        let role = function.role().and_then(|arn| arn.rsplit('/').next()).unwrap_or_default().to_owned();
+        let put = self.roles.put_role_policy().role_name(&role).policy_name(TAKEN_AWAY);
+        let put = put.policy_document(DENY_CREATE_SERVICE).send().await;
+        put.map_err(aws_sdk_iam::error::SdkError::into_service_error).doing(doing)?;
+        Ok(role)
+    }
+
+    async fn give_back_create_service(&self, role: &str) -> Result<()> {
+        let deleted = self.roles.delete_role_policy().role_name(role).policy_name(TAKEN_AWAY).send().await;
+        let deleted = deleted.map_err(aws_sdk_iam::error::SdkError::into_service_error);
+        deleted.doing("giving create-service its permission back").map(drop)
+    }
+
+    /// Checks that a provisioning has failed with this error, says that it was rolled back, and left nothing.
+    async fn expect_rollback(&self, tenant: &str, outcome: &Outcome, error: &str) -> Result<()> {
+        if outcome.status != ExecutionStatus::Failed || outcome.error != error {
+            let ended = format!("{} {}: {}", outcome.status, outcome.error, outcome.cause);
+            return Err(format!("the provisioning of {tenant} ended {ended}, and not FAILED {error}").into());
+        }
+        say::result(table(&format!("{} after {:.1} s", outcome.error, outcome.took.as_secs_f64()), &outcome.cause));
+        if outcome.cause.get("rolled_back") != Some(&json!(true)) {
+            return Err(format!("the failed provisioning of {tenant} does not say that it was rolled back").into());
+        }
+        self.expect_resources(tenant, false).await
+    }
+
+    /// Checks by the project's own inventory that a tenant has something, or nothing.
+    async fn expect_resources(&self, tenant: &str, some: bool) -> Result<()> {
+        let name = self.environment.named("inventory-tenant");
+        let payload = json!({"tenant_id": tenant}).to_string();
+        let answer = self.functions.invoke().function_name(&name).payload(payload.into_bytes().into()).send().await;
+        let answer =
+            answer.map_err(aws_sdk_lambda::error::SdkError::into_service_error).doing(format!("invoking {name}"))?;
+        let payload: Value =
+            answer.payload().and_then(|payload| serde_json::from_slice(payload.as_ref()).ok()).unwrap_or_default();
+        if answer.function_error().is_some() {
+            return Err(format!("{name} failed: {payload}").into());
+        }
+        say::result(table(&format!("Inventory of tenant {tenant}"), &inventory_rows(&payload)));
+        let left = present(&payload);
+        match (some, left.is_empty()) {
+            (true, true) => Err(format!("tenant {tenant} has no resources after it was provisioned").into()),
+            (false, false) => Err(format!("tenant {tenant} still has: {}", left.join(", ")).into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An inventory's resources: kind, status and identifiers.
+fn resources(inventory: &Value) -> Vec<(&str, &str, Vec<&str>)> {
+    let resources = inventory.get("resources").and_then(Value::as_object).into_iter().flatten();
+    resources
+        .map(|(kind, resource)| {
+            let found = resource.get("found").and_then(Value::as_array).into_iter().flatten();
+            let identifiers = found.filter_map(|found| text(found, "identifier")).collect();
+            (kind.as_str(), text(resource, "status").unwrap_or("unknown"), identifiers)
+        })
+        .collect()
+}
+
+fn inventory_rows(inventory: &Value) -> Value {
+    let row = |(kind, status, found): (&str, &str, Vec<&str>)| {
+        (kind.to_owned(), json!(format!("{status} {}", found.join(" ")).trim_end()))
+    };
+    Value::Object(resources(inventory).into_iter().map(row).collect())
+}
+
+/// The kinds of resources that an inventory finds.
+fn present(inventory: &Value) -> Vec<&str> {
+    let resources = resources(inventory);
+    if resources.is_empty() {
+        return vec!["something that is no inventory"];
+    }
+    resources.into_iter().filter(|(_, status, _)| *status != "absent").map(|(kind, ..)| kind).collect()
+}
+
+fn event(settings: &Settings, name: &str) -> Result<Value> {
+    let file = settings.root.join("events").join(format!("{name}.json"));
+    let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    serde_json::from_str(&text).doing(format!("reading {}", file.display()))
+}
+
+fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
+    value.get(field).and_then(Value::as_str)
+}
+
+fn succeeded(outcome: &Outcome) -> Result<()> {
+    if outcome.status == ExecutionStatus::Succeeded {
+        return Ok(());
+    }
+    Err(format!("an execution ended {}: {} {}", outcome.status, outcome.error, outcome.cause).into())
+}
+
+/// A value as lines of name and value, under a title.
+fn table(title: &str, value: &Value) -> String {
+    let mut rows = Vec::new();
+    flatten("", value, &mut rows);
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+    let lines: String = rows.iter().map(|(name, value)| format!("  {name:width$}  {value}\n")).collect();
+    format!("\n{title}\n{}", lines.trim_end())
+}
+
+fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => fields_of(name, fields, rows),
+        Value::Array(items) if !items.is_empty() => {
+            for (number, item) in items.iter().enumerate() {
+                flatten(if number == 0 { name } else { "" }, item, rows);
+            }
+        }
+        Value::String(text) => rows.push((name.to_owned(), text.clone())),
+        _ => rows.push((name.to_owned(), value.to_string())),
+    }
+}
+
+fn fields_of(name: &str, fields: &Map<String, Value>, rows: &mut Vec<(String, String)>) {
+    for (field, value) in fields {
+        let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
+        flatten(&name, value, rows);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_aligned_and_names_nested_fields() {
+        let shown = table("Tenant", &json!({"removed": ["a", "b"], "secret": {"arn": "arn:x"}, "url": "https://x"}));
+        assert_eq!(shown, "\nTenant\n  removed     a\n              b\n  secret.arn  arn:x\n  url         https://x");
+    }
+
+    #[test]
+    fn an_inventory_with_anything_but_absent_is_not_empty() {
+        let inventory = json!({"resources": {"database": {"status": "present"}, "secret": {"status": "absent"}, "service": {"status": "going"}}});
+        assert_eq!(present(&inventory), ["database", "service"]);
+        assert!(present(&json!({"resources": {"secret": {"status": "absent"}}})).is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_is_no_inventory_does_not_pass_for_an_empty_one() {
+        assert!(!present(&json!({"errorMessage": "x"})).is_empty());
+    }
+}

@@ -1,0 +1,161 @@
+//! Building and deploying the project, as it is done for a real account.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::error::ProvideErrorMetadata;
+use aws_sdk_cloudformation::types::{Capability, Parameter};
+
+use crate::database::{ADMIN, Database};
+use crate::failure::{Doing, Result};
+use crate::settings::{Environment, Settings};
+use crate::tls::Certificates;
+use crate::{aws, command};
+
+const POLL: Duration = Duration::from_millis(100);
+const POLLS: u32 = 600;
+
+/// Makes what an environment must offer, from `shared-infrastructure.yaml`.
+///
+/// # Errors
+/// When the stack cannot be made.
+pub fn shared_infrastructure(settings: &Settings, environment: &Environment, database: &Database) -> Result<()> {
+    let name = environment.named("shared-infrastructure");
+    let doing = format!("deploying {name}");
+    let file = settings.root.join("local/shared-infrastructure.yaml");
+    let template = std::fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
+    let parameters = [
+        parameter("Environment", environment.name.as_str()),
+        parameter("CertificateArn", &certificate(environment)),
+        // As the runbook knows it: the host carries the port.
+        parameter("DatabaseHost", &format!("127.0.0.1:{}", database.port)),
+        parameter("DatabaseAdminUser", ADMIN),
+        // Not by way of `sam deploy`, whose parameters stand on a command line.
+        parameter("DatabaseAdminPassword", &database.password),
+    ];
+    aws::block_on(async {
+        let client = Client::new(&aws::config(settings, environment));
+        let created = client
+            .create_stack()
+            .stack_name(&name)
+            .template_body(&template)
+            .capabilities(Capability::CapabilityNamedIam)
+            .set_parameters(Some(parameters.to_vec()))
+            .send()
+            .await;
+        match created {
+            Ok(_) => {}
+            Err(error) if error.code() == Some("AlreadyExistsException") => {
+                let updated = client
+                    .update_stack()
+                    .stack_name(&name)
+                    .template_body(&template)
+                    .capabilities(Capability::CapabilityNamedIam)
+                    .set_parameters(Some(parameters.to_vec()))
+                    .send()
+                    .await;
+                match updated {
+                    Ok(_) => {}
+                    Err(error) if error.message().is_some_and(|text| text.contains("No updates")) => return Ok(()),
+                    Err(error) => return Err(error.into_service_error()).doing(&doing),
+                }
+            }
+            Err(error) => return Err(error.into_service_error()).doing(&doing),
+        }
+        for _ in 0..POLLS {
+            let answer = client.describe_stacks().stack_name(&name).send().await;
+            let answer = answer.map_err(aws_sdk_cloudformation::error::SdkError::into_service_error).doing(&doing)?;
+            let Some(stack) = answer.stacks().first() else { return Err(format!("{doing}: it is not there").into()) };
+            let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
+            match status.as_str() {
+                "CREATE_COMPLETE" | "UPDATE_COMPLETE" => return Ok(()),
+                status if status.ends_with("IN_PROGRESS") => tokio::time::sleep(POLL).await,
+                status => {
+                    return Err(
+                        format!("{doing}: {status}: {}", stack.stack_status_reason().unwrap_or_default()).into()
+                    );
+                }
+            }
+        }
+        Err(format!("{doing}: not done within {} s", (POLL * POLLS).as_secs()).into())
+    })
+}
+
+fn certificate(environment: &Environment) -> String {
+    format!(
+        "arn:aws:acm:{}:{}:certificate/00000000-0000-0000-0000-000000000000",
+        environment.region, environment.account
+    )
+}
+
+/// Builds the functions. Cargo shows its progress; `sam build` then finds everything compiled.
+///
+/// # Errors
+/// When the project does not compile or its template is wrong.
+pub fn build(settings: &Settings) -> Result<()> {
+    // cargo-lambda moves what cargo has linked: two builds at once would snatch it from each other.
+    let _alone = command::alone("build of this checkout", &settings.root.join(".local/build.lock"))?;
+    let mut cargo = tool(settings, "cargo-lambda")?;
+    // As `sam build` calls it, for the same files in the same place.
+    cargo.args(["lambda", "build", "--release", "--package", "functions", "--bins"]);
+    command::show("compiling the functions", &mut cargo)?;
+    let mut sam = tool(settings, "sam")?;
+    sam.arg("build")
+        .arg("--template-file")
+        .arg(settings.root.join("template.yaml"))
+        .arg("--build-dir")
+        .arg(build_directory(settings));
+    sam.arg("--parameter-overrides").arg(format!("Architecture={}", architecture()));
+    command::run("packing the functions (sam build)", &mut sam, &settings.path("log/sam-build.log"))
+}
+
+/// Deploys the project to an environment.
+///
+/// # Errors
+/// When `sam deploy` fails.
+pub fn tenant_management(settings: &Settings, environment: &Environment, certificates: &Certificates) -> Result<()> {
+    let name = environment.named("tenant-management");
+    let mut sam = tool(settings, "sam")?;
+    aws::point(&mut sam, settings, environment);
+    sam.env("SAM_CLI_POLL_DELAY", "0.3");
+    sam.args(["deploy", "--stack-name", &name, "--region", environment.region, "--resolve-s3", "--template-file"]);
+    sam.arg(build_directory(settings).join("template.yaml"));
+    sam.args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]);
+    sam.args(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]);
+    sam.args([
+        format!("Environment={}", environment.name),
+        format!("ExpectedAccount={}", environment.account),
+        format!("Domain={}", settings.domain),
+        format!("Architecture={}", architecture()),
+        format!("DatabaseCaBundle={}", certificates.authority.display()),
+    ]);
+    let log = settings.path("log").join(format!("sam-deploy-{}.log", environment.name));
+    command::run(&format!("deploying {name} (sam deploy)"), &mut sam, &log)
+}
+
+/// A tool of the Python environment, that finds the others and its files.
+fn tool(settings: &Settings, name: &str) -> Result<Command> {
+    let mut path = OsString::from(settings.tools());
+    if let Some(rest) = std::env::var_os("PATH") {
+        path.push(":");
+        path.push(rest);
+    }
+    let mut command = Command::new(settings.tools().join(name));
+    command::outside_cargo(&mut command).current_dir(&settings.root).env("PATH", path).env("SAM_CLI_TELEMETRY", "0");
+    // The machine's own compiler and linker: functions run on this very machine.
+    command.env("CARGO_LAMBDA_COMPILER", "cargo");
+    Ok(command)
+}
+
+fn build_directory(settings: &Settings) -> PathBuf {
+    settings.path("build")
+}
+
+/// The name that Lambda has for this machine's kind of processor.
+fn architecture() -> &'static str {
+    if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
+}

@@ -1,0 +1,128 @@
+//! The README's pictures of the state machines, drawn from their definitions so that they cannot drift.
+
+use std::fmt::Write;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::failure::{Doing, Result};
+use crate::settings::Settings;
+
+const MACHINES: [&str; 2] = ["provision-tenant", "teardown-tenant"];
+
+/// Draws the pictures into the README.
+///
+/// # Errors
+/// When a definition or the README cannot be read or written.
+pub fn draw(settings: &Settings) -> Result<()> {
+    let file = settings.root.join("README.md");
+    let drawn = drawn(settings)?;
+    fs::write(&file, drawn).doing(format!("writing {}", file.display()))
+}
+
+/// Checks that the README's pictures are those of the definitions.
+///
+/// # Errors
+/// When they are not.
+pub fn check(settings: &Settings) -> Result<()> {
+    let file = settings.root.join("README.md");
+    let written = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    if drawn(settings)? == written {
+        return Ok(());
+    }
+    Err("the README's pictures are not those of the state machines: run make diagrams".into())
+}
+
+fn drawn(settings: &Settings) -> Result<String> {
+    let file = settings.root.join("README.md");
+    let mut readme = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    for machine in MACHINES {
+        let file = settings.root.join(format!("statemachines/{machine}.asl.json"));
+        let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+        let definition: Value = serde_json::from_str(&text).doing(format!("reading {}", file.display()))?;
+        readme = placed(&readme, machine, &mermaid(&definition))?;
+    }
+    Ok(readme)
+}
+
+fn placed(readme: &str, machine: &str, picture: &str) -> Result<String> {
+    let (begin, end) = (format!("<!-- diagram {machine} -->\n"), "<!-- end of diagram -->");
+    let missing = || format!("README.md has no place for the diagram of {machine}: a line {}", begin.trim());
+    let (before, rest) = readme.split_once(&begin).ok_or_else(missing)?;
+    let (_, after) = rest.split_once(end).ok_or_else(missing)?;
+    Ok(format!("{before}{begin}```mermaid\n{picture}```\n{end}{after}"))
+}
+
+/// A Mermaid flowchart. The errors that a state catches are dotted arrows.
+fn mermaid(machine: &Value) -> String {
+    let mut picture = String::from("flowchart TD\n");
+    draw_states(&mut picture, machine, "", 1);
+    picture
+}
+
+fn draw_states(picture: &mut String, machine: &Value, prefix: &str, depth: usize) {
+    let indent = "  ".repeat(depth);
+    let Some(states) = machine["States"].as_object() else { return };
+    let id = |name: &str| format!("{prefix}{}", name.replace(|letter: char| !letter.is_alphanumeric(), "_"));
+    for (name, state) in states {
+        let (this, kind) = (id(name), state["Type"].as_str().unwrap_or_default());
+        if kind == "Parallel" {
+            let _ = writeln!(picture, "{indent}subgraph {this}[\"{name}\"]");
+            for (number, branch) in state["Branches"].as_array().into_iter().flatten().enumerate() {
+                draw_states(picture, branch, &format!("{this}_{number}_"), depth + 1);
+            }
+            let _ = writeln!(picture, "{indent}end");
+        } else {
+            let (open, close) = match kind {
+                "Choice" => ("{", "}"),
+                "Fail" | "Succeed" => ("([", "])"),
+                "Wait" => ("[/", "/]"),
+                _ => ("[", "]"),
+            };
+            let _ = writeln!(picture, "{indent}{this}{open}\"{name}\"{close}");
+        }
+        let next = state["Choices"].as_array().into_iter().flatten().map(|choice| &choice["Next"]);
+        for target in next.chain([&state["Default"], &state["Next"]]).filter_map(Value::as_str) {
+            let _ = writeln!(picture, "{indent}{this} --> {}", id(target));
+        }
+        for catch in state["Catch"].as_array().into_iter().flatten().filter_map(|catch| catch["Next"].as_str()) {
+            let _ = writeln!(picture, "{indent}{this} -.-> {}", id(catch));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn states_and_arrows_are_drawn_and_caught_errors_are_dotted() {
+        let machine = json!({"States": {
+            "Look": {"Type": "Task", "Next": "Ready?", "Catch": [{"Next": "Fail"}]},
+            "Ready?": {"Type": "Choice", "Choices": [{"Next": "Look"}], "Default": "Both"},
+            "Both": {"Type": "Parallel", "Branches": [{"States": {"One": {"Type": "Pass"}}}]},
+            "Fail": {"Type": "Fail"},
+        }});
+        let picture = mermaid(&machine);
+        for line in [
+            "Look --> Ready_",
+            "Look -.-> Fail",
+            "Ready_{\"Ready?\"}",
+            "Ready_ --> Both",
+            "Both_0_One[\"One\"]",
+            "Fail([\"Fail\"])",
+        ] {
+            assert!(picture.contains(line), "{line} is not in\n{picture}");
+        }
+    }
+
+    #[test]
+    fn the_picture_replaces_the_one_before() {
+        let readme = "a\n<!-- diagram x -->\nold\n<!-- end of diagram -->\nb\n";
+        let placed = placed(readme, "x", "new\n").unwrap();
+        assert_eq!(placed, "a\n<!-- diagram x -->\n```mermaid\nnew\n```\n<!-- end of diagram -->\nb\n");
+        assert!(super::placed(readme, "y", "").is_err());
+    }
+}

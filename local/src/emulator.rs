@@ -1,0 +1,80 @@
+//! MiniStack, which stands in for AWS.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::failure::{Doing, Result};
+use crate::service::Service;
+use crate::settings::Settings;
+
+const READY: &str = "/_ministack/ready";
+
+/// MiniStack as a service.
+pub fn service(settings: &Settings) -> Service {
+    Service::new(settings, "ministack")
+}
+
+/// Starts MiniStack, empty.
+///
+/// # Errors
+/// When it does not start, or when its port is taken.
+pub fn start(settings: &Settings) -> Result<()> {
+    if TcpStream::connect(("127.0.0.1", settings.gateway_port)).is_ok() {
+        return Err(format!(
+            "port {} is taken by another program, perhaps a local stack of another checkout or directory: \
+             stop that, or set GATEWAY_PORT to a free port",
+            settings.gateway_port
+        )
+        .into());
+    }
+    let scratch = settings.path("tmp");
+    let _ = fs::remove_dir_all(&scratch);
+    fs::create_dir_all(&scratch).doing(format!("making {}", scratch.display()))?;
+    service(settings).start(
+        &settings.tools().join("python"),
+        |command| configure(settings, command),
+        || answers(settings),
+    )
+}
+
+fn configure(settings: &Settings, command: &mut Command) {
+    command.arg(settings.root.join("local/emulator.py"));
+    // Functions inherit MiniStack's whole environment, so it is given nothing but what is meant for them too.
+    command.env_clear();
+    for name in ["PATH", "HOME"] {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let endpoint = settings.functions_endpoint.clone().unwrap_or_else(|| settings.gateway());
+    command
+        .env("TMPDIR", settings.path("tmp"))
+        .env("GATEWAY_PORT", settings.gateway_port.to_string())
+        .env("BIND_HOST", settings.bind_host.to_string())
+        .env("AUTH", settings.iam_enforced.to_string())
+        .env("AWS_ENDPOINT_URL", endpoint)
+        .env("SFN_WAIT_SCALE", settings.wait_scale.to_string())
+        .env("PERSIST_STATE", "0")
+        .env("IOT_MTLS_ENABLED", "0")
+        .env("SFTP_ENABLED", "0")
+        .env("LAMBDA_ACCOUNT_CONCURRENCY", "0")
+        .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .env("PYTHONUNBUFFERED", "1")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+}
+
+/// Whether MiniStack says that it is ready.
+fn answers(settings: &Settings) -> bool {
+    let ask = || -> std::io::Result<String> {
+        let mut connection = TcpStream::connect(("127.0.0.1", settings.gateway_port))?;
+        connection.set_read_timeout(Some(Duration::from_secs(2)))?;
+        write!(connection, "GET {READY} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+}

@@ -1,0 +1,40 @@
+//! What the tool says: progress with the elapsed time on standard error, results on standard output.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+/// How often a long step says that it still runs.
+pub const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// A line of progress.
+pub fn progress(text: impl Display) {
+    // A terminal that has gone away is no reason to stop.
+    let _ = writeln!(stderr(), "[{:6.1} s] {text}", START.elapsed().as_secs_f64());
+}
+
+/// The end of everything: what went wrong.
+pub fn failed(text: impl Display) {
+    let text = text.to_string();
+    let (open, close) = if stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
+    let _ = writeln!(stderr(), "[{:6.1} s] {open}FAILED{close}: {text}", START.elapsed().as_secs_f64());
+}
+
+/// A line of a result.
+pub fn result(text: impl Display) {
+    let _ = writeln!(stdout(), "{text}");
+}
+
+/// A headline that parts the demo's chapters.
+pub fn chapter(text: impl Display) {
+    let (open, close) = if stderr().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
+    let _ = writeln!(stderr(), "\n[{:6.1} s] {open}== {text} =={close}", START.elapsed().as_secs_f64());
+}
+
+/// Starts the clock that progress lines show.
+pub fn start_clock() {
+    LazyLock::force(&START);
+}

@@ -1,0 +1,272 @@
+//! Programs that keep running after the tool has ended: MiniStack and the MariaDB servers.
+//!
+//! Each runs in a session of its own. Its pid file says which process it is and when that process began, so that a
+//! process id that the system has since given to another program is never taken for it. Stopping ends the whole
+//! session, functions that MiniStack has started included.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::command::tail;
+use crate::failure::{Doing, Result};
+use crate::settings::Settings;
+
+const POLL: Duration = Duration::from_millis(20);
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const GRACE: Duration = Duration::from_secs(3);
+const KILLED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A program that runs in the background.
+#[derive(Clone, Debug)]
+pub struct Service {
+    name: String,
+    pid_file: PathBuf,
+    log: PathBuf,
+}
+
+/// A process, told apart from a later one with the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identity {
+    pid: u32,
+    /// When it began, in clock ticks since the system started; with the id of that start.
+    began: String,
+}
+
+impl Service {
+    /// The service called `name` of the stack.
+    pub fn new(settings: &Settings, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            pid_file: settings.path("run").join(format!("{name}.pid")),
+            log: settings.path("log").join(format!("{name}.log")),
+        }
+    }
+
+    /// Every service of the stack that has a pid file.
+    pub fn all(settings: &Settings) -> Vec<Self> {
+        let Ok(files) = fs::read_dir(settings.path("run")) else { return Vec::new() };
+        let mut names: Vec<_> =
+            files.filter_map(|file| Some(file.ok()?.file_name().to_str()?.strip_suffix(".pid")?.to_owned())).collect();
+        names.sort();
+        names.iter().map(|name| Self::new(settings, name)).collect()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.identity().is_some_and(|identity| began(identity.pid) == Some(identity.began))
+    }
+
+    /// Whether its log has this text.
+    pub fn log_contains(&self, text: &str) -> bool {
+        fs::read(&self.log).is_ok_and(|log| String::from_utf8_lossy(&log).contains(text))
+    }
+
+    /// Starts `program` (with what `configure` sets) in a session of its own and waits until `ready` says so.
+    ///
+    /// # Errors
+    /// When it does not start, ends, or is not ready in time; it is stopped then.
+    pub fn start(
+        &self,
+        program: &Path,
+        configure: impl FnOnce(&mut Command),
+        mut ready: impl FnMut() -> bool,
+    ) -> Result<()> {
+        for file in [&self.pid_file, &self.log] {
+            if let Some(directory) = file.parent() {
+                fs::create_dir_all(directory).doing(format!("making {}", directory.display()))?;
+            }
+        }
+        let output = File::create(&self.log).doing(format!("writing {}", self.log.display()))?;
+        let errors = output.try_clone().doing(format!("writing {}", self.log.display()))?;
+        // setsid makes the session and then becomes the program, under the same process id.
+        let mut command = Command::new("setsid");
+        command.arg(program);
+        configure(&mut command);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .doing(format!("starting {}", self.name))?;
+        let Some(began) = began(child.id()) else {
+            return Err(format!("starting {}: it ended at once\n{}", self.name, tail(&self.log)).into());
+        };
+        let text = format!("{} {began}\n", child.id());
+        fs::write(&self.pid_file, text).doing(format!("writing {}", self.pid_file.display()))?;
+
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().doing(format!("starting {}", self.name))? {
+                self.stop()?;
+                return Err(format!("starting {}: it ended with {status}\n{}", self.name, tail(&self.log)).into());
+            }
+            if ready() {
+                return Ok(());
+            }
+            if start.elapsed() > READY_WITHIN {
+                self.stop()?;
+                return Err(format!(
+                    "starting {}: not ready within {} s\n{}",
+                    self.name,
+                    READY_WITHIN.as_secs(),
+                    tail(&self.log)
+                )
+                .into());
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Ends its session: asks first, and insists after a few seconds. Gives whether anything ran.
+    ///
+    /// # Errors
+    /// When a process cannot be ended.
+    pub fn stop(&self) -> Result<bool> {
+        let Some(identity) = self.identity() else {
+            let _ = fs::remove_file(&self.pid_file);
+            return Ok(false);
+        };
+        // Another process with this id: ours has ended, and none of its session is left, or else the id would not
+        // have been given away.
+        let another = began(identity.pid).is_some_and(|now| now != identity.began);
+        let members = || if another { Vec::new() } else { session(identity.pid) };
+        let ran = !members().is_empty();
+        for (signal, patience) in [("TERM", GRACE), ("KILL", KILLED_WITHIN)] {
+            let start = Instant::now();
+            while !members().is_empty() && start.elapsed() < patience {
+                // Again and again: a process that is just being started misses a signal.
+                send(signal, &members())?;
+                let pause = Instant::now();
+                while !members().is_empty() && pause.elapsed() < Duration::from_millis(500) {
+                    sleep(POLL);
+                }
+            }
+        }
+        if !members().is_empty() {
+            return Err(format!("stopping {}: processes {:?} do not end", self.name, members()).into());
+        }
+        let _ = fs::remove_file(&self.pid_file);
+        Ok(ran)
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        let text = fs::read_to_string(&self.pid_file).ok()?;
+        let (pid, began) = text.trim().split_once(' ')?;
+        Some(Identity { pid: pid.parse().ok()?, began: began.to_owned() })
+    }
+}
+
+/// When a running process began; nothing when there is none, or when it has ended and only waits to be noticed.
+fn began(pid: u32) -> Option<String> {
+    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let stat = Stat::of(pid)?;
+    (stat.state != "Z").then(|| format!("{} {}", stat.began, boot.trim()))
+}
+
+/// The processes of a session.
+fn session(id: u32) -> Vec<u32> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    processes
+        .filter_map(|process| process.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid| Stat::of(*pid).is_some_and(|stat| stat.session == id && stat.state != "Z"))
+        .collect()
+}
+
+fn send(signal: &str, pids: &[u32]) -> Result<()> {
+    // The shell's own `kill`: the program of that name is not everywhere. A process that has just ended is no error.
+    let script = "signal=$1; shift; for pid in \"$@\"; do kill -s \"$signal\" \"$pid\" 2>/dev/null; done; true";
+    Command::new("sh")
+        .args(["-c", script, "sh", signal])
+        .args(pids.iter().map(u32::to_string))
+        .status()
+        .doing(format!("sending {signal} to {pids:?}"))?;
+    Ok(())
+}
+
+/// What `/proc/<pid>/stat` says. Source: proc(5).
+struct Stat {
+    state: String,
+    session: u32,
+    began: u64,
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The second field is the program's name in parentheses, and may itself contain any character.
+        let (_, rest) = text.rsplit_once(')')?;
+        let fields: Vec<_> = rest.split_whitespace().collect();
+        Some(Self {
+            state: (*fields.first()?).to_owned(),
+            session: fields.get(3)?.parse().ok()?,
+            began: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service(name: &str) -> Service {
+        let directory = std::env::temp_dir().join(format!("local-service-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        Service {
+            name: name.to_owned(),
+            pid_file: directory.join(format!("{name}.pid")),
+            log: directory.join(format!("{name}.log")),
+        }
+    }
+
+    fn shell(service: &Service, script: &str, ready: impl FnMut() -> bool) -> Result<()> {
+        let configure = |command: &mut Command| {
+            command.args(["-c", script]);
+        };
+        service.start(Path::new("sh"), configure, ready)
+    }
+
+    #[test]
+    fn a_programs_name_may_contain_parentheses_and_spaces() {
+        let stat = Stat::parse("7 (a) b (c)) S 1 7 5 0 -1 4 1 0 0 0 0 0 0 0 20 0 1 0 4711 9 9").unwrap();
+        assert_eq!((stat.state.as_str(), stat.session, stat.began), ("S", 5, 4711));
+    }
+
+    #[test]
+    fn stopping_ends_children_that_ignore_the_polite_signal_too() {
+        let service = service("stubborn");
+        let ready = service.log.with_extension("ready");
+        let script = format!("(trap '' TERM; touch '{}'; sleep 60; sleep 60) & wait", ready.display());
+        shell(&service, &script, || ready.exists()).unwrap();
+        let pid = service.identity().unwrap().pid;
+        assert!(service.is_running());
+        assert!(service.stop().unwrap());
+        assert!(session(pid).is_empty());
+        assert!(!service.is_running());
+    }
+
+    #[test]
+    fn a_program_that_ends_instead_of_getting_ready_is_reported_with_its_output() {
+        let failure = shell(&service("broken"), "echo no port; exit 3", || false).unwrap_err().to_string();
+        assert!(failure.contains("no port") && failure.contains('3'), "{failure}");
+    }
+
+    #[test]
+    fn a_recycled_process_id_is_left_alone() {
+        let service = service("recycled");
+        fs::write(&service.pid_file, format!("{} 1 another-boot\n", std::process::id())).unwrap();
+        assert!(!service.is_running());
+        assert!(!service.stop().unwrap());
+        assert!(!service.pid_file.exists());
+    }
+}

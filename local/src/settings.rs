@@ -1,0 +1,194 @@
+//! What the tool is asked to do, from environment variables, and where things lie.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use shared::EnvironmentName;
+
+use crate::failure::{Doing, Result};
+
+const LOOPBACK_INCLUDED: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
+
+/// An environment, with the account and region that it is deployed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Its name.
+    pub name: EnvironmentName,
+    /// AWS account id. In MiniStack it is also an access key: that of the account's root user.
+    pub account: &'static str,
+    /// AWS region.
+    pub region: &'static str,
+}
+
+impl Environment {
+    /// The accounts and regions of the runbook.
+    pub fn of(name: EnvironmentName) -> Self {
+        let (account, region) = match name {
+            EnvironmentName::Dev => ("536580886816", "eu-west-1"),
+            EnvironmentName::Sit => ("815856636111", "eu-west-1"),
+            EnvironmentName::Prod => ("093646564004", "af-south-1"),
+        };
+        Self { name, account, region }
+    }
+
+    /// The name of one of the environment's stacks, functions or state machines.
+    pub fn named(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+
+    /// The ARN of one of the environment's state machines.
+    pub fn state_machine(&self, name: &str) -> String {
+        format!("arn:aws:states:{}:{}:stateMachine:{}", self.region, self.account, self.named(name))
+    }
+}
+
+/// The tool's settings. See the README for the variables.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Root of the checkout.
+    pub root: PathBuf,
+    /// `LOCAL_DIR`: everything that belongs to this stack. Absolute.
+    pub directory: PathBuf,
+    /// `ENVIRONMENTS`: at least one; the first is the one that the `env` file is for.
+    pub environments: Vec<Environment>,
+    /// `GATEWAY_PORT`: MiniStack's port.
+    pub gateway_port: u16,
+    /// `BIND_HOST`: the address that MiniStack listens on. It must include 127.0.0.1.
+    pub bind_host: IpAddr,
+    /// `FUNCTIONS_AWS_ENDPOINT_URL`: where functions call AWS, if not at MiniStack.
+    pub functions_endpoint: Option<String>,
+    /// `IAM_ENFORCED`: whether calls need permission.
+    pub iam_enforced: bool,
+    /// `WAIT_SCALE`: what the seconds of Wait states and retries are multiplied by.
+    pub wait_scale: f64,
+    /// `DOMAIN`: tenants' hosts are below it.
+    pub domain: String,
+}
+
+impl Settings {
+    /// The settings that the process's environment variables ask for.
+    ///
+    /// # Errors
+    /// When a variable has a value that makes no sense, or the current directory is not in a checkout.
+    pub fn from_process() -> Result<Self> {
+        let here = std::env::current_dir().doing("finding the current directory")?;
+        let root =
+            here.ancestors().find(|directory| directory.join("local/requirements.txt").is_file()).ok_or_else(|| {
+                format!("{} is not in a checkout of this project: run make in the checkout", here.display())
+            })?;
+        Self::new(root, |name| std::env::var(name).ok())
+    }
+
+    /// The settings that `variable` gives, for the checkout at `root`.
+    ///
+    /// # Errors
+    /// When a variable has a value that makes no sense.
+    pub fn new(root: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let variable =
+            |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let or = |name: &str, default: &str| variable(name).unwrap_or_else(|| default.to_owned());
+
+        let mut environments: Vec<Environment> = Vec::new();
+        for name in or("ENVIRONMENTS", "dev").split([' ', ',']).filter(|name| !name.is_empty()) {
+            let environment = Environment::of(EnvironmentName::try_from(name.to_owned()).doing("ENVIRONMENTS")?);
+            if !environments.contains(&environment) {
+                environments.push(environment);
+            }
+        }
+        if environments.is_empty() {
+            return Err("ENVIRONMENTS names no environment: set it to \"dev\", or to \"dev sit prod\"".into());
+        }
+        let port = or("GATEWAY_PORT", "4566");
+        let gateway_port = port.parse().ok().filter(|port| *port > 0);
+        let bind_host = or("BIND_HOST", "127.0.0.1");
+        let iam = or("IAM_ENFORCED", "1");
+        let scale = or("WAIT_SCALE", "0.1");
+        Ok(Self {
+            root: root.to_owned(),
+            directory: root.join(or("LOCAL_DIR", ".local")),
+            environments,
+            gateway_port: gateway_port.ok_or_else(|| format!("GATEWAY_PORT is {port:?}: set it to a port number"))?,
+            bind_host: bind_host.parse().ok().filter(|address| LOOPBACK_INCLUDED.contains(address)).ok_or_else(
+                || format!("BIND_HOST is {bind_host:?}: set it to 127.0.0.1, or to 0.0.0.0 for containers"),
+            )?,
+            functions_endpoint: variable("FUNCTIONS_AWS_ENDPOINT_URL"),
+            iam_enforced: match iam.as_str() {
+                "1" | "true" => true,
+                "0" | "false" => false,
+                _ => return Err(format!("IAM_ENFORCED is {iam:?}: set it to 1 or 0").into()),
+            },
+            wait_scale: scale
+                .parse()
+                .ok()
+                .filter(|scale: &f64| (0.0..=10.0).contains(scale))
+                .ok_or_else(|| format!("WAIT_SCALE is {scale:?}: set it to a number from 0 to 10"))?,
+            domain: or("DOMAIN", "tenants.localhost"),
+        })
+    }
+
+    /// MiniStack's URL.
+    pub fn gateway(&self) -> String {
+        format!("http://127.0.0.1:{}", self.gateway_port)
+    }
+
+    /// A path in the stack's directory.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Where the Python tools are, for every stack of the checkout.
+    pub fn tools(&self) -> PathBuf {
+        self.root.join(".local/venv/bin")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(variables: &[(&str, &str)]) -> Result<Settings> {
+        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        Settings::new(Path::new("/checkout"), find)
+    }
+
+    #[test]
+    fn defaults_are_the_contract() {
+        let settings = settings(&[]).unwrap();
+        assert_eq!(settings.environments, [Environment::of(EnvironmentName::Dev)]);
+        assert_eq!(settings.gateway(), "http://127.0.0.1:4566");
+        assert_eq!(settings.directory, Path::new("/checkout/.local"));
+        assert!(settings.iam_enforced);
+        assert_eq!(settings.wait_scale, 0.1);
+    }
+
+    #[test]
+    fn environments_are_named_once_each() {
+        let settings = settings(&[("ENVIRONMENTS", "prod dev  prod")]).unwrap();
+        assert_eq!(
+            settings.environments.iter().map(|environment| environment.name.as_str()).collect::<Vec<_>>(),
+            ["prod", "dev"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_variable() {
+        for (name, value) in [
+            ("ENVIRONMENTS", "staging"),
+            ("GATEWAY_PORT", "http"),
+            ("GATEWAY_PORT", "0"),
+            ("BIND_HOST", "192.0.2.1"),
+            ("IAM_ENFORCED", "yes"),
+            ("WAIT_SCALE", "-1"),
+        ] {
+            let failure = settings(&[(name, value)]).unwrap_err().to_string();
+            assert!(failure.contains(name) && failure.contains(value), "{failure}");
+        }
+    }
+
+    #[test]
+    fn another_stack_has_a_directory_of_its_own_and_the_same_tools() {
+        let other = settings(&[("LOCAL_DIR", ".local/test")]).unwrap();
+        assert_eq!(other.directory, Path::new("/checkout/.local/test"));
+        assert_eq!(other.tools(), settings(&[]).unwrap().tools());
+    }
+}

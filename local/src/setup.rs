@@ -1,0 +1,118 @@
+//! What the local stack needs on the machine. Only what is missing is installed.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::command;
+use crate::failure::{Doing, Result};
+use crate::settings::Settings;
+
+/// Programs, and the Debian packages that have them. Packages with the programs alone: `mariadb-server` would also
+/// set up a system service, and start it.
+const PROGRAMS: [(&str, &str); 4] = [
+    ("mariadbd", "mariadb-server-core"),
+    ("mariadb-install-db", "mariadb-server-core"),
+    ("my_print_defaults", "mariadb-client-core"),
+    ("openssl", "openssl"),
+];
+
+const CARGO_DENY: &str = "0.20.2";
+
+/// Installs what is missing: the programs of MariaDB and openssl from Debian, and the Python tools in `.local/venv`.
+///
+/// # Errors
+/// When something cannot be installed.
+pub fn run(settings: &Settings) -> Result<()> {
+    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
+    install_packages(settings)?;
+    install_tools(settings)
+}
+
+fn install_packages(settings: &Settings) -> Result<()> {
+    let mut packages: Vec<_> =
+        PROGRAMS.iter().filter(|(program, _)| !command::installed(program)).map(|(_, package)| *package).collect();
+    packages.dedup();
+    if !settings.tools().join("python").exists() && !python_can("import ensurepip, venv") {
+        packages.push("python3-venv");
+    }
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let wanted = packages.join(" ");
+    if !command::installed("apt-get") {
+        return Err(format!("there is no apt-get here: install what Debian calls {wanted}, and try again").into());
+    }
+    let log = |name: &str| settings.root.join(".local/log").join(name);
+    command::run("updating Debian's list of packages", apt().arg("update"), &log("setup-update.log"))?;
+    command::run(
+        &format!("installing from Debian: {wanted}"),
+        apt().args(["install", "--yes", "--no-install-recommends"]).args(&packages),
+        &log("setup-install.log"),
+    )
+}
+
+/// `apt-get`, as root.
+fn apt() -> Command {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
+    let mut command = Command::new(if is_root { "env" } else { "sudo" });
+    if !is_root {
+        command.arg("env");
+    }
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]);
+    command
+}
+
+fn python_can(statement: &str) -> bool {
+    Command::new("python3")
+        .args(["-c", statement])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Makes the virtual environment, anew whenever `requirements.txt` has changed.
+fn install_tools(settings: &Settings) -> Result<()> {
+    let requirements = settings.root.join("local/requirements.txt");
+    let wanted = fs::read_to_string(&requirements).doing(format!("reading {}", requirements.display()))?;
+    // Inside the environment, so that both are deleted together; written last, so that half an environment has none.
+    let stamp = settings.root.join(".local/venv/installed-requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let venv = settings.root.join(".local/venv");
+    let log = settings.root.join(".local/log/setup-python.log");
+    let mut python = Command::new("python3");
+    command::run("making a Python environment", python.args(["-m", "venv", "--clear"]).arg(&venv), &log)?;
+    let mut pip = Command::new(settings.tools().join("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
+    command::run("installing MiniStack, SAM CLI and cargo-lambda (about a minute)", &mut pip, &log)?;
+    fs::write(&stamp, wanted).doing(format!("writing {}", stamp.display()))
+}
+
+/// Where cargo-deny is, which only the linters need. Installs it if it is not there in the pinned version.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
+    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
+    let root = settings.root.join(format!(".local/cargo-deny-{CARGO_DENY}"));
+    let program = root.join("bin/cargo-deny");
+    if !program.is_file() {
+        let mut cargo = Command::new("cargo");
+        command::outside_cargo(&mut cargo).args([
+            "install",
+            "cargo-deny",
+            "--version",
+            CARGO_DENY,
+            "--locked",
+            "--root",
+        ]);
+        cargo.arg(&root).env_remove("CARGO_BUILD_TARGET");
+        let log = settings.root.join(".local/log/setup-cargo-deny.log");
+        command::run("installing cargo-deny (about three minutes)", &mut cargo, &log)?;
+    }
+    Ok(program)
+}

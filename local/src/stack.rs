@@ -1,0 +1,187 @@
+//! The whole stack: bringing it up, saying where it is, taking it down.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::thread;
+
+use crate::database::{self, Database, write_private};
+use crate::failure::{Doing, Result};
+use crate::service::Service;
+use crate::settings::{Environment, Settings};
+use crate::{aws, command, deploy, emulator, say, setup, tls};
+
+/// Sets up the machine, starts what does not run yet, builds and deploys.
+///
+/// Running it again redeploys, and keeps what is in the stack. Other settings for MiniStack, or changes of its mends,
+/// need a new MiniStack, so everything starts afresh then.
+///
+/// # Errors
+/// When any of it fails. What had been started keeps running, for a look at it; [`down`] stops it.
+pub fn up(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    let _alone = command::alone("start or stop of this stack", &settings.path("lock"))?;
+    let certificates = tls::ensure(settings)?;
+    start_services(settings, &certificates)?;
+    deploy::build(settings)?;
+    let databases: Vec<_> = settings
+        .environments
+        .iter()
+        .map(|environment| database::running(settings, environment))
+        .collect::<Result<_>>()?;
+    // Each deployment mostly waits.
+    thread::scope(|scope| {
+        let deployments: Vec<_> = settings
+            .environments
+            .iter()
+            .zip(&databases)
+            .map(|(environment, database)| {
+                scope.spawn(|| {
+                    deploy::shared_infrastructure(settings, environment, database)?;
+                    deploy::tenant_management(settings, environment, &certificates)
+                })
+            })
+            .collect();
+        deployments
+            .into_iter()
+            .try_for_each(|deployment| deployment.join().unwrap_or_else(|_| Err("a deployment broke off".into())))
+    })?;
+    write_env_file(settings, &databases)?;
+    let names: Vec<_> = settings.environments.iter().map(|environment| environment.name.as_str()).collect();
+    say::progress(format!("the local stack is up: {} at {}", names.join(", "), settings.gateway()));
+    Ok(())
+}
+
+fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Result<()> {
+    let emulator = emulator::service(settings);
+    let wanted = launch_settings(settings);
+    let note = settings.path("run/ministack.settings");
+    if emulator.is_running() && fs::read_to_string(&note).is_ok_and(|running| running == wanted) {
+        for environment in &settings.environments {
+            if !database::service(settings, environment).is_running() {
+                say::progress(format!("starting MariaDB for {}", environment.name));
+                database::start(settings, environment, certificates)?;
+            }
+        }
+        return Ok(());
+    }
+    if emulator.is_running() {
+        say::progress("MiniStack runs with other settings, or has changed: starting everything afresh");
+    }
+    stop_services(settings)?;
+    thread::scope(|scope| {
+        let servers: Vec<_> = settings
+            .environments
+            .iter()
+            .map(|environment| {
+                say::progress(format!("starting MariaDB for {}", environment.name));
+                scope.spawn(|| database::start(settings, environment, certificates).map(drop))
+            })
+            .collect();
+        say::progress(format!("starting MiniStack at {}", settings.gateway()));
+        let emulator = emulator::start(settings);
+        let servers = servers
+            .into_iter()
+            .try_for_each(|server| server.join().unwrap_or_else(|_| Err("a start broke off".into())));
+        emulator.and(servers)
+    })?;
+    fs::write(&note, wanted).doing(format!("writing {}", note.display()))
+}
+
+/// What a running MiniStack cannot change: its settings and its program.
+fn launch_settings(settings: &Settings) -> String {
+    let mut program = DefaultHasher::new();
+    for file in ["requirements.txt", "emulator.py", "container_engine.py"] {
+        // What cannot be read is said when MiniStack starts.
+        fs::read(settings.root.join("local").join(file)).unwrap_or_default().hash(&mut program);
+    }
+    let Settings { gateway_port, bind_host, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
+    format!("{bind_host} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {:x}\n", program.finish())
+}
+
+/// Stops what [`up`] has started, and nothing else.
+///
+/// # Errors
+/// When a process cannot be ended.
+pub fn down(settings: &Settings) -> Result<()> {
+    let _alone = command::alone("start or stop of this stack", &settings.path("lock"))?;
+    let ran = stop_services(settings)?;
+    let _ = fs::remove_file(settings.path("env"));
+    let _ = fs::remove_file(settings.path("run/ministack.settings"));
+    say::progress(if ran { "the local stack is down" } else { "the local stack was not running" });
+    Ok(())
+}
+
+fn stop_services(settings: &Settings) -> Result<bool> {
+    let services = Service::all(settings);
+    let outcomes = thread::scope(|scope| {
+        let stops: Vec<_> = services
+            .iter()
+            .map(|service| {
+                scope.spawn(move || {
+                    if service.is_running() {
+                        say::progress(format!("stopping {}", service.name()));
+                    }
+                    service.stop()
+                })
+            })
+            .collect();
+        stops.into_iter().map(|stop| stop.join().unwrap_or_else(|_| Err("a stop broke off".into()))).collect::<Vec<_>>()
+    });
+    let mut ran = false;
+    for outcome in outcomes {
+        ran |= outcome?;
+    }
+    Ok(ran)
+}
+
+/// Writes `env`: what a shell must know to work with the first environment.
+fn write_env_file(settings: &Settings, databases: &[Database]) -> Result<()> {
+    let (Some(environment), Some(database)) = (settings.environments.first(), databases.first()) else {
+        return Err("ENVIRONMENTS names no environment".into());
+    };
+    write_private(&settings.path("env"), &env_file(settings, environment, database))
+}
+
+fn env_file(settings: &Settings, environment: &Environment, database: &Database) -> String {
+    let mut variables = aws::variables(settings, environment);
+    variables.extend([
+        ("MYSQL_HOST", "127.0.0.1".to_owned()),
+        ("MYSQL_PORT", database.port.to_string()),
+        ("MYSQL_ADMIN_USER", database::ADMIN.to_owned()),
+        ("MYSQL_ADMIN_PASSWORD", database.password.clone()),
+        ("DOMAIN", settings.domain.clone()),
+    ]);
+    variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
+}
+
+/// A word that a shell takes literally.
+fn quoted(value: &str) -> String {
+    format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn the_env_file_is_the_contract() {
+        let domain = |name: &str| (name == "DOMAIN").then(|| "it's.example".to_owned());
+        let settings = Settings::new(Path::new("/checkout"), domain).unwrap();
+        let database = Database { port: 3307, password: "secret".to_owned() };
+        assert_eq!(
+            env_file(&settings, &settings.environments[0], &database),
+            "export AWS_ENDPOINT_URL='http://127.0.0.1:4566'\n\
+             export AWS_ACCESS_KEY_ID='536580886816'\n\
+             export AWS_SECRET_ACCESS_KEY='local'\n\
+             export AWS_REGION='eu-west-1'\n\
+             export AWS_DEFAULT_REGION='eu-west-1'\n\
+             export MYSQL_HOST='127.0.0.1'\n\
+             export MYSQL_PORT='3307'\n\
+             export MYSQL_ADMIN_USER='admin'\n\
+             export MYSQL_ADMIN_PASSWORD='secret'\n\
+             export DOMAIN='it'\\''s.example'\n"
+        );
+    }
+}
