@@ -3,7 +3,7 @@
 # Functions, tests and tools are compiled for the same explicit target, so that they are compiled once.
 export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
-local := cargo run --release --quiet --package local --
+local := cargo run --release --package local --
 
 .PHONY: demo up down setup lint test diagrams
 

@@ -9,6 +9,7 @@ import contextvars
 import functools
 import importlib.metadata
 import json
+import socketserver
 import sys
 import threading
 
@@ -497,7 +498,13 @@ def containers_can_fail():
             sys.exit(f"emulator.py: {ecs.__name__}.{name} is not in this MiniStack: adapt the mend to its version")
     ecs._docker = container_engine.Engine()
     # For how long a container must run to count as started. This engine's containers exit at once or not at all.
-    ecs._ECS_DEPLOYMENT_STEADY_DELAY = 0.3
+    ecs._ECS_DEPLOYMENT_STEADY_DELAY = 0.02
+
+
+def the_runtime_api_answers_at_once():
+    """AWS: a warm function answers within a millisecond. MiniStack: writes head and body of an answer of the Lambda
+    Runtime API apart, and Nagle's algorithm holds the body back until the function's delayed acknowledgement: 40 ms."""
+    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
 
 
 def main():
@@ -506,6 +513,7 @@ def main():
     if version != MINISTACK:
         sys.exit(f"emulator.py is written for MiniStack {MINISTACK}, and {version} is installed: run `make setup`")
     containers_can_fail()
+    the_runtime_api_answers_at_once()
     # MiniStack reads its own command line.
     sys.argv = ["ministack"]
     app.main()

@@ -47,7 +47,7 @@ pub fn static_checks(settings: &Settings) -> Result<()> {
 /// At the first finding or failure. The stack is stopped even so.
 pub fn everything(settings: &Settings) -> Result<()> {
     static_checks(settings)?;
-    cargo(settings, "unit tests", &["test", "--release", "--workspace", "--lib", "--quiet"])?;
+    cargo(settings, "unit tests", &["test", "--release", "--workspace", "--lib", "--test", "definitions", "--quiet"])?;
     let tested = stack::up(settings).and_then(|()| end_to_end(settings));
     let stopped = stack::down(settings);
     tested.and(stopped)

@@ -1,5 +1,6 @@
 //! The running stack and its clients, from the variables that `.local/env` sets.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -99,6 +100,16 @@ impl Stack {
 /// A JSON string's text; empty when it is none.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The names of all functions: their binaries'.
+///
+/// # Panics
+/// Outside the checkout.
+pub fn functions() -> BTreeSet<String> {
+    let files = std::fs::read_dir("../functions/src/bin").expect("the functions' binaries");
+    let names = files.map(|file| file.expect("a file").file_name().into_string().expect("a name"));
+    names.map(|name| name.trim_end_matches(".rs").to_owned()).collect()
 }
 
 /// A tenant id that no other test uses, and no earlier run on the same stack.

@@ -59,10 +59,7 @@ async fn a_wrong_teardown_request_is_refused() {
 #[tokio::test]
 async fn every_function_refuses_what_is_no_request() {
     let (stack, _together) = Stack::together().await;
-    let functions = std::fs::read_dir("../functions/src/bin").expect("the functions");
-    for function in functions {
-        let file = function.expect("a function").file_name();
-        let function = file.to_str().expect("a name").trim_end_matches(".rs").to_owned();
+    for function in tests::stack::functions() {
         for input in [json!([]), json!("x"), json!({"no_such_field": 1}), json!({"tenant_id": "x"}), Value::Null] {
             let answer = stack.invoke(&function, &input).await;
             assert_eq!(answer.expect_err(&function).0, "InvalidRequest", "{function} with {input}");

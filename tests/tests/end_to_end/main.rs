@@ -7,5 +7,6 @@ mod database;
 mod permissions;
 mod provisioning;
 mod rollback;
+mod samples;
 mod secrecy;
 mod teardown;

@@ -1,0 +1,97 @@
+//! What the definitions of the state machines promise, read from the files: no stack is needed.
+
+#![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+use tests::stack::functions;
+
+const RESOURCE_OF_A_FUNCTION: &str = "arn:aws:states:::lambda:invoke";
+
+/// Every state of every machine, those in branches included, as (machine, name, state).
+fn states() -> Vec<(String, String, Value)> {
+    let mut all = Vec::new();
+    for file in fs::read_dir("../statemachines").unwrap() {
+        let path = file.unwrap().path();
+        let machine: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        assert_eq!(machine["QueryLanguage"], "JSONata");
+        assert!(machine["TimeoutSeconds"].is_number(), "{path:?} ends at some time");
+        collect(path.file_name().unwrap().to_str().unwrap(), &machine, &mut all);
+    }
+    assert!(all.len() > 30);
+    all
+}
+
+fn collect(file: &str, machine: &Value, all: &mut Vec<(String, String, Value)>) {
+    for (name, state) in machine["States"].as_object().unwrap() {
+        all.push((file.to_owned(), name.clone(), state.clone()));
+        for branch in state["Branches"].as_array().into_iter().flatten() {
+            collect(file, branch, all);
+        }
+    }
+}
+
+fn function_of(state: &Value) -> Option<String> {
+    let name =
+        (state["Resource"] == RESOURCE_OF_A_FUNCTION).then(|| state["Arguments"]["FunctionName"].as_str().unwrap());
+    name.map(|name| name.strip_prefix("${Environment}-").unwrap().to_owned())
+}
+
+#[test]
+fn every_state_says_why_it_is_there() {
+    for (machine, name, state) in states() {
+        assert!(state["Comment"].as_str().is_some_and(|comment| comment.len() > 10), "{machine}: {name}");
+    }
+}
+
+#[test]
+fn every_task_retries_what_is_transient_with_backoff_a_cap_and_full_jitter_and_catches_the_rest() {
+    for (machine, name, state) in states().into_iter().filter(|(_, _, state)| state["Type"] == "Task") {
+        let retry = &state["Retry"][0];
+        if function_of(&state).is_some() {
+            assert!(
+                retry["ErrorEquals"].as_array().unwrap().iter().any(|error| error == "Transient"),
+                "{machine}: {name}"
+            );
+        }
+        assert!(
+            retry["MaxAttempts"].as_u64().unwrap() <= 6 && retry["BackoffRate"].as_f64().unwrap() > 1.0,
+            "{machine}: {name}"
+        );
+        assert!(retry["MaxDelaySeconds"].is_number() && retry["JitterStrategy"] == "FULL", "{machine}: {name}");
+        let first_of_teardown = machine.starts_with("teardown") && name == "Take the inventory";
+        let catches = state["Catch"]
+            .as_array()
+            .and_then(|catches| catches.last())
+            .is_some_and(|last| last["ErrorEquals"][0] == "States.ALL");
+        assert!(catches || first_of_teardown, "{machine}: {name}");
+    }
+}
+
+#[test]
+fn no_state_gives_up_on_a_function_that_still_works() {
+    let template = fs::read_to_string("../template.yaml").unwrap();
+    for (machine, name, state) in states() {
+        let Some(function) = function_of(&state) else { continue };
+        let resource =
+            template.split("Metadata:\n").find(|resource| resource.contains(&format!("Binary: {function} "))).unwrap();
+        let own = resource.lines().find_map(|line| line.strip_prefix("      Timeout: "));
+        let timeout: u64 = own.unwrap_or("60").parse().unwrap();
+        assert!(state["TimeoutSeconds"].as_u64().unwrap() > timeout, "{machine}: {name}");
+    }
+    assert!(template.contains("\n    Timeout: 60\n"), "the functions' common timeout");
+}
+
+#[test]
+fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine() {
+    let template = fs::read_to_string("../template.yaml").unwrap();
+    let used: BTreeSet<_> = states().iter().filter_map(|(_, _, state)| function_of(state)).collect();
+    assert_eq!(used, functions());
+    for function in functions() {
+        assert!(template.contains(&format!("Binary: {function} }}")), "{function} is not in template.yaml");
+        assert!(template.contains(&format!("FunctionName: !Sub \"${{Environment}}-{function}\"")), "{function}");
+        assert!(fs::exists(format!("../events/{function}.json")).unwrap(), "{function} has no sample event");
+    }
+}

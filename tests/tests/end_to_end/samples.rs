@@ -1,0 +1,39 @@
+//! The sample events are what they are samples of.
+
+use serde_json::{Value, json};
+use tests::Stack;
+
+fn sample(name: &str) -> Value {
+    let text = std::fs::read_to_string(format!("../events/{name}.json")).expect(name);
+    serde_json::from_str(&text).expect(name)
+}
+
+#[tokio::test]
+async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one() {
+    let (stack, _alone) = Stack::alone().await;
+    let (first, second) = (sample("provision-tenant"), sample("provision-tenant-2"));
+    let executions = [stack.start("provision-tenant", &first).await, stack.start("provision-tenant", &second).await];
+    for arn in executions {
+        stack.ended(&arn).await.succeeded();
+    }
+    stack.run("teardown-tenant", sample("teardown-tenant")).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": second["tenant_id"], "force_delete_secret": true}))
+        .await
+        .succeeded();
+    for input in [first, second] {
+        assert_eq!(stack.snapshot(input["tenant_id"].as_str().unwrap()).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn every_function_has_a_sample_that_it_takes() {
+    let (stack, _alone) = Stack::alone().await;
+    for function in tests::stack::functions() {
+        // The ids in it are made up, so the step may fail; but not for its input.
+        if let Err((error, message)) = stack.invoke(&function, &sample(&function)).await {
+            assert_ne!(error, "InvalidRequest", "{function}: {message}");
+        }
+    }
+    stack.run("teardown-tenant", sample("teardown-tenant")).await.succeeded();
+}
