@@ -64,20 +64,21 @@ pub struct Registered {
 /// # Errors
 /// When ECS cannot be asked.
 pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    for arn in revisions(ecs, names, TaskDefinitionStatus::Active)
-        .await?
-        .into_iter()
-        .chain(revisions(ecs, names, TaskDefinitionStatus::Inactive).await?)
-    {
-        found.extend(
-            described(ecs, names, &arn)
-                .await?
-                .filter(|(definition, _)| definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress))
-                .map(|(_, found)| found),
-        );
-    }
+    let mut found = find_in(ecs, names, TaskDefinitionStatus::Active).await?;
+    found.extend(find_in(ecs, names, TaskDefinitionStatus::Inactive).await?);
     Ok(found)
+}
+
+async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    for arn in revisions(ecs, names, status).await? {
+        if let Some((definition, found)) = described(ecs, names, &arn).await?
+            && definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress)
+        {
+            all.push(found);
+        }
+    }
+    Ok(all)
 }
 
 async fn described(ecs: &Client, names: &Names, task_definition: &str) -> Result<Option<(TaskDefinition, Found)>> {
@@ -221,14 +222,16 @@ fn container(settings: &Settings, names: &Names, request: &Register) -> Result<C
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = settings.names(&request.tenant_id);
     let mut removal = Removal::of(Kind::TaskDefinition);
-    let found = find(ecs, &names).await?;
-    let ours: Vec<_> =
-        removal.keep_foreign(found, request.owner.as_ref()).into_iter().map(|found| found.identifier).collect();
-    for arn in &ours {
-        // Deregistering an inactive revision is no error.
-        let deregistered = ecs.deregister_task_definition().task_definition(arn).send().await;
-        deregistered.map_err(|error| Error::aws(format!("deregistering task definition ({arn})"), error))?;
+    let active = find_in(ecs, &names, TaskDefinitionStatus::Active).await?;
+    let inactive = find_in(ecs, &names, TaskDefinitionStatus::Inactive).await?;
+    let mut ours = removal.keep_foreign(active, request.owner.as_ref());
+    for found in &ours {
+        let deregistered = ecs.deregister_task_definition().task_definition(&found.identifier).send().await;
+        let doing = || format!("deregistering task definition ({})", found.identifier);
+        deregistered.map_err(|error| Error::aws(doing(), error))?;
     }
+    ours.extend(removal.keep_foreign(inactive, request.owner.as_ref()));
+    let ours: Vec<_> = ours.into_iter().map(|found| found.identifier).collect();
     for arns in ours.chunks(DELETIONS_PER_CALL) {
         let deleted = ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;
         let deleted =
@@ -375,22 +378,18 @@ mod tests {
                 vec![arn("dev-123456789012", 1), arn("dev-123456789012-old", 1)],
                 Some("next"),
             ),
-            listed(TaskDefinitionStatus::Active, vec![arn("dev-123456789012", 2), arn("dev-1234567890123", 9)], None),
+            listed(TaskDefinitionStatus::Active, vec![arn("dev-1234567890123", 9)], None),
         ];
-        let inactive = listed(TaskDefinitionStatus::Inactive, vec![], None);
-        let [first, second] =
-            [1, 2].map(|revision| described_as(arn("dev-123456789012", revision), TaskDefinitionStatus::Active, None));
-        let [first_out, second_out] = [1, 2].map(|revision| {
-            mock!(Client::deregister_task_definition)
-                .match_requests(move |request| {
-                    request.task_definition() == Some(arn("dev-123456789012", revision).as_str())
-                })
-                .then_output(|| DeregisterTaskDefinitionOutput::builder().build())
-        });
+        let inactive = listed(TaskDefinitionStatus::Inactive, vec![arn("dev-123456789012", 2)], None);
+        let first = described_as(arn("dev-123456789012", 1), TaskDefinitionStatus::Active, None);
+        let second = described_as(arn("dev-123456789012", 2), TaskDefinitionStatus::Inactive, None);
+        let deregistration = mock!(Client::deregister_task_definition)
+            .match_requests(|request| request.task_definition() == Some(arn("dev-123456789012", 1).as_str()))
+            .then_output(|| DeregisterTaskDefinitionOutput::builder().build());
         let deletion = mock!(Client::delete_task_definitions)
             .match_requests(|request| request.task_definitions().len() == 2)
             .then_output(|| DeleteTaskDefinitionsOutput::builder().build());
-        let rules = [&active[0], &active[1], &inactive, &first, &second, &first_out, &second_out, &deletion];
+        let rules = [&active[0], &active[1], &first, &inactive, &second, &deregistration, &deletion];
         let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let removal = delete(&client, &settings(&[]), Teardown::of(tenant())).await.unwrap();
         assert_eq!(removal.removed, [arn("dev-123456789012", 1), arn("dev-123456789012", 2)]);

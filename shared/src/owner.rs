@@ -47,11 +47,14 @@ impl TryFrom<String> for Owner {
     type Error = String;
 
     fn try_from(arn: String) -> Result<Self, String> {
-        if arn.starts_with("arn:") && arn.contains(":states:") && arn.len() <= LONGEST {
+        // Step Functions allows more in an execution's name than Elastic Load Balancing in a tag.
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-=._:/@".contains(&byte);
+        if arn.starts_with("arn:") && arn.contains(":states:") && arn.len() <= LONGEST && arn.bytes().all(allowed) {
             Ok(Self(arn))
         } else {
             Err(format!(
-                "{arn:?} is not an owner: allowed is the ARN of a Step Functions execution, at most {LONGEST} characters"
+                "{arn:?} is not an owner: allowed is the ARN of a Step Functions execution, at most {LONGEST} \
+                 letters, digits and + - = . _ : / @: give the execution another name"
             ))
         }
     }
@@ -113,7 +116,8 @@ mod tests {
 
     #[test]
     fn text_that_is_no_execution_is_no_owner() {
-        for bad in ["", "me", "arn:aws:s3:::bucket"] {
+        let unfit_for_a_tag = owner("x").to_string() + "(1)";
+        for bad in ["", "me", "arn:aws:s3:::bucket", &unfit_for_a_tag] {
             assert!(Owner::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
