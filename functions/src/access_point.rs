@@ -121,7 +121,7 @@ fn id_in(arn: &str) -> &str {
 /// # Errors
 /// When EFS refuses.
 pub async fn delete(efs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::AccessPoint);
     let found = find(efs, &names).await?.into_iter().filter(|found| !found.going).collect();
     for access_point in removal.keep_foreign(found, request.owner.as_ref()) {

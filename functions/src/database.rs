@@ -103,7 +103,7 @@ async fn create_with(
 /// # Errors
 /// When the server refuses or cannot be reached.
 pub async fn delete(secrets: &Secrets, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut connection = connect(secrets, settings).await?;
     let outcome = delete_with(&mut connection, &names, request.owner.as_ref()).await;
     connection.close().await;

@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
 
-use crate::request::{RecoveryDays, guard};
+use crate::request::Teardown;
 use crate::resource::{Found, Kind};
 use crate::{access_point, database, listener_rule, log_group, secret, service, target_group, task_definition};
 
@@ -25,28 +25,6 @@ pub struct Clients {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
-}
-
-/// Input of inventory-tenant. It takes the whole input of teardown-tenant, whose first step it is: what is
-/// wrong with that is found before anything is touched.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Request {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// Guard: must be the stack's environment.
-    pub environment: Option<EnvironmentName>,
-    /// Tells what this execution made from what others made.
-    pub owner: Option<Owner>,
-    /// Only checked.
-    #[serde(default, rename = "force_delete_secret")]
-    pub _force_delete_secret: bool,
-    /// Only checked.
-    #[serde(default, rename = "secret_recovery_days")]
-    pub _secret_recovery_days: RecoveryDays,
-    /// Step Functions links a nested execution with its parent by this field.
-    #[serde(default, rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
-    pub _started_by: Option<String>,
 }
 
 /// Output of inventory-tenant.
@@ -97,13 +75,12 @@ pub struct Leftover {
     pub identifier: String,
 }
 
-/// Takes the inventory of a tenant.
+/// Takes the inventory of a tenant. The request's `owner` tells what that made from what others made.
 ///
 /// # Errors
 /// `WrongEnvironment`, or when one of the services cannot be asked.
-pub async fn take(clients: &Clients, settings: &Settings, request: Request) -> Result<Inventory> {
-    guard(request.environment, settings)?;
-    let names = settings.names(&request.tenant_id);
+pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
+    let names = request.names(settings)?;
     let (services, rules, groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
         service::find(&clients.ecs, &names),
         listener_rule::find(&clients.elb, settings, &names),

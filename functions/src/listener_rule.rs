@@ -193,7 +193,7 @@ async fn jitter(race: u32) -> Result<()> {
 /// # Errors
 /// When Elastic Load Balancing refuses.
 pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::ListenerRule);
     let found = find(elb, settings, &names).await?;
     for rule in removal.keep_foreign(found, request.owner.as_ref()) {

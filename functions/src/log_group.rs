@@ -83,7 +83,7 @@ pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Resu
 /// # Errors
 /// When CloudWatch Logs refuses.
 pub async fn delete(logs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::LogGroup);
     let found = find(logs, &names).await?;
     for group in removal.keep_foreign(found, request.owner.as_ref()) {

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::{
-    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Owner, Result, Settings, TenantId,
-    fargate,
+    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Names, Owner, Result, Settings,
+    TenantId, fargate,
 };
 
 /// Input of provision-tenant, as it is written.
@@ -98,7 +98,7 @@ fn default_image(settings: &Settings) -> Result<ImageReference> {
 ///
 /// # Errors
 /// `WrongEnvironment` naming both.
-pub fn guard(wanted: Option<EnvironmentName>, settings: &Settings) -> Result<()> {
+fn guard(wanted: Option<EnvironmentName>, settings: &Settings) -> Result<()> {
     match wanted {
         Some(wanted) if wanted != settings.environment() => Err(Error::new(
             ErrorKind::WrongEnvironment,
@@ -111,12 +111,15 @@ pub fn guard(wanted: Option<EnvironmentName>, settings: &Settings) -> Result<()>
     }
 }
 
-/// Input of teardown-tenant and of every deletion step.
+/// Input of teardown-tenant, of its first step inventory-tenant, and of every deletion step: what is wrong with
+/// it is found before anything is touched.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Teardown {
     /// The tenant to remove.
     pub tenant_id: TenantId,
+    /// Guard: must be the stack's environment.
+    pub environment: Option<EnvironmentName>,
     /// Remove only what this execution made (rollback). Without it, everything of the tenant.
     pub owner: Option<Owner>,
     /// Delete the secret at once, without a recovery window.
@@ -131,10 +134,20 @@ pub struct Teardown {
 }
 
 impl Teardown {
+    /// The names of the tenant's resources.
+    ///
+    /// # Errors
+    /// `WrongEnvironment` when the request is meant for another stack.
+    pub fn names(&self, settings: &Settings) -> Result<Names> {
+        guard(self.environment, settings)?;
+        Ok(settings.names(&self.tenant_id))
+    }
+
     /// The removal of everything of a tenant, with the secret recoverable for as long as AWS allows.
     pub fn of(tenant_id: TenantId) -> Self {
         Self {
             tenant_id,
+            environment: None,
             owner: None,
             force_delete_secret: false,
             secret_recovery_days: RecoveryDays::default(),
@@ -258,6 +271,16 @@ mod tests {
     #[test]
     fn a_request_for_another_environment_is_refused() {
         assert_eq!(decide(json!({"environment": "prod"})).unwrap_err().kind(), ErrorKind::WrongEnvironment);
+    }
+
+    #[test]
+    fn a_teardown_for_another_environment_is_refused() {
+        let names = |environment: &str| {
+            let request = json!({"tenant_id": "123456789012", "environment": environment});
+            input::parse::<Teardown>(request).unwrap().names(&settings(&[]))
+        };
+        assert_eq!(names("dev").unwrap().service(), "dev-123456789012-service");
+        assert_eq!(names("prod").unwrap_err().kind(), ErrorKind::WrongEnvironment);
     }
 
     #[test]

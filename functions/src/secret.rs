@@ -147,7 +147,7 @@ fn password() -> Result<String> {
 /// # Errors
 /// When Secrets Manager refuses.
 pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Secret);
     let found = find(secrets, &names).await?;
     for secret in removal.keep_foreign(found, request.owner.as_ref()) {

@@ -255,7 +255,7 @@ async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<String>> {
 /// # Errors
 /// When ECS refuses.
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Service);
     let found = find(ecs, &names).await?;
     for service in removal.keep_foreign(found, request.owner.as_ref()) {

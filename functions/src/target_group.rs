@@ -134,7 +134,7 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
 /// # Errors
 /// `Transient` while a rule still refers to it.
 pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let doing = || format!("deleting target group ({})", names.target_group());
     let mut removal = Removal::of(Kind::TargetGroup);
     let found = find(elb, &names).await?;

@@ -220,7 +220,7 @@ fn container(settings: &Settings, names: &Names, request: &Register) -> Result<C
 /// # Errors
 /// When ECS refuses.
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = settings.names(&request.tenant_id);
+    let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::TaskDefinition);
     let active = find_in(ecs, &names, TaskDefinitionStatus::Active).await?;
     let inactive = find_in(ecs, &names, TaskDefinitionStatus::Inactive).await?;

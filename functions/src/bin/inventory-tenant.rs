@@ -1,6 +1,7 @@
 //! Lists everything of a tenant that exists.
 
-use functions::inventory::{self, Clients, Request};
+use functions::inventory::{self, Clients};
+use functions::request::Teardown;
 use shared::Settings;
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +15,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         secrets: aws_sdk_secretsmanager::Client::new(&aws),
     };
     let clients = &clients;
-    shared::lambda::run(|settings: Settings, request: Request| async move {
+    shared::lambda::run(|settings: Settings, request: Teardown| async move {
         inventory::take(clients, &settings, request).await
     })
     .await

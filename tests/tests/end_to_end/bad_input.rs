@@ -52,7 +52,11 @@ async fn a_wrong_teardown_request_is_refused() {
     ] {
         let (error, cause) = stack.run("teardown-tenant", input.clone()).await.failed();
         assert_eq!(error, "InvalidRequest", "{input}: {cause}");
+        assert_eq!((&cause["error"], &cause["leftovers"]), (&json!("InvalidRequest"), &json!([])), "{input}: {cause}");
     }
+    let elsewhere = json!({"tenant_id": tenant, "environment": "prod", "force_delete_secret": true});
+    assert_eq!(stack.run("teardown-tenant", elsewhere.clone()).await.failed().0, "WrongEnvironment");
+    assert_eq!(stack.invoke("delete-secret", &elsewhere).await.unwrap_err().0, "WrongEnvironment");
     assert_eq!(stack.snapshot(&tenant).await, before);
 }
 

@@ -12,8 +12,8 @@ async fn a_teardown_removes_everything_and_a_second_one_is_harmless() {
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let before = stack.snapshot(&bystander).await;
 
-    let result =
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    let input = json!({"tenant_id": tenant, "environment": "dev", "force_delete_secret": true});
+    let result = stack.run("teardown-tenant", input).await.succeeded();
     assert_eq!(result["removed"].as_array().unwrap().len(), 9, "{result}");
     assert_eq!((&result["leftovers"], &result["kept"]), (&json!([]), &json!([])));
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
