@@ -463,6 +463,12 @@ def permissions_are_those_of_aws(
             if denied:
                 return denied
 
+    if action == "elasticloadbalancing:CreateTargetGroup":
+        for looked_up in ("ec2:DescribeInternetGateways", "ec2:DescribeVpcs"):
+            denied = check(looked_up, "*", context)
+            if denied:
+                return denied
+
     if action == "ecs:RegisterTaskDefinition":
         for role in filter(None, (request.get(name) for name in _PASSED_ROLES)):
             denied = check("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})

@@ -195,7 +195,9 @@ class Permissions(LocalTestCase):
         name = {"Name": ["dev-1-tg"], "Tags.member.1.Key": ["a"], "Tags.member.1.Value": ["b"]}
         tag = ("elasticloadbalancing:AddTags", arn)
         self.assertEqual(self.denied("elasticloadbalancing", create[0], [create], None, name), tag[0])
-        self.assertIsNone(self.denied("elasticloadbalancing", create[0], [create, tag], None, name))
+        vpc, gateway = ("ec2:DescribeVpcs", "*"), ("ec2:DescribeInternetGateways", "*")
+        self.assertEqual(self.denied("elasticloadbalancing", create[0], [create, tag, vpc], None, name), gateway[0])
+        self.assertIsNone(self.denied("elasticloadbalancing", create[0], [create, tag, vpc, gateway], None, name))
         other = {**name, "Name": ["sit-1-tg"]}
         self.assertEqual(self.denied("elasticloadbalancing", create[0], [create, tag], None, other), create[0])
 

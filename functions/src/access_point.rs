@@ -8,7 +8,7 @@ use aws_sdk_efs::error::ProvideErrorMetadata;
 use aws_sdk_efs::types::{AccessPointDescription, CreationInfo, LifeCycleState, PosixUser, RootDirectory, Tag};
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
-use shared::{Error, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
 use crate::resource::{Found, Kind, Removal, ours};
@@ -103,8 +103,9 @@ pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Resul
         }),
         // An earlier run with this token, whose answer was lost and which the list did not show yet.
         Err(error) if error.code() == Some("AccessPointAlreadyExists") => {
-            let found = ours("access point", find(efs, &names).await?, &request.owner)?;
-            let found = found.ok_or_else(|| Error::aws(doing(), error))?;
+            let found = find(efs, &names).await?.into_iter().filter(|found| !found.going).collect();
+            let found = ours("access point", found, &request.owner)?;
+            let found = found.ok_or_else(|| Error::new(ErrorKind::Transient, Error::aws(doing(), error).chain()))?;
             Ok(Created { access_point_id: id_in(&found.identifier).to_owned(), access_point_arn: found.identifier })
         }
         Err(error) => Err(Error::aws(doing(), error)),
@@ -142,7 +143,6 @@ mod tests {
     use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
-    use shared::ErrorKind;
 
     use super::*;
     use crate::testing::{other_owner, owner, settings, tenant};

@@ -89,7 +89,7 @@ async fn create_with(
     for verb in ["CREATE USER IF NOT EXISTS", "ALTER USER"] {
         let statement =
             format!("{verb} '{user}'@'%' IDENTIFIED BY '{password}' WITH MAX_USER_CONNECTIONS {connections}");
-        connection.run_hiding(password, &doing, &statement).await?;
+        connection.run_secret(&doing, &statement).await?;
     }
     // In GRANT an underscore stands for any character, and would grant more than one database.
     let pattern = database.replace('_', "\\_");

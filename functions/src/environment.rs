@@ -15,6 +15,9 @@ use crate::listener_rule;
 use crate::request::{Provision, ProvisionRequest};
 use crate::secret;
 
+/// Source: the API reference of ECS, AwsVpcConfiguration, `subnets`.
+const MOST_SUBNETS: usize = 16;
+
 /// The clients that resolve-environment needs.
 #[derive(Debug)]
 pub struct Clients {
@@ -202,6 +205,12 @@ async fn private_subnets(ec2: &aws_sdk_ec2::Client, settings: &Settings, vpc_id:
             .filter_map(|subnet| subnet.subnet_id().map(str::to_owned))
             .collect(),
     };
+    if ids.len() > MOST_SUBNETS {
+        let count = ids.len();
+        return Err(not_ready(format!(
+            "{count} subnets of {vpc_id} are private, and a service takes {MOST_SUBNETS}: set the stack parameter PrivateSubnetIds"
+        )));
+    }
     if ids.is_empty() {
         let all: Vec<_> = subnets
             .iter()

@@ -102,7 +102,8 @@ fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
         .collect();
     let group = format!(":targetgroup/{}/", names.target_group());
     let mut groups = target_groups(rule).peekable();
-    hosts == [host] || (groups.peek().is_some() && groups.all(|arn| arn.contains(&group)))
+    let default = rule.is_default() == Some(true);
+    !default && (hosts == [host] || (groups.peek().is_some() && groups.all(|arn| arn.contains(&group))))
 }
 
 /// AWS answers with both forms of the same condition.

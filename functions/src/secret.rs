@@ -180,7 +180,7 @@ pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) ->
 /// # Errors
 /// `Internal` when the secret is not one of ours; its text is never quoted.
 pub async fn read_password(secrets: &Client, names: &Names) -> Result<String> {
-    let text = read(secrets, &names.secret()).await?;
+    let text = read(secrets, &names.secret(), ErrorKind::Transient).await?;
     match serde_json::from_str::<Value>(&text)
         .ok()
         .and_then(|fields| Some(fields.get("password")?.as_str()?.to_owned()))
@@ -202,14 +202,15 @@ pub async fn read_password(secrets: &Client, names: &Names) -> Result<String> {
 /// `EnvironmentNotReady` when the secret is missing or has another form.
 pub async fn read_master_credentials(secrets: &Client, settings: &Settings) -> Result<MasterCredentials> {
     let name = master_credentials(settings.environment());
-    MasterCredentials::parse(&name, &read(secrets, &name).await?)
+    MasterCredentials::parse(&name, &read(secrets, &name, ErrorKind::EnvironmentNotReady).await?)
 }
 
-async fn read(secrets: &Client, name: &str) -> Result<String> {
+/// The text of a secret. A tenant's may be so new that it is not visible yet; the environment's is simply missing.
+async fn read(secrets: &Client, name: &str, missing: ErrorKind) -> Result<String> {
     match secrets.get_secret_value().secret_id(name).send().await {
         Ok(value) => Ok(value.secret_string().unwrap_or_default().to_owned()),
         Err(error) if error.code() == Some("ResourceNotFoundException") => {
-            Err(Error::new(ErrorKind::EnvironmentNotReady, format!("secret {name} does not exist")))
+            Err(Error::new(missing, format!("secret {name} does not exist")))
         }
         Err(error) => Err(Error::aws(format!("reading secret ({name})"), error)),
     }

@@ -20,6 +20,8 @@ use crate::request::Teardown;
 use crate::resource::{Found, Kind, Left, Removal, ours};
 use crate::task_definition::{CONTAINER, PORT};
 
+/// What CreateService says about a listener rule, or ECS's service-linked role, that was made a moment ago.
+const NOT_YET: [&str; 2] = ["does not have an associated load balancer", "assume the service linked role"];
 /// How many of the service's own reasons an error quotes.
 const REASONS: usize = 5;
 
@@ -141,6 +143,9 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
                 None => Err(Error::aws(doing(), error)),
             }
         }
+        Err(error) if NOT_YET.iter().any(|text| error.message().is_some_and(|message| message.contains(text))) => {
+            Err(Error::new(ErrorKind::Transient, Error::aws(doing(), error).chain()))
+        }
         Err(error) => Err(Error::aws(doing(), error)),
     }
 }
@@ -182,8 +187,18 @@ pub async fn check_deployment(ecs: &Client, settings: &Settings, request: Check)
         let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         Error::new(ErrorKind::DeploymentFailed, format!("deployment of service ({}) {why}{reasons}", names.service()))
     };
-    let service = describe(ecs, &names).await?.filter(|service| service.status() == Some("ACTIVE"));
-    let Some(service) = service else { return Err(failed("cannot end: somebody deleted the service", &[])) };
+    let service = describe(ecs, &names).await?;
+    if service.as_ref().is_some_and(|service| service.status() == Some("DRAINING")) {
+        return Err(failed("cannot end: somebody deleted the service", &[]));
+    }
+    let Some(service) = service.filter(|service| service.status() == Some("ACTIVE")) else {
+        // Right after its creation a service may not be visible yet, or only an INACTIVE one of the same name.
+        return if request.last_check {
+            Err(failed("cannot end: there is no such service", &[]))
+        } else {
+            Ok(Checked { steady: false, running_count: 0, desired_count: 0, reasons: Vec::new() })
+        };
+    };
     let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
     let ours = primary.filter(|deployment| deployment.task_definition() == Some(&request.task_definition_arn));
     let Some(deployment) = ours else {
@@ -442,7 +457,9 @@ mod tests {
             "arn:other:7",
         )));
         assert_eq!(run_check(&[&replaced, &no_tasks], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
-        assert_eq!(run_check(&[&missing()], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        let draining = found(service("DRAINING", None));
+        assert_eq!(run_check(&[&draining], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        assert_eq!(run_check(&[&missing()], true).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
         let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
         let slow = found(service("ACTIVE", None).desired_count(1).deployments(deployment(
             DeploymentRolloutState::InProgress,
@@ -451,6 +468,23 @@ mod tests {
         )));
         let error = run_check(&[&slow, &no_tasks], true).await.unwrap_err();
         assert!(error.chain().contains("0 of 1 tasks"), "{}", error.chain());
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_not_visible_yet_is_looked_for_again() {
+        for early in [missing(), found(service("INACTIVE", None))] {
+            assert!(!run_check(&[&early], false).await.unwrap().steady);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_load_balancer_or_role_that_ecs_does_not_see_yet_is_worth_a_retry() {
+        let early = mock!(Client::create_service).then_error(|| {
+            let message = "The target group does not have an associated load balancer.";
+            let metadata = ErrorMetadata::builder().code("InvalidParameterException").message(message);
+            CreateServiceError::generic(metadata.build())
+        });
+        assert_eq!(run_create(&[&missing(), &early]).await.unwrap_err().kind(), ErrorKind::Transient);
     }
 
     async fn run_delete(rules: &[&Rule], owner: Option<Owner>) -> Removal {

@@ -183,7 +183,7 @@ fn container(settings: &Settings, names: &Names, request: &Register) -> Result<C
         .interval(30)
         .timeout(5)
         .retries(3)
-        .start_period(120)
+        .start_period(300)
         .build();
     let logs = LogConfiguration::builder()
         .log_driver(LogDriver::Awslogs)

@@ -5,6 +5,9 @@ use std::fmt;
 use oci_spec::distribution::Reference;
 use serde::{Deserialize, Serialize};
 
+/// Source: the API reference of ECS, ContainerDefinition, `image`.
+const LONGEST: usize = 255;
+
 /// A well-formed image reference: `[registry/]repository[:tag][@digest]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -21,6 +24,11 @@ impl TryFrom<String> for ImageReference {
     type Error = String;
 
     fn try_from(image: String) -> Result<Self, String> {
+        if image.len() > LONGEST {
+            return Err(format!(
+                "{image:?} is not an image reference that ECS takes: allowed are {LONGEST} characters"
+            ));
+        }
         match image.parse::<Reference>() {
             Ok(_) => Ok(Self(image)),
             Err(reason) => Err(format!(
@@ -59,6 +67,13 @@ mod tests {
         ] {
             assert!(ImageReference::try_from(good.clone()).is_ok(), "{good}");
         }
+    }
+
+    #[test]
+    fn an_image_that_is_too_long_for_ecs_is_refused() {
+        assert!(ImageReference::try_from(format!("wordpress:{}", "1".repeat(128))).is_ok());
+        let long = format!("{}/wordpress:{}", "a".repeat(150), "1".repeat(100));
+        assert!(ImageReference::try_from(long).unwrap_err().contains("255 characters"));
     }
 
     #[test]

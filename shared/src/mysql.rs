@@ -17,6 +17,7 @@ use crate::settings::Settings;
 
 const DEFAULT_PORT: u16 = 3306;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a MySQL server listens.
@@ -169,7 +170,7 @@ impl Connection {
             .ssl_opts(transport.ssl());
         match tokio::time::timeout(CONNECT_TIMEOUT, Conn::new(options)).await {
             Ok(Ok(connection)) => Ok(Self(connection)),
-            Ok(Err(error)) => Err(failed(doing(), error, "")),
+            Ok(Err(error)) => Err(failed(doing(), error, false)),
             Err(_) => Err(Error::new(
                 ErrorKind::Transient,
                 format!("{}: no answer within {} s", doing(), CONNECT_TIMEOUT.as_secs()),
@@ -182,15 +183,15 @@ impl Connection {
     /// # Errors
     /// By the server's error code; see [`Error`].
     pub async fn run(&mut self, doing: &str, statement: &str) -> Result<()> {
-        self.run_hiding("", doing, statement).await
+        bounded(doing, self.0.query_drop(statement)).await?.map_err(|error| failed(doing, error, false))
     }
 
-    /// As [`Connection::run`], with a statement that contains `secret`: an error never does.
+    /// As [`Connection::run`], with a statement that contains a secret: an error quotes nothing of it.
     ///
     /// # Errors
     /// As [`Connection::run`].
-    pub async fn run_hiding(&mut self, secret: &str, doing: &str, statement: &str) -> Result<()> {
-        bounded(doing, self.0.query_drop(statement)).await?.map_err(|error| failed(doing, error, secret))
+    pub async fn run_secret(&mut self, doing: &str, statement: &str) -> Result<()> {
+        bounded(doing, self.0.query_drop(statement)).await?.map_err(|error| failed(doing, error, true))
     }
 
     /// The first row that a query with parameters gives.
@@ -201,7 +202,7 @@ impl Connection {
     where
         T: mysql_async::prelude::FromRow + Send + 'static,
     {
-        bounded(doing, self.0.exec_first(query, parameters)).await?.map_err(|error| failed(doing, error, ""))
+        bounded(doing, self.0.exec_first(query, parameters)).await?.map_err(|error| failed(doing, error, false))
     }
 
     /// Runs a statement with parameters; gives the number of rows that it changed.
@@ -209,14 +210,15 @@ impl Connection {
     /// # Errors
     /// As [`Connection::run`].
     pub async fn change(&mut self, doing: &str, statement: &str, parameters: Vec<&str>) -> Result<u64> {
-        bounded(doing, self.0.exec_drop(statement, parameters)).await?.map_err(|error| failed(doing, error, ""))?;
+        bounded(doing, self.0.exec_drop(statement, parameters)).await?.map_err(|error| failed(doing, error, false))?;
         Ok(self.0.affected_rows())
     }
 
     /// Ends the connection politely. The server would notice without, and log an aborted connection.
     pub async fn close(self) {
-        if let Err(error) = self.0.disconnect().await {
-            tracing::debug!("closing the database connection: {error}");
+        // After a statement that timed out, its answer would be waited for first.
+        if tokio::time::timeout(CLOSE_TIMEOUT, self.0.disconnect()).await.is_err() {
+            tracing::debug!("the database did not see the connection off");
         }
     }
 }
@@ -228,11 +230,11 @@ async fn bounded<T>(doing: &str, call: impl Future<Output = T>) -> Result<T> {
 }
 
 /// Source of the codes: the MySQL 8 and MariaDB server error references.
-fn failed(doing: impl fmt::Display, error: mysql_async::Error, secret: &str) -> Error {
+fn failed(doing: impl fmt::Display, error: mysql_async::Error, hides_a_secret: bool) -> Error {
     let kind = match &error {
         mysql_async::Error::Server(server) => match server.code {
             1044 | 1045 | 1142 | 1227 | 1410 => ErrorKind::AccessDenied,
-            1040 | 1053 | 1203 | 1205 | 1213 | 1226 | 3572 => ErrorKind::Transient,
+            1040 | 1053 | 1203 | 1205 | 1213 | 1226 | 1290 | 1836 | 3572 => ErrorKind::Transient,
             _ => ErrorKind::Internal,
         },
         mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => ErrorKind::EnvironmentNotReady,
@@ -247,10 +249,11 @@ fn failed(doing: impl fmt::Display, error: mysql_async::Error, secret: &str) -> 
         }
         _ => ErrorKind::Internal,
     };
-    let mut reason = error.to_string();
-    if !secret.is_empty() {
-        reason = reason.replace(secret, "***");
-    }
+    // The server quotes the statement, perhaps cut off in the middle of the secret.
+    let reason = match &error {
+        mysql_async::Error::Server(server) if hides_a_secret => format!("ERROR {} ({})", server.code, server.state),
+        _ => error.to_string(),
+    };
     Error::new(kind, format!("{doing}: {reason}"))
 }
 
@@ -306,10 +309,10 @@ mod tests {
     fn an_error_of_a_statement_never_quotes_the_secret_in_it() {
         let error = mysql_async::Error::Server(mysql_async::ServerError {
             code: 1064,
-            message: "You have an error near 'hunter2' at line 1".to_owned(),
+            message: "You have an error near 'IDENTIFIED BY 'hunt' at line 1".to_owned(),
             state: "42000".to_owned(),
         });
-        assert!(!failed("creating user (a)", error, "hunter2").chain().contains("hunter2"));
+        assert_eq!(failed("creating user (a)", error, true).chain(), "creating user (a): ERROR 1064 (42000)");
     }
 
     #[test]

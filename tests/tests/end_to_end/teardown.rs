@@ -53,6 +53,20 @@ async fn what_was_deleted_behind_our_back_is_no_error() {
 }
 
 #[tokio::test]
+async fn an_inventory_that_cannot_be_taken_keeps_no_deletion_from_being_tried() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.take_away("inventory-tenant", "logs:DescribeLogGroups").await;
+    let outcome = stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await;
+    stack.give_back("inventory-tenant").await;
+    let (error, cause) = outcome.failed();
+    assert_eq!((error.as_str(), &cause["leftovers"][0]["kind"]), ("TeardownIncomplete", &json!("unknown")), "{cause}");
+    assert_eq!(cause["failures"][0]["step"], "inventory-tenant", "{cause}");
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_tenant_that_never_existed_is_torn_down_with_success() {
     let (stack, _together) = Stack::together().await;
     let result = stack.run("teardown-tenant", json!({"tenant_id": new_tenant_id()})).await.succeeded();
