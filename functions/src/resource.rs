@@ -1,11 +1,11 @@
 //! What all of a tenant's resources have in common: their kinds, how one that was found is described,
 //! whose it is, and what a deletion reports.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::{Error, ErrorKind, Owner, Result};
 
 /// The kinds of resource that make up a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// ECS service.
