@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
+use shared::{EnvironmentName, Names, Result, Settings, TenantId};
 
 use crate::request::Teardown;
 use crate::resource::{Found, Kind};
@@ -38,7 +38,7 @@ pub struct Inventory {
     pub exists: bool,
     /// What there is, by kind of resource.
     pub resources: BTreeMap<Kind, Resource>,
-    /// What `owner` made (without an owner: everything) and is not going by itself.
+    /// What `owner` made (without an owner: everything), is not going by itself, and is not kept on request.
     pub leftovers: Vec<Leftover>,
     /// The kinds of which somebody else than `owner` made something.
     pub foreign: Vec<Kind>,
@@ -101,7 +101,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         (Kind::LogGroup, log_groups),
         (Kind::Secret, secrets),
     ];
-    Ok(summed_up(request.tenant_id, settings.environment(), request.owner.as_ref(), found))
+    Ok(summed_up(request, settings.environment(), found))
 }
 
 async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
@@ -112,13 +112,13 @@ async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Res
 }
 
 fn summed_up(
-    tenant_id: TenantId,
+    request: Teardown,
     environment: EnvironmentName,
-    owner: Option<&Owner>,
     found: impl IntoIterator<Item = (Kind, Vec<Found>)>,
 ) -> Inventory {
+    let owner = request.owner.as_ref();
     let mut inventory = Inventory {
-        tenant_id,
+        tenant_id: request.tenant_id,
         environment,
         exists: false,
         resources: BTreeMap::new(),
@@ -127,12 +127,12 @@ fn summed_up(
     };
     for (kind, found) in found {
         inventory.exists |= !found.is_empty();
-        inventory.leftovers.extend(
-            found
-                .iter()
-                .filter(|found| !found.going && found.is_in(owner))
-                .map(|found| Leftover { kind, identifier: found.identifier.clone() }),
-        );
+        let is_left = |found: &&Found| {
+            let kept = kind == Kind::LogGroup && request.keep_log_group;
+            !found.going && !kept && found.is_in(owner)
+        };
+        let left = found.iter().filter(is_left);
+        inventory.leftovers.extend(left.map(|found| Leftover { kind, identifier: found.identifier.clone() }));
         if found.iter().any(|found| !found.is_in(owner)) {
             inventory.foreign.push(kind);
         }
@@ -151,12 +151,22 @@ fn summed_up(
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use shared::Owner;
 
     use super::*;
     use crate::testing::{other_owner, owner, tenant};
 
     fn inventory(owner: Option<&Owner>, found: Vec<(Kind, Vec<Found>)>) -> Inventory {
-        summed_up(tenant(), EnvironmentName::Dev, owner, found)
+        let request = Teardown { owner: owner.cloned(), ..Teardown::of(tenant()) };
+        summed_up(request, EnvironmentName::Dev, found)
+    }
+
+    #[test]
+    fn a_log_group_that_is_kept_on_request_is_no_leftover() {
+        let request = Teardown { keep_log_group: true, ..Teardown::of(tenant()) };
+        let found = |kind| (kind, vec![Found::present("arn", None)]);
+        let inventory = summed_up(request, EnvironmentName::Dev, [found(Kind::LogGroup), found(Kind::Secret)]);
+        assert_eq!(inventory.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn".to_owned() }]);
     }
 
     #[test]

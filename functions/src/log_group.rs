@@ -8,7 +8,7 @@ use shared::owner::{owner_in, tags};
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Kind, Left, Removal, ours};
 
 /// Input of create-log-group.
 #[derive(Debug, Deserialize)]
@@ -78,7 +78,7 @@ pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Resu
     Ok(Created { log_group: names.log_group() })
 }
 
-/// Deletes the tenant's log group and what it holds.
+/// Deletes the tenant's log group and what it holds, unless the request wants it kept.
 ///
 /// # Errors
 /// When CloudWatch Logs refuses.
@@ -87,6 +87,10 @@ pub async fn delete(logs: &Client, settings: &Settings, request: Teardown) -> Re
     let mut removal = Removal::of(Kind::LogGroup);
     let found = find(logs, &names).await?;
     for group in removal.keep_foreign(found, request.owner.as_ref()) {
+        if request.keep_log_group {
+            removal.kept.push(Left { identifier: group.identifier, reason: "keep_log_group was asked for".to_owned() });
+            continue;
+        }
         match logs.delete_log_group().log_group_name(names.log_group()).send().await {
             Ok(_) => removal.removed.push(group.identifier),
             Err(error) if error.code() == Some("ResourceNotFoundException") => {}
@@ -195,5 +199,14 @@ mod tests {
         let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, [&found, &untagged]);
         let rollback = Teardown { owner: Some(owner()), ..Teardown::of(tenant()) };
         assert_eq!(delete(&client, &settings(&[]), rollback).await.unwrap().kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn it_is_kept_on_request() {
+        let (found, untagged) = (listed(Some("/ecs/dev-123456789012")), tagged(None));
+        let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, [&found, &untagged]);
+        let request = Teardown { keep_log_group: true, ..Teardown::of(tenant()) };
+        let removal = delete(&client, &settings(&[]), request).await.unwrap();
+        assert_eq!((removal.kept[0].identifier.as_str(), removal.removed.len()), (ARN, 0));
     }
 }

@@ -98,7 +98,7 @@ fn default_image(settings: &Settings) -> Result<ImageReference> {
 ///
 /// # Errors
 /// `WrongEnvironment` naming both.
-fn guard(wanted: Option<EnvironmentName>, settings: &Settings) -> Result<()> {
+pub(crate) fn guard(wanted: Option<EnvironmentName>, settings: &Settings) -> Result<()> {
     match wanted {
         Some(wanted) if wanted != settings.environment() => Err(Error::new(
             ErrorKind::WrongEnvironment,
@@ -128,6 +128,9 @@ pub struct Teardown {
     /// Length of the recovery window in days.
     #[serde(default)]
     pub secret_recovery_days: RecoveryDays,
+    /// Leave the log group and what it holds.
+    #[serde(default)]
+    pub keep_log_group: bool,
     /// Step Functions links a nested execution with its parent by this field.
     #[serde(default, rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
     pub started_by: Option<String>,
@@ -151,6 +154,7 @@ impl Teardown {
             owner: None,
             force_delete_secret: false,
             secret_recovery_days: RecoveryDays::default(),
+            keep_log_group: false,
             started_by: None,
         }
     }
@@ -158,8 +162,8 @@ impl Teardown {
 
 /// How long a deleted secret can be recovered: 7 to 30 days, 30 when not said.
 /// Source: the API reference of Secrets Manager, DeleteSecret, `RecoveryWindowInDays`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "i64")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
 pub struct RecoveryDays(i64);
 
 impl RecoveryDays {
@@ -184,6 +188,12 @@ impl TryFrom<i64> for RecoveryDays {
         } else {
             Err(format!("{days} is not a recovery window: allowed are 7 to 30 days"))
         }
+    }
+}
+
+impl From<RecoveryDays> for i64 {
+    fn from(days: RecoveryDays) -> Self {
+        days.0
     }
 }
 
