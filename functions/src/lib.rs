@@ -3,7 +3,9 @@
 
 pub mod access_point;
 pub mod database;
+pub mod deletion;
 pub mod environment;
+pub mod files;
 pub mod inventory;
 pub mod listener_rule;
 pub mod log_group;

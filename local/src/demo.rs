@@ -75,13 +75,20 @@ async fn show(settings: &Settings) -> Result<()> {
     let outcome = demo.run("provision-tenant", &[(BROKEN_TENANT.to_owned(), broken)]).await?.remove(0);
     demo.expect_rollback(BROKEN_TENANT, &outcome, "DeploymentFailed").await?;
 
-    say::chapter("Both tenants are torn down");
-    let runs: Vec<_> = tenants
-        .iter()
-        .map(|tenant| (tenant.clone(), json!({"tenant_id": tenant, "force_delete_secret": true})))
-        .collect();
-    for outcome in demo.run("teardown-tenant", &runs).await? {
-        succeeded(&outcome)?;
+    say::chapter("Both tenants are deprovisioned, which is refused while the checklist has open items");
+    let approved = event(settings, "deprovision-tenant")?;
+    let refused = demo.run("deprovision-tenant", &[(tenants[0].clone(), json!({"tenant_id": tenants[0]}))]).await?;
+    expect_failure(&refused[0], "ChecklistIncomplete")?;
+    let mut runs = Vec::new();
+    for tenant in &tenants {
+        let mut input = approved.clone();
+        input["tenant_id"] = json!(tenant);
+        runs.push((tenant.clone(), input));
+    }
+    for (outcome, tenant) in demo.run("deprovision-tenant", &runs).await?.iter().zip(&tenants) {
+        succeeded(outcome)?;
+        let took = outcome.took.as_secs_f64();
+        say::result(table(&format!("Tenant {tenant}, deprovisioned in {took:.1} s"), &outcome.output));
     }
     for tenant in &tenants {
         demo.expect_resources(tenant, false).await?;
@@ -128,10 +135,7 @@ impl Demo<'_> {
 
     /// Checks that a provisioning has failed with this error, says that it was rolled back, and left nothing.
     async fn expect_rollback(&self, tenant: &str, outcome: &Outcome, error: &str) -> Result<()> {
-        if outcome.status != ExecutionStatus::Failed || outcome.error != error {
-            let ended = format!("{} {}: {}", outcome.status, outcome.error, outcome.cause);
-            return Err(format!("the provisioning of {tenant} ended {ended}, and not FAILED {error}").into());
-        }
+        expect_failure(outcome, error)?;
         say::result(table(&format!("{} after {:.1} s", outcome.error, outcome.took.as_secs_f64()), &outcome.cause));
         if outcome.cause.get("rolled_back") != Some(&json!(true)) {
             return Err(format!("the failed provisioning of {tenant} does not say that it was rolled back").into());
@@ -197,6 +201,14 @@ fn event(settings: &Settings, name: &str) -> Result<Value> {
 
 fn text<'a>(value: &'a Value, field: &str) -> Option<&'a str> {
     value.get(field).and_then(Value::as_str)
+}
+
+fn expect_failure(outcome: &Outcome, error: &str) -> Result<()> {
+    if outcome.status == ExecutionStatus::Failed && outcome.error == error {
+        return Ok(());
+    }
+    let ended = format!("{} {}: {}", outcome.status, outcome.error, outcome.cause);
+    Err(format!("an execution ended {ended}, and not FAILED {error}").into())
 }
 
 fn succeeded(outcome: &Outcome) -> Result<()> {

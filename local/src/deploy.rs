@@ -92,6 +92,14 @@ fn certificate(environment: &Environment) -> String {
     )
 }
 
+/// Nothing mounts it here.
+fn files_access_point(environment: &Environment) -> String {
+    format!(
+        "arn:aws:elasticfilesystem:{}:{}:access-point/fsap-00000000000000000",
+        environment.region, environment.account
+    )
+}
+
 /// Builds the functions. Cargo shows its progress; `sam build` then finds everything compiled.
 ///
 /// # Errors
@@ -116,9 +124,12 @@ pub fn build(settings: &Settings) -> Result<()> {
 /// Deploys the project to an environment.
 ///
 /// # Errors
-/// When `sam deploy` fails.
+/// When `sam deploy` fails, or the directory of the tenants' files cannot be made.
 pub fn tenant_management(settings: &Settings, environment: &Environment, certificates: &Certificates) -> Result<()> {
     let name = environment.named("tenant-management");
+    // Functions are local processes with no file system mounted: this directory stands in for EFS.
+    let files = settings.path("efs").join(environment.name.as_str()).join("wordpress");
+    std::fs::create_dir_all(&files).doing(format!("making {}", files.display()))?;
     let mut sam = tool(settings, "sam")?;
     aws::point(&mut sam, settings, environment);
     sam.env("SAM_CLI_POLL_DELAY", "0.3");
@@ -132,6 +143,8 @@ pub fn tenant_management(settings: &Settings, environment: &Environment, certifi
         format!("Domain={}", settings.domain),
         format!("Architecture={}", architecture()),
         format!("DatabaseCaBundle={}", certificates.authority.display()),
+        format!("FilesAccessPointArn={}", files_access_point(environment)),
+        format!("FilesDirectory={}", files.display()),
     ]);
     let log = settings.path("log").join(format!("sam-deploy-{}.log", environment.name));
     command::run(&format!("deploying {name} (sam deploy)"), &mut sam, &log)

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const MACHINES: [&str; 2] = ["provision-tenant", "teardown-tenant"];
+const MACHINES: [&str; 3] = ["provision-tenant", "teardown-tenant", "deprovision-tenant"];
 
 /// Draws the pictures into the README.
 ///

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod database;
+mod deprovisioning;
 mod permissions;
 mod provisioning;
 mod rollback;

@@ -1,0 +1,213 @@
+//! A tenant leaves: with its checklist, completely, and nobody else with it.
+
+use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
+use aws_sdk_efs::types::{CreationInfo, PosixUser, RootDirectory, Tag};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum, RuleCondition, TargetTypeEnum};
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+use tests::stack::{new_tenant_id, text};
+use tests::{Stack, database};
+
+fn request(tenant: &str) -> Value {
+    json!({
+        "tenant_id": tenant,
+        "checklist": {"owner_notified": true, "data_backup": "completed", "billing_finalized": true},
+        "approved_by": "Ada",
+        "force_delete_secret": true,
+    })
+}
+
+fn with(tenant: &str, field: &str, value: Value) -> Value {
+    let mut request = request(tenant);
+    request[field] = value;
+    request
+}
+
+/// Where the functions find the tenants' files.
+async fn files_directory(stack: &Stack) -> String {
+    let function = stack.lambda.get_function_configuration().function_name("dev-purge-files").send().await.unwrap();
+    function.environment.unwrap().variables.unwrap()["FILES_DIRECTORY"].clone()
+}
+
+#[tokio::test]
+async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_what_is_kept() {
+    let (stack, _together) = Stack::together().await;
+    let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
+    stack.run("provision-tenant", json!({"tenant_id": neighbour})).await.succeeded();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let before = stack.snapshot(&neighbour).await;
+
+    let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
+    assert_eq!((&result["status"], &result["approved_by"]), (&json!("deprovisioned"), &json!("Ada")));
+    assert_eq!((&result["absent"], &result["leftovers"]), (&json!([]), &json!([])), "{result}");
+    assert_eq!(result["removed"].as_array().unwrap().len(), 9, "{result}");
+    assert_eq!(result["kept"][0]["identifier"], format!("/wordpress/{tenant}"), "the files are kept: {result}");
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+    assert_eq!(stack.snapshot(&neighbour).await, before);
+
+    let (error, cause) = stack.run("deprovision-tenant", request(&tenant)).await.failed();
+    assert_eq!(error, "TenantNotFound", "{cause}");
+    assert!(text(&cause["message"]).contains(&tenant), "{cause}");
+}
+
+#[tokio::test]
+async fn what_is_open_is_named_at_once_and_nothing_is_touched() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let before = stack.snapshot(&tenant).await;
+    for (input, error, named) in [
+        (
+            json!({"tenant_id": tenant}),
+            "ChecklistIncomplete",
+            vec!["owner_notified", "data_backup", "billing_finalized", "approved_by"],
+        ),
+        (with(&tenant, "approved_by", json!("")), "ChecklistIncomplete", vec!["approved_by"]),
+        (with(&tenant, "confirmation", json!("123")), "ConfirmationMismatch", vec!["\"123\"", &tenant]),
+        (with(&tenant, "environment", json!("prod")), "WrongEnvironment", vec!["\"prod\""]),
+        (with(&tenant, "tenant_id", json!("12")), "InvalidRequest", vec!["tenant_id", "12 digits"]),
+        (with(&tenant, "force", json!(true)), "InvalidRequest", vec!["`force`"]),
+        (with(&tenant, "secret_recovery_days", json!(1)), "InvalidRequest", vec!["secret_recovery_days"]),
+        (json!([tenant]), "InvalidRequest", vec!["object"]),
+    ] {
+        let (name, cause) = stack.run("deprovision-tenant", input.clone()).await.failed();
+        assert_eq!(name, error, "{input}: {cause}");
+        for part in named {
+            assert!(text(&cause["message"]).contains(part), "{part}: {cause}");
+        }
+    }
+    assert_eq!(stack.snapshot(&tenant).await, before);
+}
+
+#[tokio::test]
+async fn a_secret_within_its_recovery_window_and_a_log_group_are_kept_on_request_and_go_in_a_second_run() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let mut gentle = with(&tenant, "force_delete_secret", json!(false));
+    gentle["keep_log_group"] = json!(true);
+    let result = stack.run("deprovision-tenant", gentle.clone()).await.succeeded();
+    let kept: Vec<_> = result["kept"].as_array().unwrap().iter().map(|kept| text(&kept["kind"])).collect();
+    assert_eq!(kept, ["secret", "log-group", "files"], "{result}");
+    assert!(text(&result["kept"][0]["reason"]).contains("recoverable until"), "{result}");
+    assert_eq!(stack.snapshot(&tenant).await.len(), 2, "the secret and the log group");
+
+    let again = stack.run("deprovision-tenant", gentle).await.succeeded();
+    assert_eq!(again["removed"], json!([]), "running it twice is fine: {again}");
+    stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
+    let (stack, _together) = Stack::together().await;
+    let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
+    let files = files_directory(stack).await;
+    for id in [&tenant, &neighbour] {
+        std::fs::create_dir_all(format!("{files}/{id}/wp-content/uploads")).unwrap();
+        std::fs::write(format!("{files}/{id}/wp-content/uploads/picture"), "pixels").unwrap();
+    }
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
+    assert!(std::fs::exists(format!("{files}/{tenant}/wp-content/uploads/picture")).unwrap());
+
+    // The tenant is gone, and its files can still be deleted.
+    let result = stack.run("deprovision-tenant", with(&tenant, "purge_files", json!(true))).await.succeeded();
+    assert_eq!(result["removed"], json!([format!("/wordpress/{tenant}")]), "{result}");
+    assert!(!std::fs::exists(format!("{files}/{tenant}")).unwrap());
+    assert!(std::fs::exists(format!("{files}/{neighbour}/wp-content/uploads/picture")).unwrap());
+    let nothing = stack.run("deprovision-tenant", with(&tenant, "purge_files", json!(true))).await.failed();
+    assert_eq!(nothing.0, "TenantNotFound");
+    std::fs::remove_dir_all(format!("{files}/{neighbour}")).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_left_is_named_with_its_arn_and_the_reason() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.take_away("delete-target-group", "elasticloadbalancing:DeleteTargetGroup").await;
+    let outcome = stack.run("deprovision-tenant", request(&tenant)).await;
+    stack.give_back("delete-target-group").await;
+    let (error, cause) = outcome.failed();
+    assert_eq!(error, "TeardownIncomplete", "{cause}");
+    let leftovers = cause["leftovers"].as_array().unwrap();
+    assert_eq!((leftovers.len(), &leftovers[0]["kind"]), (1, &json!("target-group")), "{cause}");
+    assert!(
+        text(&leftovers[0]["identifier"]).starts_with("arn:")
+            && text(&leftovers[0]["reason"]).contains("DeleteTargetGroup"),
+        "{cause}"
+    );
+    assert!(cause["removed"].as_array().unwrap().len() >= 7, "the rest was removed: {cause}");
+
+    stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+/// What the runbook's commands make: the same names, and no tags but the access point's Name.
+async fn made_by_the_runbook(stack: &Stack, tenant: &str) {
+    let environment = stack.invoke("resolve-environment", &json!({"tenant_id": tenant})).await.unwrap();
+    let found = |field: &str| text(&environment["environment"][field]);
+    let mut administrator = database::administrator().await;
+    for statement in [
+        format!("CREATE DATABASE IF NOT EXISTS {tenant}_db"),
+        format!("CREATE USER IF NOT EXISTS '{tenant}_user'@'%' IDENTIFIED BY 'made-by-hand'"),
+        format!("GRANT ALL PRIVILEGES ON {tenant}_db.* TO '{tenant}_user'@'%'"),
+    ] {
+        administrator.query_drop(statement).await.unwrap();
+    }
+    let secret = stack.secrets.create_secret().name(format!("dev-{tenant}-db-credentials")).secret_string("{}");
+    secret.send().await.unwrap();
+    let access_point = stack.efs.create_access_point().client_token(tenant).file_system_id(found("file_system_id"));
+    let creation = CreationInfo::builder().owner_uid(33).owner_gid(33).permissions("755").build().unwrap();
+    access_point
+        .posix_user(PosixUser::builder().uid(33).gid(33).build().unwrap())
+        .root_directory(RootDirectory::builder().path(format!("/wordpress/{tenant}")).creation_info(creation).build())
+        .tags(Tag::builder().key("Name").value(format!("dev-{tenant}-ap")).build().unwrap())
+        .send()
+        .await
+        .unwrap();
+    // Twice, as after the runbook's section 3; the runbook deregisters but the last.
+    for _ in 0..2 {
+        let container = ContainerDefinition::builder().name("wordpress").image("wordpress:latest").essential(true);
+        let definition = stack.ecs.register_task_definition().family(format!("dev-{tenant}")).cpu("256").memory("512");
+        let definition = definition.network_mode(NetworkMode::Awsvpc).requires_compatibilities(Compatibility::Fargate);
+        definition.container_definitions(container.build()).send().await.unwrap();
+    }
+    let group = stack.elb.create_target_group().name(format!("dev-{tenant}-tg")).protocol(ProtocolEnum::Http).port(80);
+    let group = group.vpc_id(found("vpc_id")).target_type(TargetTypeEnum::Ip).send().await.unwrap();
+    let group = group.target_groups()[0].target_group_arn().unwrap().to_owned();
+    let host = format!("{tenant}.{}", stack.domain);
+    let priority: i32 = tenant[8..].parse::<i32>().unwrap() + 20_000;
+    stack
+        .elb
+        .create_rule()
+        .listener_arn(found("listener_arn"))
+        .priority(priority)
+        .conditions(RuleCondition::builder().field("host-header").values(host).build())
+        .actions(Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build())
+        .send()
+        .await
+        .unwrap();
+    let service = stack.ecs.create_service().cluster("dev-cluster").service_name(format!("dev-{tenant}-service"));
+    service.task_definition(format!("dev-{tenant}")).desired_count(1).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
+    let (stack, _together) = Stack::together().await;
+    let (tenant, longer) = (new_tenant_id(), format!("{}-old", new_tenant_id()));
+    let tenant_of_longer = &longer[..12];
+    for family in [format!("dev-{longer}"), format!("dev-{tenant}0")] {
+        let container = ContainerDefinition::builder().name("x").image("x").build();
+        stack.ecs.register_task_definition().family(family).container_definitions(container).send().await.unwrap();
+    }
+    made_by_the_runbook(stack, &tenant).await;
+    let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
+    assert_eq!(result["absent"], json!(["log-group"]), "the runbook makes none: {result}");
+    let left = stack.snapshot(&tenant).await;
+    assert!(left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")), "only the longer name's: {left:?}");
+
+    let (error, cause) = stack.run("deprovision-tenant", request(tenant_of_longer)).await.failed();
+    assert_eq!(error, "TenantNotFound", "a name that only begins alike is nobody's: {cause}");
+}
