@@ -30,7 +30,7 @@ pub fn static_checks(settings: &Settings) -> Result<()> {
         settings,
         "testing the emulator",
         "python",
-        &["-B", "-m", "unittest", "discover", "-s", "local", "-p", "*_test.py"],
+        &["-B", "-m", "unittest", "discover", "-s", "local/emulator", "-p", "*_test.py"],
     )?;
     tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
     tool(

@@ -41,7 +41,7 @@ pub fn start(settings: &Settings) -> Result<()> {
 }
 
 fn configure(settings: &Settings, command: &mut Command) {
-    command.arg(settings.root.join("local/emulator.py"));
+    command.arg(settings.root.join("local/emulator"));
     // Functions inherit MiniStack's whole environment, so it is given nothing but what is meant for them too.
     command.env_clear();
     for name in ["PATH", "HOME"] {

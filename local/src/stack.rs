@@ -90,9 +90,13 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
 /// What a running MiniStack cannot change: its settings and its program.
 fn launch_settings(settings: &Settings) -> String {
     let mut program = DefaultHasher::new();
-    for file in ["requirements.txt", "emulator.py", "container_engine.py"] {
-        // What cannot be read is said when MiniStack starts.
-        fs::read(settings.root.join("local").join(file)).unwrap_or_default().hash(&mut program);
+    // What cannot be read is said when MiniStack starts.
+    let modules = fs::read_dir(settings.root.join("local/emulator")).into_iter().flatten().flatten();
+    let mut files: Vec<_> = modules.map(|module| module.path()).filter(|file| file.is_file()).collect();
+    files.push(settings.root.join("local/requirements.txt"));
+    files.sort();
+    for file in files {
+        fs::read(file).unwrap_or_default().hash(&mut program);
     }
     let Settings { gateway_port, bind_host, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
     format!("{bind_host} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {:x}\n", program.finish())

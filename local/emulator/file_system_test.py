@@ -1,0 +1,36 @@
+"""What the mends of file_system.py promise."""
+
+import json
+
+import file_system  # noqa: F401
+from ministack.services import efs
+from testing import LocalTestCase
+
+
+class FileSystem(LocalTestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(efs.reset)
+        efs._file_systems["fs-1"] = {"FileSystemId": "fs-1"}
+
+    def create(self, token):
+        status, _, body = efs._create_access_point({"FileSystemId": "fs-1", "ClientToken": token})
+        return status, json.loads(body)
+
+    def test_access_points_come_in_pages(self):
+        for number in range(250):
+            self.create(f"token-{number}")
+        found, query = [], {"FileSystemId": "fs-1"}
+        while True:
+            answer = json.loads(efs._describe_access_points(query)[2])
+            found += [point["AccessPointId"] for point in answer["AccessPoints"]]
+            if "NextToken" not in answer:
+                break
+            query["NextToken"] = answer["NextToken"]
+        self.assertEqual(len(set(found)), 250)
+
+    def test_a_client_token_is_used_once(self):
+        _, first = self.create("token")
+        status, second = self.create("token")
+        self.assertEqual((status, second["ErrorCode"]), (409, "AccessPointAlreadyExists"))
+        self.assertEqual(second["AccessPointId"], first["AccessPointId"])

@@ -1,0 +1,57 @@
+"""Elastic Load Balancing, as AWS has it."""
+
+import threading
+
+from mend import wraps
+from ministack.services import alb
+
+_rules = threading.Lock()
+
+
+@wraps(alb, "_create_rule", alb._ACTION_MAP)
+def priorities_are_unique(create_rule, params):
+    """AWS: a priority is taken once per listener, else PriorityInUse. MiniStack: any number of times."""
+    listener, priority = alb._p(params, "ListenerArn"), alb._p(params, "Priority", "1")
+    with _rules:
+        for rule in alb._rules.values():
+            if rule.get("ListenerArn") == listener and str(rule.get("Priority")) == priority:
+                return alb._error("PriorityInUse", f"Priority '{priority}' is currently in use")
+        return create_rule(params)
+
+
+@wraps(alb, "_delete_rule", alb._ACTION_MAP)
+def a_missing_rule_is_not_found(delete_rule, params):
+    """AWS: RuleNotFound. MiniStack: success."""
+    arn = alb._p(params, "RuleArn")
+    with _rules:
+        if arn not in alb._rules:
+            return alb._error("RuleNotFound", f"Rule '{arn}' not found")
+        return delete_rule(params)
+
+
+def _forwards_to(actions, target_group):
+    for action in actions or []:
+        groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+        if target_group in (action.get("TargetGroupArn"), *(group.get("TargetGroupArn") for group in groups)):
+            return True
+    return False
+
+
+@wraps(alb, "_delete_tg", alb._ACTION_MAP)
+def a_target_group_in_use_stays(delete_target_group, params):
+    """AWS: ResourceInUse while a rule or a listener forwards to the target group. MiniStack: deletes it."""
+    arn = alb._p(params, "TargetGroupArn")
+    if any(_forwards_to(rule.get("Actions"), arn) for rule in alb._rules.values()) or any(
+        _forwards_to(listener.get("DefaultActions"), arn) for listener in alb._listeners.values()
+    ):
+        return alb._error("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
+    return delete_target_group(params)
+
+
+@wraps(alb, "_describe_tgs", alb._ACTION_MAP)
+def a_missing_target_group_is_not_found(describe_target_groups, params):
+    """AWS: TargetGroupNotFound when a name is unknown. MiniStack: an empty list."""
+    known = {group["TargetGroupName"] for group in alb._tgs.values()}
+    if any(name not in known for name in alb._parse_member_list(params, "Names")):
+        return alb._error("TargetGroupNotFound", "One or more target groups not found")
+    return describe_target_groups(params)
