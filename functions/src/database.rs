@@ -16,7 +16,12 @@ use crate::resource::{Found, Kind, Removal, ours};
 use crate::secret;
 
 /// How long to wait for another run on the same tenant, in seconds.
-const LOCK_WAIT: u8 = 10;
+pub(crate) const LOCK_WAIT: u8 = 10;
+
+/// Whose the databases are.
+pub(crate) const OWNERS: &str = "tenant_management.owners (\
+     database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
+     recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
 /// Input of create-database.
 #[derive(Debug, Deserialize)]
@@ -139,9 +144,14 @@ pub async fn connect(secrets: &Secrets, settings: &Settings) -> Result<Connectio
     Connection::open(&credentials, &transport).await
 }
 
+/// The name of a tenant's lock on the database server.
+pub(crate) fn lock_name(names: &Names) -> String {
+    format!("tenant-management.{}", names.tenant())
+}
+
 /// Keeps a second run on the same tenant waiting until this connection ends.
 async fn lock(connection: &mut Connection, names: &Names) -> Result<()> {
-    let name = format!("tenant-management.{}", names.tenant());
+    let name = lock_name(names);
     let doing = format!("locking tenant ({})", names.tenant());
     match connection.first::<Option<u8>>(&doing, &format!("SELECT GET_LOCK(?, {LOCK_WAIT})"), vec![&name]).await? {
         Some(Some(1)) => Ok(()),
@@ -177,14 +187,7 @@ async fn record_owner(connection: &mut Connection, names: &Names, owner: &Owner)
     }
     let doing = format!("recording the owner of database ({})", names.database());
     connection.run(&doing, "CREATE DATABASE IF NOT EXISTS tenant_management").await?;
-    connection
-        .run(
-            &doing,
-            "CREATE TABLE IF NOT EXISTS tenant_management.owners (\
-               database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
-               recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)",
-        )
-        .await?;
+    connection.run(&doing, &format!("CREATE TABLE IF NOT EXISTS {OWNERS}")).await?;
     // A row without a database is left from one that was dropped by hand. The id is ours by now: replace it.
     connection
         .change(

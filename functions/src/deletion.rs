@@ -7,21 +7,32 @@ use shared::{EnvironmentName, Error, ErrorKind, Result, Settings, TenantId};
 
 use crate::request::{RecoveryDays, guard};
 
+pub mod bulk;
+pub mod everywhere;
+mod outcome;
+pub mod report;
+
+pub use outcome::Outcome;
+
 const LONGEST_APPROVER: usize = 256;
 
 /// Input of deprovision-tenant, as a person writes it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeletionRequest {
     /// The tenant.
     pub tenant_id: TenantId,
     /// Guard: must be the stack's environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
     /// What has to be done before.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checklist: Option<Checklist>,
     /// Who approved the deletion.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
     /// The tenant's id once more. Needed in prod.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<String>,
     /// Delete the secret at once, without a recovery window.
     #[serde(default)]
@@ -36,18 +47,19 @@ pub struct DeletionRequest {
     #[serde(default)]
     pub purge_files: bool,
     /// Step Functions links a nested execution with its parent by this field.
-    #[serde(rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
+    #[serde(rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID", skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
 }
 
 /// The runbook's checklist.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checklist {
     /// The tenant's owner knows.
     #[serde(default)]
     pub owner_notified: bool,
     /// `completed` or `not-required`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data_backup: Option<String>,
     /// The last bill is written.
     #[serde(default)]

@@ -155,13 +155,18 @@ async fn account(sts: &aws_sdk_sts::Client, settings: &Settings) -> Result<(Stri
     ))
 }
 
-struct Network {
-    vpc_id: String,
-    subnet_ids: Vec<String>,
-    security_group_id: String,
+/// Where tasks run.
+pub(crate) struct Network {
+    pub(crate) vpc_id: String,
+    pub(crate) subnet_ids: Vec<String>,
+    pub(crate) security_group_id: String,
 }
 
-async fn network(ec2: &aws_sdk_ec2::Client, settings: &Settings) -> Result<Network> {
+/// Finds where tasks run.
+///
+/// # Errors
+/// `EnvironmentNotReady` when something of it is missing or ambiguous.
+pub(crate) async fn network(ec2: &aws_sdk_ec2::Client, settings: &Settings) -> Result<Network> {
     let vpc_id = vpc(ec2, settings).await?;
     let (subnet_ids, security_group_id) =
         tokio::try_join!(private_subnets(ec2, settings, &vpc_id), security_group(ec2, settings, &vpc_id))?;

@@ -47,7 +47,7 @@ pub struct Inventory {
 /// What there is of one kind.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Resource {
-    /// Absent, present or going.
+    /// Absent, present, going, or unchecked.
     pub status: Status,
     /// What was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +64,8 @@ pub enum Status {
     Present,
     /// Something that is on its way out, and nothing else.
     Going,
+    /// No function reaches what would know: the database, where only an ECS task does.
+    Unchecked,
 }
 
 /// Something that should not be there any more.
@@ -101,10 +103,21 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         (Kind::LogGroup, log_groups),
         (Kind::Secret, secrets),
     ];
-    Ok(summed_up(request, settings.environment(), found))
+    let mut inventory = summed_up(request, settings.environment(), found);
+    if only_a_task_reaches_the_database(settings) {
+        inventory.resources.insert(Kind::Database, Resource { status: Status::Unchecked, found: Vec::new() });
+    }
+    Ok(inventory)
+}
+
+fn only_a_task_reaches_the_database(settings: &Settings) -> bool {
+    settings.optional("DATABASE_ACCESS") == Some("ecs-task")
 }
 
 async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
+    if only_a_task_reaches_the_database(settings) {
+        return Ok(Vec::new());
+    }
     let mut connection = database::connect(&clients.secrets, settings).await?;
     let found = database::find(&mut connection, names).await;
     connection.close().await;

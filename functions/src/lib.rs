@@ -3,16 +3,19 @@
 
 pub mod access_point;
 pub mod database;
+pub mod database_task;
 pub mod deletion;
 pub mod environment;
 pub mod files;
 pub mod inventory;
 pub mod listener_rule;
 pub mod log_group;
+pub mod peers;
 pub mod request;
 pub mod resource;
 pub mod secret;
 pub mod service;
+mod storage;
 pub mod target_group;
 pub mod task_definition;
 

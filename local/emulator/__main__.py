@@ -6,10 +6,17 @@ import sys
 
 # Each mends one service when it is imported.
 import container_service
+import cross_account  # noqa: F401
+import distributed_map  # noqa: F401
+import executions  # noqa: F401
 import file_system  # noqa: F401
 import load_balancing  # noqa: F401
+import object_storage  # noqa: F401
 import permissions  # noqa: F401
+import roles  # noqa: F401
+import run_task  # noqa: F401
 import state_machines  # noqa: F401
+import task_start  # noqa: F401
 from ministack import app
 
 MINISTACK = "1.5.33"

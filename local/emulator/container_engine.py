@@ -6,16 +6,27 @@ MiniStack's ECS makes, in the same process, and decides by the image's name what
 
 * a name with `does-not-exist` in it cannot be pulled, as from a registry that lacks the image;
 * a name with `crash` in it starts and exits with status 1 at once;
+* a name with one of `IMAGES_THAT_RUN` in it is a local process, which runs the container's command;
 * every other name starts, and runs until it is stopped.
 
-Nothing is downloaded and nothing listens. `IMAGES_THAT_RUN` names images whose command is really run, as a local
-process.
+Nothing is downloaded and nothing listens. A local process sees the container's environment, a directory of its own as
+its home, and this machine's programs; before all others `aws` of this Python's environment and, by the name of
+`mysql`, MariaDB's client. The container ends when the process does, and what the process left behind ends with it.
 """
 
+import atexit
+import contextlib
+import functools
 import hashlib
 import itertools
 import os
+import pathlib
+import shlex
+import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -25,11 +36,41 @@ from docker.errors import ImageNotFound, NotFound
 CANNOT_BE_PULLED = "does-not-exist"
 CRASHES = "crash"
 
-# Images whose containers are local processes: how `<env>-generic-db-init` tasks run.
+# How `<env>-generic-db-init` tasks run.
 IMAGES_THAT_RUN = ("mysql-client",)
+
+# The exit status of a container that was killed: 128 and the signal.
+KILLED = 128 + signal.SIGKILL
+
+# Where Python can, in the session of the emulator, which is ended as a whole.
+_OF_ITS_OWN_GROUP = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
 
 # How many ended containers are remembered. MiniStack removes most of them itself.
 ENDED_CONTAINERS_KEPT = 1000
+
+
+def runs(image):
+    """Whether the containers of an image are local processes."""
+    return any(name in image for name in IMAGES_THAT_RUN)
+
+
+@functools.cache
+def _programs():
+    """A directory with the programs that the images have and this machine may have elsewhere."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="programs-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    ours = pathlib.Path(sys.executable).with_name("aws")
+    found = {
+        "aws": ours if ours.exists() else shutil.which("aws"),
+        # Called by the name of `mysql`, newer ones warn that it is going away.
+        "mysql": shutil.which("mariadb") or shutil.which("mysql"),
+    }
+    for name, program in found.items():
+        if program:
+            script = directory / name
+            script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@"\n')
+            script.chmod(0o755)
+    return directory
 
 
 def _require(image):
@@ -68,10 +109,10 @@ class Images:
 class Container:
     """A container, or the local process that stands for it."""
 
-    def __init__(self, engine, address, image, command, environment, labels):
+    def __init__(self, engine, address, image, command, environment, labels, log):
         self._engine = engine
         self._process = None
-        self._output = b""
+        self._output = []
         self._ended = threading.Event()
         self._exit_status = 0
         self.id = uuid.uuid4().hex * 2
@@ -85,23 +126,49 @@ class Container:
         }
         if CRASHES in image:
             self._end(1)
-        elif command and any(name in image for name in IMAGES_THAT_RUN):
-            self._run(command, environment or {})
+        elif command and runs(image):
+            self._run(command, environment or {}, log)
 
-    def _run(self, command, environment):
-        self._process = subprocess.Popen(
-            command,
-            env={"PATH": os.environ.get("PATH", os.defpath), **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
+    def _run(self, command, environment, log):
+        home = tempfile.mkdtemp(prefix="container-")
+        path = f"{_programs()}:{os.environ.get('PATH', os.defpath)}"
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=home,
+                env={"PATH": path, "HOME": home, "TMPDIR": home, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                **_OF_ITS_OWN_GROUP,
+            )
+        except OSError:
+            shutil.rmtree(home, ignore_errors=True)
+            raise
+
+        def read():
+            with self._process.stdout as output:
+                for line in output:
+                    self._output.append(line)
+                    text = line.decode(errors="replace").rstrip("\r\n")
+                    if log and text:
+                        log(text)
 
         def wait():
-            self._output, _ = self._process.communicate()
-            self._end(self._process.returncode)
+            reader = threading.Thread(target=read, daemon=True, name=f"container-output-{self.short_id}")
+            reader.start()
+            # Not reaped yet, so the number of its process group is still its own.
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            self._signal(signal.SIGKILL)
+            reader.join()
+            shutil.rmtree(home, ignore_errors=True)
+            self._end(self._process.wait())
 
         threading.Thread(target=wait, daemon=True, name=f"container-{self.short_id}").start()
+
+    def _signal(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
 
     def _end(self, status):
         if not self._ended.is_set():
@@ -120,26 +187,18 @@ class Container:
         self._ended.wait(timeout)
         return {"StatusCode": self._exit_status}
 
-    def logs(self, stream=False, follow=False, **_options):
-        if stream:
-            return self._lines(follow)
-        return self._output
-
-    def _lines(self, follow):
-        if follow:
-            self._ended.wait()
-        if self._output:
-            yield self._output
+    def logs(self, **_options):
+        return b"".join(self._output)
 
     def stop(self, timeout=None, **_options):
-        if self._process and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-        # A web server that is told to stop does so in good order.
-        self._end(0)
+        if not self._process:
+            # A web server that is told to stop does so in good order.
+            self._end(0)
+        elif not self._ended.is_set():
+            self._signal(signal.SIGTERM)
+            if not self._ended.wait(timeout):
+                self._signal(signal.SIGKILL)
+                self._ended.wait()
 
     kill = stop
 
@@ -157,11 +216,11 @@ class Containers:
         # 10.0.0.0/8 in order; nobody connects to these addresses.
         self._numbers = itertools.count(4)
 
-    def run(self, image, command=None, environment=None, labels=None, **_options):
+    def run(self, image, command=None, environment=None, labels=None, log=None, **_options):
         _require(image)
         number = next(self._numbers)
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-        container = Container(self, address, image, command, environment, labels)
+        container = Container(self, address, image, command, environment, labels, log)
         with self._lock:
             self._containers[container.id] = container
             ended = [key for key, value in self._containers.items() if value.status == "exited"]
@@ -187,6 +246,10 @@ class Containers:
             and all_labels(container.labels, wanted)
         ]
 
+    def stop_all(self):
+        for container in self.list():
+            container.stop(timeout=0)
+
     def forget(self, container_id):
         with self._lock:
             self._containers.pop(container_id, None)
@@ -203,6 +266,7 @@ class Engine:
     def __init__(self):
         self.images = Images()
         self.containers = Containers()
+        atexit.register(self.containers.stop_all)
 
     def ping(self):
         return True

@@ -9,7 +9,7 @@ import json
 from mend import wraps
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
-from ministack.services import alb
+from ministack.services import alb, ecs
 
 _REQUEST = "emulator:request"
 _SERVICES = ("ecs", "elasticfilesystem", "elasticloadbalancing", "secretsmanager")
@@ -56,7 +56,9 @@ def _resources(action, request, region, account):
         case "ecs:RegisterTaskDefinition":
             return arns("task-definition", f"{request.get('family')}:1")
         case "ecs:RunTask":
-            return arns("task-definition", request.get("taskDefinition"))
+            # A family stands for its newest revision.
+            named = str(request.get("taskDefinition") or "")
+            return arns("task-definition", ecs._resolve_td_key(named) or named)
         case "ecs:DeleteTaskDefinitions":
             return arns("task-definition", *request.get("taskDefinitions") or [])
         case "ecs:TagResource" | "ecs:UntagResource" | "ecs:ListTagsForResource":
@@ -78,6 +80,16 @@ def _resources(action, request, region, account):
     if action.startswith("elasticloadbalancing:Describe"):
         return ["*"]
     return None
+
+
+def _passed_roles(action, request):
+    """The roles that a call hands to ECS."""
+    definition = {}
+    if action == "ecs:RegisterTaskDefinition":
+        definition = request
+    elif action == "ecs:RunTask":
+        definition = ecs._task_defs.get(ecs._resolve_td_key(str(request.get("taskDefinition") or ""))) or {}
+    return [definition[name] for name in _PASSED_ROLES if definition.get(name)]
 
 
 def _tagging(action, request, region, account):
@@ -164,11 +176,10 @@ def permissions_are_those_of_aws(
             if denied:
                 return denied
 
-    if action == "ecs:RegisterTaskDefinition":
-        for role in filter(None, (request.get(name) for name in _PASSED_ROLES)):
-            denied = check("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
-            if denied:
-                return denied
+    for role in _passed_roles(action, request):
+        denied = check("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+        if denied:
+            return denied
     return None
 
 

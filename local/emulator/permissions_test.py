@@ -4,6 +4,7 @@ import json
 
 import permissions
 from ministack.core import iam_actions, iam_evaluator
+from ministack.services import ecs
 from testing import ACCOUNT, REGION, LocalTestCase
 
 
@@ -42,6 +43,18 @@ class Permissions(LocalTestCase):
         register = ("ecs:RegisterTaskDefinition", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/dev-*:*")
         self.assertEqual(self.denied("ecs", register[0], [register], body), "iam:PassRole")
         self.assertIsNone(self.denied("ecs", register[0], [register, ("iam:PassRole", role)], body))
+
+    def test_running_a_task_is_checked_on_the_revision_and_on_its_roles(self):
+        role = f"arn:aws:iam::{ACCOUNT}:role/dev-task-role"
+        ecs._task_defs["dev-init:3"] = {"taskRoleArn": role}
+        ecs._task_def_latest["dev-init"] = 3
+        self.addCleanup(ecs.reset)
+        body = {"taskDefinition": "dev-init"}
+        run = ("ecs:RunTask", f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/dev-init:*")
+        unrevised = (run[0], run[1].removesuffix(":*"))
+        self.assertEqual(self.denied("ecs", run[0], [unrevised], body), "ecs:RunTask")
+        self.assertEqual(self.denied("ecs", run[0], [run], body), "iam:PassRole")
+        self.assertIsNone(self.denied("ecs", run[0], [run, ("iam:PassRole", role)], body))
 
     def test_narrow_resources_are_enough(self):
         arn = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/dev-*/*"

@@ -124,6 +124,11 @@ def a_task_knows_its_execution(execute_task, state, data, execution, context):
         _task_of.reset(outer)
 
 
+def execution_of_task():
+    """The execution whose task is being carried out here, if one is."""
+    return _task_of.get()
+
+
 def _permissions_of(resource, arguments):
     """What the role of a state machine must be allowed, for a task of the kinds that this project has: pairs of
     action and ARN. Source: the Step Functions guide, "IAM policies for integrated services"."""
@@ -143,29 +148,41 @@ def _permissions_of(resource, arguments):
             yield "events:PutEvents", bus if bus.startswith("arn:") else f"arn:aws:events:{region}:{account}:event-bus/{bus}"
 
 
+def refusal(execution, action, arn):
+    """Why the role of an execution's state machine may not do `action` on `arn`; nothing if it may."""
+    machine = sfn._state_machines.get(execution["stateMachineArn"])
+    if not app.AUTH or not machine:
+        return None
+    account, role = get_account_id(), machine["roleArn"].rpartition("/")[2]
+    session = f"arn:aws:sts::{account}:assumed-role/{role}/{execution['name']}"
+    asked = iam_evaluator.EvalContext(
+        principal_arn=session,
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=arn,
+        region=get_region(),
+    )
+    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(role, account))
+    resource = iam_evaluator._resource_policy(action.partition(":")[0], arn)
+    if resource:
+        result = iam_evaluator.combine_resource_policy(result, asked, *resource)
+    if result.decision == "Allow":
+        return None
+    return f"User: {session} is not authorized to perform: {action} on resource: {arn}"
+
+
 @wraps(sfn, "_invoke_resource")
 def a_state_machine_acts_as_its_role(invoke_resource, resource, arguments):
     """AWS: a task may do what the state machine's role may. MiniStack: anything."""
     execution = _task_of.get()
-    machine = execution and sfn._state_machines.get(execution["stateMachineArn"])
-    if not app.AUTH or not machine or not isinstance(arguments, dict):
-        return invoke_resource(resource, arguments)
-    account, role = get_account_id(), machine["roleArn"].rpartition("/")[2]
-    policies = iam_evaluator._gather_role_policies(role, account)
-    for action, arn in _permissions_of(resource, arguments):
-        session = f"arn:aws:sts::{account}:assumed-role/{role}/{execution['name']}"
-        asked = iam_evaluator.EvalContext(
-            principal_arn=session,
-            principal_type="AssumedRole",
-            principal_account=account,
-            action=action,
-            resource_arn=arn,
-            region=get_region(),
-        )
-        if iam_evaluator.evaluate(asked, policies).decision != "Allow":
-            service = {"lambda": "Lambda.AWSLambda", "states": "StepFunctions.AWSStepFunctions"}
-            error = service.get(action.partition(":")[0], "EventBridge.AmazonEventBridge") + "Exception"
-            raise sfn._ExecutionError(error, f"User: {session} is not authorized to perform: {action} on resource: {arn}")
+    if execution and isinstance(arguments, dict):
+        for action, arn in _permissions_of(resource, arguments):
+            refused = refusal(execution, action, arn)
+            if refused:
+                service = {"lambda": "Lambda.AWSLambda", "states": "StepFunctions.AWSStepFunctions"}
+                error = service.get(action.partition(":")[0], "EventBridge.AmazonEventBridge") + "Exception"
+                raise sfn._ExecutionError(error, refused)
     return invoke_resource(resource, arguments)
 
 
@@ -185,3 +202,10 @@ def events_form_chains(add_event, execution, *rest):
     event["previousEventId"] = previous if owner == arn else 0
     _last_event.set((arn, event["id"]))
     return event
+
+
+def leave_execution():
+    """Makes what runs in this context an execution of its own, no part of the one around it."""
+    _branch_of.set(None)
+    _task_of.set(None)
+    _last_event.set((None, 0))

@@ -1,5 +1,6 @@
 //! Building and deploying the project, as it is done for a real account.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,7 +23,12 @@ const POLLS: u32 = 600;
 ///
 /// # Errors
 /// When the stack cannot be made.
-pub fn shared_infrastructure(settings: &Settings, environment: &Environment, database: &Database) -> Result<()> {
+pub fn shared_infrastructure(
+    settings: &Settings,
+    environment: &Environment,
+    database: &Database,
+    certificates: &Certificates,
+) -> Result<()> {
     let name = environment.named("shared-infrastructure");
     let doing = format!("deploying {name}");
     let file = settings.root.join("local/shared-infrastructure.yaml");
@@ -34,6 +40,7 @@ pub fn shared_infrastructure(settings: &Settings, environment: &Environment, dat
         // As the runbook knows it: the host carries the port.
         parameter("DatabaseHost", &format!("127.0.0.1:{}", database.port)),
         parameter("DatabaseAdminUser", ADMIN),
+        parameter("DatabaseCaBundle", &certificates.authority.display().to_string()),
         // Not by way of `sam deploy`, whose parameters stand on a command line.
         parameter("DatabaseAdminPassword", &database.password),
     ];
@@ -125,7 +132,12 @@ pub fn build(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When `sam deploy` fails, or the directory of the tenants' files cannot be made.
-pub fn tenant_management(settings: &Settings, environment: &Environment, certificates: &Certificates) -> Result<()> {
+pub fn tenant_management(
+    settings: &Settings,
+    environment: &Environment,
+    parameters: &[(String, String)],
+    certificates: &Certificates,
+) -> Result<()> {
     let name = environment.named("tenant-management");
     // Functions are local processes with no file system mounted: this directory stands in for EFS.
     let files = settings.path("efs").join(environment.name.as_str()).join("wordpress");
@@ -137,15 +149,19 @@ pub fn tenant_management(settings: &Settings, environment: &Environment, certifi
     sam.arg(build_directory(settings).join("template.yaml"));
     sam.args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]);
     sam.args(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]);
-    sam.args([
-        format!("Environment={}", environment.name),
-        format!("ExpectedAccount={}", environment.account),
-        format!("Domain={}", settings.domain),
-        format!("Architecture={}", architecture()),
-        format!("DatabaseCaBundle={}", certificates.authority.display()),
-        format!("FilesAccessPointArn={}", files_access_point(environment)),
-        format!("FilesDirectory={}", files.display()),
+    let given: BTreeMap<_, _> = parameters.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    let ours = BTreeMap::from([
+        ("Environment", environment.name.to_string()),
+        ("ExpectedAccount", environment.account.to_owned()),
+        ("Domain", settings.domain.clone()),
+        ("Architecture", architecture().to_owned()),
+        ("DatabaseCaBundle", certificates.authority.display().to_string()),
+        ("FilesAccessPointArn", files_access_point(environment)),
+        ("FilesDirectory", files.display().to_string()),
     ]);
+    sam.args(
+        ours.into_iter().chain(given).collect::<BTreeMap<_, _>>().iter().map(|(name, value)| format!("{name}={value}")),
+    );
     let log = settings.path("log").join(format!("sam-deploy-{}.log", environment.name));
     command::run(&format!("deploying {name} (sam deploy)"), &mut sam, &log)
 }

@@ -8,7 +8,14 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const MACHINES: [&str; 3] = ["provision-tenant", "teardown-tenant", "deprovision-tenant"];
+const MACHINES: [&str; 6] = [
+    "provision-tenant",
+    "teardown-tenant",
+    "deprovision-tenant",
+    "deprovision-tenants",
+    "deprovision-tenant-everywhere",
+    "run-database-task",
+];
 
 /// Draws the pictures into the README.
 ///
@@ -66,9 +73,10 @@ fn draw_states(picture: &mut String, machine: &Value, prefix: &str, depth: usize
     let id = |name: &str| format!("{prefix}{}", name.replace(|letter: char| !letter.is_alphanumeric(), "_"));
     for (name, state) in states {
         let (this, kind) = (id(name), state["Type"].as_str().unwrap_or_default());
-        if kind == "Parallel" {
+        if kind == "Parallel" || kind == "Map" {
             let _ = writeln!(picture, "{indent}subgraph {this}[\"{name}\"]");
-            for (number, branch) in state["Branches"].as_array().into_iter().flatten().enumerate() {
+            let branches = state["Branches"].as_array().into_iter().flatten().chain(state.get("ItemProcessor"));
+            for (number, branch) in branches.enumerate() {
                 draw_states(picture, branch, &format!("{this}_{number}_"), depth + 1);
             }
             let _ = writeln!(picture, "{indent}end");
@@ -103,6 +111,7 @@ mod tests {
             "Look": {"Type": "Task", "Next": "Ready?", "Catch": [{"Next": "Fail"}]},
             "Ready?": {"Type": "Choice", "Choices": [{"Next": "Look"}], "Default": "Both"},
             "Both": {"Type": "Parallel", "Branches": [{"States": {"One": {"Type": "Pass"}}}]},
+            "Each": {"Type": "Map", "ItemProcessor": {"States": {"Two": {"Type": "Pass"}}}},
             "Fail": {"Type": "Fail"},
         }});
         let picture = mermaid(&machine);
@@ -112,6 +121,7 @@ mod tests {
             "Ready_{\"Ready?\"}",
             "Ready_ --> Both",
             "Both_0_One[\"One\"]",
+            "Each_0_Two[\"Two\"]",
             "Fail([\"Fail\"])",
         ] {
             assert!(picture.contains(line), "{line} is not in\n{picture}");

@@ -63,6 +63,9 @@ pub struct Settings {
     pub wait_scale: f64,
     /// `DOMAIN`: tenants' hosts are below it.
     pub domain: String,
+    /// `DEV_PARAMETERS`, `SIT_PARAMETERS`, `PROD_PARAMETERS`: stack parameters, as `Name=value`, for each of the
+    /// environments.
+    pub parameters: Vec<Vec<(String, String)>>,
 }
 
 impl Settings {
@@ -98,6 +101,11 @@ impl Settings {
         if environments.is_empty() {
             return Err("ENVIRONMENTS names no environment: set it to \"dev\", or to \"dev sit prod\"".into());
         }
+        let parameters = environments.iter().map(|environment| {
+            let name = format!("{}_PARAMETERS", environment.name.as_str().to_uppercase());
+            parameters(&name, &or(&name, ""))
+        });
+        let parameters = parameters.collect::<Result<_>>()?;
         let port = or("GATEWAY_PORT", "4566");
         let gateway_port = port.parse().ok().filter(|port| *port > 0);
         let bind_host = or("BIND_HOST", "127.0.0.1");
@@ -107,6 +115,7 @@ impl Settings {
             root: root.to_owned(),
             directory: root.join(or("LOCAL_DIR", ".local")),
             environments,
+            parameters,
             gateway_port: gateway_port.ok_or_else(|| format!("GATEWAY_PORT is {port:?}: set it to a port number"))?,
             bind_host: bind_host.parse().ok().filter(|address| LOOPBACK_INCLUDED.contains(address)).ok_or_else(
                 || format!("BIND_HOST is {bind_host:?}: set it to 127.0.0.1, or to 0.0.0.0 for containers"),
@@ -140,6 +149,15 @@ impl Settings {
     pub fn tools(&self) -> PathBuf {
         self.root.join(".local/venv/bin")
     }
+}
+
+fn parameters(variable: &str, text: &str) -> Result<Vec<(String, String)>> {
+    let pair = |word: &str| {
+        let (name, value) = word.split_once('=').filter(|(name, _)| !name.is_empty())?;
+        Some((name.to_owned(), value.to_owned()))
+    };
+    let pairs = text.split_whitespace().map(pair).collect::<Option<_>>();
+    pairs.ok_or_else(|| format!("{variable} is {text:?}: set it to words of the form Name=value").into())
 }
 
 #[cfg(test)]
@@ -179,10 +197,20 @@ mod tests {
             ("BIND_HOST", "192.0.2.1"),
             ("IAM_ENFORCED", "yes"),
             ("WAIT_SCALE", "-1"),
+            ("DEV_PARAMETERS", "DatabaseAccess"),
         ] {
             let failure = settings(&[(name, value)]).unwrap_err().to_string();
             assert!(failure.contains(name) && failure.contains(value), "{failure}");
         }
+    }
+
+    #[test]
+    fn an_environment_has_the_parameters_that_it_is_given() {
+        let settings =
+            settings(&[("ENVIRONMENTS", "dev sit"), ("SIT_PARAMETERS", "DatabaseAccess=ecs-task BulkConcurrency=9")])
+                .unwrap();
+        assert!(settings.parameters[0].is_empty());
+        assert_eq!(settings.parameters[1][1], ("BulkConcurrency".to_owned(), "9".to_owned()));
     }
 
     #[test]

@@ -33,11 +33,13 @@ pub fn up(settings: &Settings) -> Result<()> {
         let deployments: Vec<_> = settings
             .environments
             .iter()
+            .zip(&settings.parameters)
             .zip(&databases)
-            .map(|(environment, database)| {
-                scope.spawn(|| {
-                    deploy::shared_infrastructure(settings, environment, database)?;
-                    deploy::tenant_management(settings, environment, &certificates)
+            .map(|((environment, parameters), database)| {
+                let certificates = &certificates;
+                scope.spawn(move || {
+                    deploy::shared_infrastructure(settings, environment, database, certificates)?;
+                    deploy::tenant_management(settings, environment, parameters, certificates)
                 })
             })
             .collect();

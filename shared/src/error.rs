@@ -73,7 +73,7 @@ impl ErrorKind {
     ///
     /// Source of the codes: the services' API references, "Common errors", and the AWS SDKs' list of
     /// throttling codes.
-    fn of_aws_code(code: &str) -> Option<Self> {
+    pub fn of_aws_code(code: &str) -> Option<Self> {
         match code {
             "AccessDenied"
             | "AccessDeniedException"

@@ -229,14 +229,22 @@ async fn bounded<T>(doing: &str, call: impl Future<Output = T>) -> Result<T> {
     })
 }
 
-/// Source of the codes: the MySQL 8 and MariaDB server error references.
+/// What an error code of the server, or of MySQL's client programs (from 2000), means.
+///
+/// Source: the MySQL 8 and MariaDB error references.
+pub fn kind_of_code(code: u16) -> ErrorKind {
+    match code {
+        1044 | 1045 | 1142 | 1227 | 1410 => ErrorKind::AccessDenied,
+        1040 | 1053 | 1203 | 1205 | 1213 | 1226 | 1290 | 1836 | 3572 => ErrorKind::Transient,
+        2002 | 2003 | 2005 | 2006 | 2012 | 2013 => ErrorKind::Transient,
+        2026 => ErrorKind::EnvironmentNotReady,
+        _ => ErrorKind::Internal,
+    }
+}
+
 fn failed(doing: impl fmt::Display, error: mysql_async::Error, hides_a_secret: bool) -> Error {
     let kind = match &error {
-        mysql_async::Error::Server(server) => match server.code {
-            1044 | 1045 | 1142 | 1227 | 1410 => ErrorKind::AccessDenied,
-            1040 | 1053 | 1203 | 1205 | 1213 | 1226 | 1290 | 1836 | 3572 => ErrorKind::Transient,
-            _ => ErrorKind::Internal,
-        },
+        mysql_async::Error::Server(server) => kind_of_code(server.code),
         mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => ErrorKind::EnvironmentNotReady,
         // A certificate that the CA bundle does not vouch for.
         mysql_async::Error::Io(mysql_async::IoError::Io(io)) if io.kind() == std::io::ErrorKind::InvalidData => {

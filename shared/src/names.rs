@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::TenantId;
 
-/// One of the three environments. Each is an AWS account and region of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// One of the three environments, in the order of risk. Each is an AWS account and region of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EnvironmentName {
     /// Development.
@@ -62,6 +62,19 @@ pub fn cluster(environment: EnvironmentName) -> String {
 /// The secret with the credentials of an environment's database administrator.
 pub fn master_credentials(environment: EnvironmentName) -> String {
     format!("{environment}-rds-master-credentials")
+}
+
+/// The ECS task that works on an environment's database, and the prefix of its log streams.
+pub const DATABASE_TASK: &str = "generic-db-init";
+
+/// Task definition family of an environment's [`DATABASE_TASK`].
+pub fn database_task(environment: EnvironmentName) -> String {
+    format!("{environment}-{DATABASE_TASK}")
+}
+
+/// Log group of an environment's [`DATABASE_TASK`].
+pub fn database_task_log_group(environment: EnvironmentName) -> String {
+    format!("/ecs/{}", database_task(environment))
 }
 
 /// The names of one tenant's resources in one environment.

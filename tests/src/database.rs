@@ -2,17 +2,32 @@
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
+use serde_json::Value;
 
-use crate::stack::variable;
+use crate::stack::Stack;
+
+/// The administrator's credentials, out of the environment's secret.
+///
+/// # Panics
+/// When it cannot be read.
+pub async fn master(stack: &Stack) -> Value {
+    let secret = stack.secrets.get_secret_value().secret_id(stack.named("rds-master-credentials")).send().await;
+    serde_json::from_str(secret.expect("a secret").secret_string().expect("a text")).expect("JSON")
+}
 
 /// Connects with these credentials.
 ///
 /// # Errors
 /// What the server says.
-pub async fn connect(user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
+///
+/// # Panics
+/// When the environment's secret does not say where the server is.
+pub async fn connect(stack: &Stack, user: &str, password: &str) -> Result<Conn, mysql_async::Error> {
+    let master = master(stack).await;
+    let (host, port) = master["host"].as_str().expect("a host").split_once(':').expect("a port");
     let options = OptsBuilder::default()
-        .ip_or_hostname(variable("MYSQL_HOST"))
-        .tcp_port(variable("MYSQL_PORT").parse().expect("a port"))
+        .ip_or_hostname(host)
+        .tcp_port(port.parse().expect("a port"))
         .user(Some(user))
         .pass(Some(password))
         .prefer_socket(false);
@@ -23,18 +38,18 @@ pub async fn connect(user: &str, password: &str) -> Result<Conn, mysql_async::Er
 ///
 /// # Panics
 /// When the server refuses.
-pub async fn administrator() -> Conn {
-    connect(&variable("MYSQL_ADMIN_USER"), &variable("MYSQL_ADMIN_PASSWORD"))
-        .await
-        .expect("the administrator's connection")
+pub async fn administrator(stack: &Stack) -> Conn {
+    let master = master(stack).await;
+    let field = |name: &str| master[name].as_str().expect("a text");
+    connect(stack, field("username"), field("password")).await.expect("the administrator's connection")
 }
 
 /// Everything that a tenant has on the server: databases, users with their limits, grants, and our record of them.
 ///
 /// # Panics
 /// When the server does not answer.
-pub async fn of_tenant(tenant: &str) -> Vec<String> {
-    let mut administrator = administrator().await;
+pub async fn of_tenant(stack: &Stack, tenant: &str) -> Vec<String> {
+    let mut administrator = administrator(stack).await;
     let pattern = format!("{tenant}%");
     let mut all: Vec<String> = Vec::new();
     for query in [

@@ -51,7 +51,7 @@ impl Stack {
     /// # Panics
     /// When it is refused.
     pub async fn start(&self, machine: &str, input: &Value) -> String {
-        let machine = format!("arn:aws:states:{}:{}:stateMachine:dev-{machine}", self.region, self.account);
+        let machine = format!("arn:aws:states:{}:{}:stateMachine:{}", self.region, self.account, self.named(machine));
         let started = self.sfn.start_execution().state_machine_arn(machine).input(input.to_string()).send().await;
         started.expect("a started execution").execution_arn
     }

@@ -55,7 +55,7 @@ impl Stack {
     }
 
     async fn role_of(&self, function: &str) -> String {
-        let name = format!("dev-{function}");
+        let name = self.named(function);
         let configuration = self.lambda.get_function_configuration().function_name(name).send().await;
         let arn = configuration.expect("a function").role.expect("a role");
         arn.rsplit('/').next().expect("a role's name").to_owned()

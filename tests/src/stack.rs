@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_config::SdkConfig;
+use aws_config::{Region, SdkConfig};
+use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::Value;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -12,7 +13,14 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// Tests that change what all executions share (roles, functions) take it for themselves.
 static SHARED: RwLock<()> = RwLock::const_new(());
 
-/// A running stack.
+/// The environments, with their accounts and regions.
+pub const ENVIRONMENTS: [(&str, &str, &str); 3] = [
+    ("dev", "536580886816", "eu-west-1"),
+    ("sit", "815856636111", "eu-west-1"),
+    ("prod", "093646564004", "af-south-1"),
+];
+
+/// A running stack of one environment.
 pub struct Stack {
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
@@ -30,6 +38,10 @@ pub struct Stack {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// `dev`, `sit` or `prod`.
+    pub environment: &'static str,
     /// The account, which is also the access key.
     pub account: String,
     /// The region.
@@ -48,15 +60,24 @@ pub fn variable(name: &str) -> String {
 }
 
 impl Stack {
-    /// The stack that `make up` started. Each test has clients of its own, since each has a runtime of its own
-    /// and connections live in it.
-    async fn get() -> &'static Self {
+    /// The stack of an environment that `make up` started. Each test has clients of its own, since each has a runtime
+    /// of its own and connections live in it.
+    ///
+    /// # Panics
+    /// When no stack runs.
+    pub async fn of(environment: &'static str) -> &'static Self {
         // Fails with a sentence, and not with a time-out against the real AWS.
         variable("AWS_ENDPOINT_URL");
-        Box::leak(Box::new(Self::new(&shared::aws::config().await)))
+        let (_, account, region) =
+            ENVIRONMENTS.into_iter().find(|(name, ..)| *name == environment).expect("an environment");
+        // The emulator takes an account's id for the access key of its root user.
+        let credentials = Credentials::new(account, "local", None, None, "tests");
+        let aws = shared::aws::config().await.into_builder();
+        let aws = aws.region(Region::new(region)).credentials_provider(SharedCredentialsProvider::new(credentials));
+        Box::leak(Box::new(Self::new(&aws.build(), environment, account, region)))
     }
 
-    fn new(aws: &SdkConfig) -> Self {
+    fn new(aws: &SdkConfig, environment: &'static str, account: &str, region: &str) -> Self {
         Self {
             ecs: aws_sdk_ecs::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
@@ -66,20 +87,27 @@ impl Stack {
             logs: aws_sdk_cloudwatchlogs::Client::new(aws),
             secrets: aws_sdk_secretsmanager::Client::new(aws),
             sfn: aws_sdk_sfn::Client::new(aws),
-            account: variable("AWS_ACCESS_KEY_ID"),
-            region: variable("AWS_REGION"),
+            s3: aws_sdk_s3::Client::new(aws),
+            environment,
+            account: account.to_owned(),
+            region: region.to_owned(),
             domain: variable("DOMAIN"),
         }
     }
 
+    /// The name of one of the environment's functions, machines or shared resources.
+    pub fn named(&self, name: &str) -> String {
+        format!("{}-{name}", self.environment)
+    }
+
     /// For a test that runs beside others.
     pub async fn together() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        (Self::get().await, SHARED.read().await)
+        (Self::of("dev").await, SHARED.read().await)
     }
 
     /// For a test that changes what others rely on, and changes it back.
     pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        (Self::get().await, SHARED.write().await)
+        (Self::of("dev").await, SHARED.write().await)
     }
 
     /// Calls a function; gives its answer, or its error's name and message.
@@ -87,7 +115,7 @@ impl Stack {
     /// # Panics
     /// When Lambda does not run it.
     pub async fn invoke(&self, function: &str, input: &Value) -> Result<Value, (String, String)> {
-        let call = self.lambda.invoke().function_name(format!("dev-{function}")).payload(Blob::new(input.to_string()));
+        let call = self.lambda.invoke().function_name(self.named(function)).payload(Blob::new(input.to_string()));
         let answer = call.send().await.unwrap_or_else(|error| panic!("invoking {function}: {error:?}"));
         let payload: Value = serde_json::from_slice(answer.payload().expect("an answer").as_ref()).expect("JSON");
         match answer.function_error() {

@@ -12,7 +12,7 @@ impl Stack {
     /// # Panics
     /// When AWS does not answer.
     pub async fn snapshot(&self, tenant: &str) -> Vec<String> {
-        let mut all = database::of_tenant(tenant).await;
+        let mut all = database::of_tenant(self, tenant).await;
         all.extend(self.secret(tenant).await);
         all.extend(self.access_points(tenant).await);
         all.extend(self.log_groups(tenant).await);
@@ -24,7 +24,7 @@ impl Stack {
     }
 
     async fn secret(&self, tenant: &str) -> Option<String> {
-        let name = format!("dev-{tenant}-db-credentials");
+        let name = self.named(&format!("{tenant}-db-credentials"));
         let secret = self.secrets.describe_secret().secret_id(&name).send().await.ok()?;
         if let Some(deleted) = secret.deleted_date() {
             return Some(format!("secret {:?} deleted {deleted}", secret.arn()));
@@ -43,7 +43,7 @@ impl Stack {
     }
 
     async fn log_groups(&self, tenant: &str) -> Vec<String> {
-        let name = format!("/ecs/dev-{tenant}");
+        let name = format!("/ecs/{}", self.named(tenant));
         let groups = self.logs.describe_log_groups().log_group_name_prefix(name).send().await.expect("log groups");
         let mut all = Vec::new();
         for group in groups.log_groups() {
@@ -104,7 +104,7 @@ impl Stack {
     async fn task_definitions(&self, tenant: &str) -> Vec<String> {
         let mut all = Vec::new();
         for status in [TaskDefinitionStatus::Active, TaskDefinitionStatus::Inactive] {
-            let listed = self.ecs.list_task_definitions().family_prefix(format!("dev-{tenant}")).status(status);
+            let listed = self.ecs.list_task_definitions().family_prefix(self.named(tenant)).status(status);
             let listed = listed.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
             for arn in listed.expect("task definitions") {
                 let definition =
@@ -117,8 +117,8 @@ impl Stack {
     }
 
     async fn services(&self, tenant: &str) -> Vec<String> {
-        let name = format!("dev-{tenant}-service");
-        let described = self.ecs.describe_services().cluster("dev-cluster").services(name).include(ServiceField::Tags);
+        let described = self.ecs.describe_services().cluster(self.named("cluster"));
+        let described = described.services(self.named(&format!("{tenant}-service"))).include(ServiceField::Tags);
         let described = described.send().await.expect("services").services.unwrap_or_default();
         described
             .into_iter()

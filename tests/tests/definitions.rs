@@ -27,7 +27,7 @@ fn states() -> Vec<(String, String, Value)> {
 fn collect(file: &str, machine: &Value, all: &mut Vec<(String, String, Value)>) {
     for (name, state) in machine["States"].as_object().unwrap() {
         all.push((file.to_owned(), name.clone(), state.clone()));
-        for branch in state["Branches"].as_array().into_iter().flatten() {
+        for branch in state["Branches"].as_array().into_iter().flatten().chain(state.get("ItemProcessor")) {
             collect(file, branch, all);
         }
     }

@@ -28,11 +28,11 @@ async fn the_secrets_credentials_open_the_tenants_database_and_no_other() {
     }
     // An underscore that is not escaped in GRANT would match any character.
     let lookalike = format!("{tenant}Xdb");
-    let mut admin = administrator().await;
+    let mut admin = administrator(stack).await;
     admin.query_drop(format!("CREATE DATABASE `{lookalike}`")).await.unwrap();
 
     let password = password_of(stack, &tenant).await;
-    let mut connection = connect(&format!("{tenant}_user"), &password).await.unwrap();
+    let mut connection = connect(stack, &format!("{tenant}_user"), &password).await.unwrap();
     connection.query_drop(format!("CREATE TABLE `{tenant}_db`.posts (id INT)")).await.unwrap();
     for foreign in [format!("{other}_db"), lookalike.clone(), "mysql".to_owned(), "tenant_management".to_owned()] {
         let refused = connection.query_drop(format!("CREATE TABLE `{foreign}`.x (id INT)")).await;
@@ -42,9 +42,9 @@ async fn the_secrets_credentials_open_the_tenants_database_and_no_other() {
         );
     }
     admin.query_drop(format!("DROP DATABASE `{lookalike}`")).await.unwrap();
-    let user = of_tenant(&tenant).await.into_iter().find(|line| line.starts_with("user")).unwrap();
+    let user = of_tenant(stack, &tenant).await.into_iter().find(|line| line.starts_with("user")).unwrap();
     assert!(user.contains("at most 40"), "{user}");
-    assert!(connect(&format!("{tenant}_user"), "wrong").await.is_err());
+    assert!(connect(stack, &format!("{tenant}_user"), "wrong").await.is_err());
 }
 
 #[tokio::test]

@@ -148,7 +148,7 @@ async fn what_is_left_is_named_with_its_arn_and_the_reason() {
 async fn made_by_the_runbook(stack: &Stack, tenant: &str) {
     let environment = stack.invoke("resolve-environment", &json!({"tenant_id": tenant})).await.unwrap();
     let found = |field: &str| text(&environment["environment"][field]);
-    let mut administrator = database::administrator().await;
+    let mut administrator = database::administrator(stack).await;
     for statement in [
         format!("CREATE DATABASE IF NOT EXISTS {tenant}_db"),
         format!("CREATE USER IF NOT EXISTS '{tenant}_user'@'%' IDENTIFIED BY 'made-by-hand'"),

@@ -1,0 +1,14 @@
+//! Tells whether a deprovisioning in another environment has ended.
+
+use functions::peers::{self, Check};
+use shared::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let aws = shared::aws::config().await;
+    let (sts, machines) = (&aws_sdk_sts::Client::new(&aws), &aws_sdk_sfn::Config::new(&aws));
+    shared::lambda::run(|settings: Settings, request: Check| async move {
+        peers::check(sts, machines, &settings, request).await
+    })
+    .await
+}

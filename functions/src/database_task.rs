@@ -1,0 +1,261 @@
+//! The tenant's database by an ECS task, for an environment whose database no Lambda function can reach (runbook 4.8).
+//!
+//! The task runs `<env>-generic-db-init`, with the statements that [`crate::database`] would run itself. It gets the
+//! administrator's credentials as ECS secrets, and reads the tenant's password from Secrets Manager: neither is in the
+//! task's overrides. Its exit status says what happened; the end of its log says why.
+
+use aws_sdk_ec2::Client as Ec2;
+use aws_sdk_secretsmanager::Client as Secrets;
+use serde::{Deserialize, Serialize};
+use shared::input::invalid;
+use shared::{EnvironmentName, Error, Names, Owner, Result, Settings, TenantId, names};
+
+use crate::request::guard;
+use crate::{environment, secret};
+
+mod outcome;
+mod statements;
+
+pub use outcome::{Failure, Read, Reading, Task, read};
+
+/// The only container of the task.
+const CONTAINER: &str = "mysql-client";
+
+/// What the container runs. Every value reaches it by an environment variable.
+const SCRIPT: &str = include_str!("database_task/run.sh");
+
+/// Source: the API reference of ECS, RunTask, `overrides`.
+const MOST_CHARACTERS_OF_OVERRIDES: usize = 8192;
+
+/// Input of run-database-task.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// What to do.
+    pub action: Action,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Guard: must be the stack's environment.
+    pub environment: Option<EnvironmentName>,
+    /// To create: the execution that creates it. To drop: drop only what this execution made.
+    pub owner: Option<Owner>,
+    /// Step Functions links a nested execution with its parent by this field.
+    #[serde(rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
+    pub started_by: Option<String>,
+}
+
+/// What a task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Creates the tenant's database and user.
+    Create,
+    /// Drops them.
+    Drop,
+}
+
+impl Request {
+    fn names(&self, settings: &Settings) -> Result<Names> {
+        guard(self.environment, settings)?;
+        Ok(settings.names(&self.tenant_id))
+    }
+
+    fn statements(&self, names: &Names, settings: &Settings) -> Result<String> {
+        match (self.action, &self.owner) {
+            (Action::Create, Some(owner)) => {
+                Ok(statements::create(names, owner, settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?))
+            }
+            (Action::Create, None) => Err(invalid("owner: to create a database, the execution that creates it")),
+            (Action::Drop, owner) => Ok(statements::drop(names, owner.as_ref())),
+        }
+    }
+}
+
+/// Output of prepare-database-task: the arguments of ECS's RunTask.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RunTask {
+    cluster: String,
+    task_definition: String,
+    launch_type: &'static str,
+    network_configuration: NetworkConfiguration,
+    overrides: Overrides,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkConfiguration {
+    awsvpc_configuration: AwsvpcConfiguration,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AwsvpcConfiguration {
+    subnets: Vec<String>,
+    security_groups: Vec<String>,
+    assign_public_ip: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Overrides {
+    container_overrides: [ContainerOverride; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerOverride {
+    name: &'static str,
+    command: [&'static str; 3],
+    environment: Vec<Variable>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Variable {
+    name: &'static str,
+    value: String,
+}
+
+/// Gives what to run the task with. Changes nothing.
+///
+/// # Errors
+/// `InvalidRequest`, `WrongEnvironment`; `EnvironmentNotReady` when there is no network or no server for the task.
+pub async fn prepare(ec2: &Ec2, secrets: &Secrets, settings: &Settings, request: Request) -> Result<RunTask> {
+    let names = request.names(settings)?;
+    let statements = request.statements(&names, settings)?;
+    let (network, administrator) =
+        tokio::try_join!(environment::network(ec2, settings), secret::read_master_credentials(secrets, settings))?;
+    let tenant_secret = if request.action == Action::Create { names.secret() } else { String::new() };
+    let allow_plaintext = settings.optional("DATABASE_ALLOW_PLAINTEXT").unwrap_or("false");
+    let variable = |name, value: &str| Variable { name, value: value.to_owned() };
+    let overrides = Overrides {
+        container_overrides: [ContainerOverride {
+            name: CONTAINER,
+            command: ["sh", "-c", SCRIPT],
+            environment: vec![
+                variable("DATABASE_HOST", &administrator.endpoint.host),
+                variable("DATABASE_PORT", &administrator.endpoint.port.to_string()),
+                variable("DATABASE_ALLOW_PLAINTEXT", allow_plaintext),
+                variable("TENANT_SECRET", &tenant_secret),
+                variable("STATEMENTS", &statements),
+            ],
+        }],
+    };
+    fits(&overrides)?;
+    Ok(RunTask {
+        cluster: names.cluster(),
+        task_definition: names::database_task(settings.environment()),
+        launch_type: "FARGATE",
+        network_configuration: NetworkConfiguration {
+            awsvpc_configuration: AwsvpcConfiguration {
+                subnets: network.subnet_ids,
+                security_groups: vec![network.security_group_id],
+                assign_public_ip: "DISABLED",
+            },
+        },
+        overrides,
+    })
+}
+
+fn fits(overrides: &Overrides) -> Result<()> {
+    let text = serde_json::to_string(overrides)
+        .map_err(|error| Error::internal("writing the task's overrides").with_source(error))?;
+    let length = text.chars().count();
+    if length > MOST_CHARACTERS_OF_OVERRIDES {
+        return Err(Error::internal(format!(
+            "the task's overrides have {length} characters, and ECS takes {MOST_CHARACTERS_OF_OVERRIDES}"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
+    use aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsOutput;
+    use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
+    use aws_sdk_ec2::types::{SecurityGroup, Subnet, Tag, Vpc};
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::{Value, json};
+    use shared::{ErrorKind, input};
+
+    use super::*;
+    use crate::testing::{owner, settings};
+
+    async fn run(request: Value) -> Result<Value> {
+        let private = || Tag::builder().key("Name").value("dev-private-a").build();
+        let vpcs = mock!(Ec2::describe_vpcs)
+            .then_output(|| DescribeVpcsOutput::builder().vpcs(Vpc::builder().vpc_id("vpc-1").build()).build());
+        let subnets = mock!(Ec2::describe_subnets).then_output(move || {
+            let subnet = Subnet::builder().subnet_id("subnet-1").tags(private()).build();
+            DescribeSubnetsOutput::builder().subnets(subnet).build()
+        });
+        let groups = mock!(Ec2::describe_security_groups).then_output(|| {
+            let group = SecurityGroup::builder().group_id("sg-1").group_name("dev-ecs-tasks").build();
+            DescribeSecurityGroupsOutput::builder().security_groups(group).build()
+        });
+        let master = mock!(Secrets::get_secret_value).then_output(|| {
+            let text = r#"{"username": "admin", "password": "hunter2", "host": "db.example.com:3307"}"#;
+            GetSecretValueOutput::builder().secret_string(text).build()
+        });
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::MatchAny, [&vpcs, &subnets, &groups]);
+        let secrets = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]);
+        let settings = settings(&[("DATABASE_MAX_USER_CONNECTIONS", "40")]);
+        let prepared = prepare(&ec2, &secrets, &settings, input::parse(request)?).await?;
+        Ok(serde_json::to_value(prepared).unwrap())
+    }
+
+    fn variable(prepared: &Value, name: &str) -> String {
+        let variables = prepared["Overrides"]["ContainerOverrides"][0]["Environment"].as_array().unwrap();
+        variables.iter().find(|variable| variable["Name"] == name).unwrap()["Value"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn the_task_is_told_everything_but_the_passwords() {
+        let prepared =
+            run(json!({"action": "create", "tenant_id": "123456789012", "owner": owner().as_str()})).await.unwrap();
+        assert_eq!(
+            (&prepared["Cluster"], &prepared["TaskDefinition"], &prepared["LaunchType"]),
+            (&json!("dev-cluster"), &json!("dev-generic-db-init"), &json!("FARGATE"))
+        );
+        assert_eq!(
+            prepared["NetworkConfiguration"]["AwsvpcConfiguration"],
+            json!({"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "DISABLED"})
+        );
+        assert_eq!(variable(&prepared, "DATABASE_HOST"), "db.example.com");
+        assert_eq!(variable(&prepared, "DATABASE_PORT"), "3307");
+        assert_eq!(variable(&prepared, "TENANT_SECRET"), "dev-123456789012-db-credentials");
+        let text = prepared.to_string();
+        assert!(!text.contains("hunter2") && !text.contains("admin"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_drop_reads_no_tenants_secret() {
+        let prepared = run(json!({"action": "drop", "tenant_id": "123456789012"})).await.unwrap();
+        assert_eq!(variable(&prepared, "TENANT_SECRET"), "");
+        assert!(variable(&prepared, "STATEMENTS").contains("DROP DATABASE IF EXISTS `123456789012_db`"));
+    }
+
+    #[tokio::test]
+    async fn the_longest_owner_fits_into_the_overrides() {
+        let longest = owner().to_string();
+        let longest = format!("{longest}{}", "x".repeat(256 - longest.len()));
+        for action in ["create", "drop"] {
+            run(json!({"action": action, "tenant_id": "123456789012", "owner": longest})).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_request_is_refused() {
+        for (request, kind) in [
+            (json!({"action": "create", "tenant_id": "123456789012"}), ErrorKind::InvalidRequest),
+            (json!({"action": "look", "tenant_id": "123456789012"}), ErrorKind::InvalidRequest),
+            (json!({"action": "drop", "tenant_id": "1"}), ErrorKind::InvalidRequest),
+            (json!({"action": "drop", "tenant_id": "123456789012", "environment": "sit"}), ErrorKind::WrongEnvironment),
+        ] {
+            assert_eq!(run(request).await.unwrap_err().kind(), kind);
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! The other environments: each in an account and region of its own, reached by a role there.
+
+use std::str::FromStr;
+
+use aws_sdk_sfn::Client as StepFunctions;
+use aws_sdk_sts::Client as Sts;
+use shared::{EnvironmentName, Error, ErrorKind, Result, Settings};
+
+mod check;
+mod start;
+
+pub use check::{Check, Checked, Ended, check};
+pub use start::{Start, Started, start};
+
+/// The state machine that is started there.
+const MACHINE: &str = "deprovision-tenant";
+
+/// An environment, and how it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    environment: EnvironmentName,
+    account: String,
+    region: String,
+    role: String,
+}
+
+impl Peer {
+    /// The peer of this name, out of the stack's parameter.
+    ///
+    /// # Errors
+    /// `EnvironmentNotReady` when there is none, or the parameter makes no sense.
+    pub fn of(settings: &Settings, environment: EnvironmentName) -> Result<Self> {
+        let peers = all(settings)?;
+        let names: Vec<_> = peers.iter().map(|peer| peer.environment.as_str()).collect();
+        let missing = format!(
+            "stack parameter Peers has no {environment}, only: {}; add {environment}:<account>:<region>",
+            names.join(", ")
+        );
+        peers.into_iter().find(|peer| peer.environment == environment).ok_or_else(|| not_ready(missing))
+    }
+
+    /// The environment.
+    pub fn environment(&self) -> EnvironmentName {
+        self.environment
+    }
+
+    fn role_arn(&self) -> String {
+        format!("arn:aws:iam::{}:role/{}", self.account, self.role)
+    }
+
+    fn state_machine_arn(&self) -> String {
+        format!("arn:aws:states:{}:{}:stateMachine:{}-{MACHINE}", self.region, self.account, self.environment)
+    }
+
+    fn execution_arn(&self, name: &str) -> String {
+        format!("arn:aws:states:{}:{}:execution:{}-{MACHINE}:{name}", self.region, self.account, self.environment)
+    }
+
+    /// A client of Step Functions in the peer's account and region.
+    ///
+    /// # Errors
+    /// `AccessDenied` when the role does not let us in.
+    async fn step_functions(&self, sts: &Sts, aws: &aws_sdk_sfn::Config) -> Result<StepFunctions> {
+        let doing = format!("assuming role {} of {}", self.role_arn(), self.environment);
+        let assumed = sts.assume_role().role_arn(self.role_arn()).role_session_name("tenant-management").send().await;
+        let assumed = assumed.map_err(|error| Error::aws(&doing, error))?;
+        let given = assumed.credentials().ok_or_else(|| Error::internal(format!("{doing}: no credentials came")))?;
+        let credentials = aws_sdk_sfn::config::Credentials::new(
+            given.access_key_id(),
+            given.secret_access_key(),
+            Some(given.session_token().to_owned()),
+            None,
+            "peer role",
+        );
+        let region = aws_sdk_sfn::config::Region::new(self.region.clone());
+        Ok(StepFunctions::from_conf(aws.to_builder().region(region).credentials_provider(credentials).build()))
+    }
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    /// Reads `<environment>:<account>:<region>`, perhaps with `:<role>`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let fields: Vec<_> = text.trim().split(':').collect();
+        let (environment, account, region, role) = match fields[..] {
+            [environment, account, region] => (environment, account, region, None),
+            [environment, account, region, role] if !role.is_empty() => (environment, account, region, Some(role)),
+            _ => return Err(format!("{text:?} is not <environment>:<account>:<region> or …:<role>")),
+        };
+        let environment = EnvironmentName::try_from(environment.to_owned())?;
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!("{text:?} has no account of 12 digits"));
+        }
+        if region.is_empty() {
+            return Err(format!("{text:?} has no region"));
+        }
+        let role = role.map_or_else(|| format!("{environment}-tenant-management-peer"), str::to_owned);
+        Ok(Self { environment, account: account.to_owned(), region: region.to_owned(), role })
+    }
+}
+
+/// Every peer, in the order dev, sit, prod.
+///
+/// # Errors
+/// `EnvironmentNotReady` when the stack's parameter makes no sense.
+pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
+    let wrong = |reason: String| not_ready(format!("stack parameter Peers: {reason}"));
+    let peers = settings.required("PEERS")?.split(',').map(Peer::from_str).collect::<Result<Vec<_>, _>>();
+    let mut peers = peers.map_err(wrong)?;
+    peers.sort_by_key(|peer| peer.environment);
+    if let Some(pair) = peers.windows(2).find(|pair| pair[0].environment == pair[1].environment) {
+        return Err(wrong(format!("{} is there twice", pair[0].environment)));
+    }
+    Ok(peers)
+}
+
+fn not_ready(message: String) -> Error {
+    Error::new(ErrorKind::EnvironmentNotReady, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::settings;
+
+    #[test]
+    fn peers_come_in_the_order_of_their_environments_and_have_a_role() {
+        let peers =
+            all(&settings(&[("PEERS", "prod:093646564004:af-south-1:gate, dev:536580886816:eu-west-1")])).unwrap();
+        assert_eq!(
+            peers.iter().map(Peer::role_arn).collect::<Vec<_>>(),
+            ["arn:aws:iam::536580886816:role/dev-tenant-management-peer", "arn:aws:iam::093646564004:role/gate"]
+        );
+        assert_eq!(
+            peers[1].state_machine_arn(),
+            "arn:aws:states:af-south-1:093646564004:stateMachine:prod-deprovision-tenant"
+        );
+    }
+
+    #[test]
+    fn peers_that_make_no_sense_are_named() {
+        for (peers, named) in [
+            ("", "PEERS"),
+            ("dev", "\"dev\""),
+            ("staging:536580886816:eu-west-1", "staging"),
+            ("dev:5365:eu-west-1", "12 digits"),
+            ("dev:536580886816:", "no region"),
+            ("dev:536580886816:eu-west-1:", "<role>"),
+            ("dev:536580886816:eu-west-1,dev:815856636111:eu-west-1", "dev is there twice"),
+        ] {
+            let error = all(&settings(&[("PEERS", peers)])).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
+            assert!(error.chain().contains(named), "{peers}: {}", error.chain());
+        }
+    }
+
+    #[test]
+    fn a_peer_that_is_missing_is_named_with_what_to_add() {
+        let error = Peer::of(&settings(&[("PEERS", "dev:536580886816:eu-west-1")]), EnvironmentName::Sit).unwrap_err();
+        assert!(error.chain().contains("sit:<account>:<region>"), "{}", error.chain());
+    }
+}
