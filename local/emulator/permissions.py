@@ -12,7 +12,7 @@ from ministack.core.responses import get_account_id
 from ministack.services import alb, ecs
 
 _REQUEST = "emulator:request"
-_SERVICES = ("ecs", "elasticfilesystem", "elasticloadbalancing", "secretsmanager")
+_SERVICES = ("ecs", "elasticfilesystem", "elasticloadbalancing", "logs", "secretsmanager")
 _ANY_ID = "0000000000000000"
 _PASSED_ROLES = ("executionRoleArn", "taskRoleArn")
 
@@ -75,6 +75,9 @@ def _resources(action, request, region, account):
             return [request.get("RuleArn")]
         case "elasticloadbalancing:AddTags" | "elasticloadbalancing:RemoveTags":
             return request.get("ResourceArns")
+        case "logs:GetLogEvents":
+            group, stream = request.get("logGroupName"), request.get("logStreamName")
+            return [f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{stream}"]
         case "secretsmanager:CreateSecret":
             return [f"arn:aws:secretsmanager:{region}:{account}:secret:{request.get('Name')}-AbCdEf"]
     if action.startswith("elasticloadbalancing:Describe"):
@@ -117,9 +120,7 @@ def _tagging(action, request, region, account):
 def the_request_is_remembered(request_tag_context, service, action, body, params):
     """Hands what the checks below need of the request to `enforce`, beside its condition keys."""
     context = request_tag_context(service, action, body, params)
-    if service == "logs":
-        context[_REQUEST] = [{}]
-    elif service in _SERVICES:
+    if service in _SERVICES:
         try:
             request = json.loads(body) if body[:1] == b"{" else {}
         except ValueError:

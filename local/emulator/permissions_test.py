@@ -56,6 +56,13 @@ class Permissions(LocalTestCase):
         self.assertEqual(self.denied("ecs", run[0], [run], body), "iam:PassRole")
         self.assertIsNone(self.denied("ecs", run[0], [run, ("iam:PassRole", role)], body))
 
+    def test_a_log_is_read_by_its_stream(self):
+        body = {"logGroupName": "/ecs/dev-x", "logStreamName": "x/y/z"}
+        group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-x"
+        read = "logs:GetLogEvents"
+        self.assertEqual(self.denied("logs", read, [(read, group)], body), read)
+        self.assertIsNone(self.denied("logs", read, [(read, f"{group}:log-stream:*")], body))
+
     def test_narrow_resources_are_enough(self):
         arn = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/dev-*/*"
         create = ("elasticloadbalancing:CreateTargetGroup", arn)

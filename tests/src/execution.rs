@@ -87,6 +87,12 @@ impl Stack {
         self.ended(&arn).await
     }
 
+    /// What is written in the history of an execution: inputs, parameters, outputs, errors and causes. The SDK does not
+    /// print them with an event.
+    pub async fn written(&self, arn: &str) -> Vec<String> {
+        self.history(arn).await.iter().flat_map(texts).map(str::to_owned).collect()
+    }
+
     /// The history of an execution.
     ///
     /// # Panics
@@ -95,4 +101,21 @@ impl Stack {
         let pages = self.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
         pages.collect::<Result<_, _>>().await.expect("a history")
     }
+}
+
+fn texts(event: &HistoryEvent) -> Vec<&str> {
+    let mut texts = Vec::new();
+    texts.extend(event.execution_started_event_details().and_then(|details| details.input()));
+    texts.extend(event.execution_succeeded_event_details().and_then(|details| details.output()));
+    if let Some(details) = event.execution_failed_event_details() {
+        texts.extend(details.error().into_iter().chain(details.cause()));
+    }
+    texts.extend(event.state_entered_event_details().and_then(|details| details.input()));
+    texts.extend(event.state_exited_event_details().and_then(|details| details.output()));
+    texts.extend(event.task_scheduled_event_details().map(|details| details.parameters()));
+    texts.extend(event.task_succeeded_event_details().and_then(|details| details.output()));
+    if let Some(details) = event.task_failed_event_details() {
+        texts.extend(details.error().into_iter().chain(details.cause()));
+    }
+    texts
 }

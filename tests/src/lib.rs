@@ -8,6 +8,7 @@
 pub mod database;
 pub mod execution;
 pub mod permissions;
+pub mod runbook;
 pub mod stack;
 pub mod tenant;
 

@@ -37,8 +37,16 @@ impl Stack {
     /// # Panics
     /// When IAM refuses.
     pub async fn take_away(&self, function: &str, action: &str) {
+        self.take_away_on(function, action, "*").await;
+    }
+
+    /// Takes an action on a resource from a function's role until [`Stack::give_back`].
+    ///
+    /// # Panics
+    /// When IAM refuses.
+    pub async fn take_away_on(&self, function: &str, action: &str, resource: &str) {
         let document = format!(
-            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Deny", "Action": "{action}", "Resource": "*"}}]}}"#
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Deny", "Action": "{action}", "Resource": "{resource}"}}]}}"#
         );
         let role = self.role_of(function).await;
         let put = self.iam.put_role_policy().role_name(role).policy_name(POLICY).policy_document(document);

@@ -1,14 +1,11 @@
 //! A tenant leaves: with its checklist, completely, and nobody else with it.
 
-use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
-use aws_sdk_efs::types::{CreationInfo, PosixUser, RootDirectory, Tag};
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, ProtocolEnum, RuleCondition, TargetTypeEnum};
-use mysql_async::prelude::Queryable;
+use aws_sdk_ecs::types::ContainerDefinition;
 use serde_json::{Value, json};
+use tests::Stack;
 use tests::stack::{new_tenant_id, text};
-use tests::{Stack, database};
 
-fn request(tenant: &str) -> Value {
+pub(crate) fn request(tenant: &str) -> Value {
     json!({
         "tenant_id": tenant,
         "checklist": {"owner_notified": true, "data_backup": "completed", "billing_finalized": true},
@@ -144,55 +141,6 @@ async fn what_is_left_is_named_with_its_arn_and_the_reason() {
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
-/// What the runbook's commands make: the same names, and no tags but the access point's Name.
-async fn made_by_the_runbook(stack: &Stack, tenant: &str) {
-    let environment = stack.invoke("resolve-environment", &json!({"tenant_id": tenant})).await.unwrap();
-    let found = |field: &str| text(&environment["environment"][field]);
-    let mut administrator = database::administrator(stack).await;
-    for statement in [
-        format!("CREATE DATABASE IF NOT EXISTS {tenant}_db"),
-        format!("CREATE USER IF NOT EXISTS '{tenant}_user'@'%' IDENTIFIED BY 'made-by-hand'"),
-        format!("GRANT ALL PRIVILEGES ON {tenant}_db.* TO '{tenant}_user'@'%'"),
-    ] {
-        administrator.query_drop(statement).await.unwrap();
-    }
-    let secret = stack.secrets.create_secret().name(format!("dev-{tenant}-db-credentials")).secret_string("{}");
-    secret.send().await.unwrap();
-    let access_point = stack.efs.create_access_point().client_token(tenant).file_system_id(found("file_system_id"));
-    let creation = CreationInfo::builder().owner_uid(33).owner_gid(33).permissions("755").build().unwrap();
-    access_point
-        .posix_user(PosixUser::builder().uid(33).gid(33).build().unwrap())
-        .root_directory(RootDirectory::builder().path(format!("/wordpress/{tenant}")).creation_info(creation).build())
-        .tags(Tag::builder().key("Name").value(format!("dev-{tenant}-ap")).build().unwrap())
-        .send()
-        .await
-        .unwrap();
-    // Twice, as after the runbook's section 3; the runbook deregisters but the last.
-    for _ in 0..2 {
-        let container = ContainerDefinition::builder().name("wordpress").image("wordpress:latest").essential(true);
-        let definition = stack.ecs.register_task_definition().family(format!("dev-{tenant}")).cpu("256").memory("512");
-        let definition = definition.network_mode(NetworkMode::Awsvpc).requires_compatibilities(Compatibility::Fargate);
-        definition.container_definitions(container.build()).send().await.unwrap();
-    }
-    let group = stack.elb.create_target_group().name(format!("dev-{tenant}-tg")).protocol(ProtocolEnum::Http).port(80);
-    let group = group.vpc_id(found("vpc_id")).target_type(TargetTypeEnum::Ip).send().await.unwrap();
-    let group = group.target_groups()[0].target_group_arn().unwrap().to_owned();
-    let host = format!("{tenant}.{}", stack.domain);
-    let priority: i32 = tenant[8..].parse::<i32>().unwrap() + 20_000;
-    stack
-        .elb
-        .create_rule()
-        .listener_arn(found("listener_arn"))
-        .priority(priority)
-        .conditions(RuleCondition::builder().field("host-header").values(host).build())
-        .actions(Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build())
-        .send()
-        .await
-        .unwrap();
-    let service = stack.ecs.create_service().cluster("dev-cluster").service_name(format!("dev-{tenant}-service"));
-    service.task_definition(format!("dev-{tenant}")).desired_count(1).send().await.unwrap();
-}
-
 #[tokio::test]
 async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
     let (stack, _together) = Stack::together().await;
@@ -202,7 +150,7 @@ async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
         let container = ContainerDefinition::builder().name("x").image("x").build();
         stack.ecs.register_task_definition().family(family).container_definitions(container).send().await.unwrap();
     }
-    made_by_the_runbook(stack, &tenant).await;
+    stack.make_by_the_runbook(&tenant, &stack.resolved().await).await;
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert_eq!(result["absent"], json!(["log-group"]), "the runbook makes none: {result}");
     let left = stack.snapshot(&tenant).await;

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends by panicking")]
 
 mod bad_input;
+mod bulk;
 mod database;
+mod database_task;
 mod deprovisioning;
+mod everywhere;
 mod permissions;
 mod provisioning;
 mod rollback;

@@ -1,0 +1,152 @@
+//! A database that only an ECS task reaches. The stack of sit has one.
+
+use aws_sdk_ecs::types::DesiredStatus;
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+use tests::stack::{new_tenant_id, text};
+use tests::{Stack, database};
+
+async fn secret(stack: &Stack, name: &str) -> Value {
+    let value = stack.secrets.get_secret_value().secret_id(stack.named(name)).send().await.unwrap();
+    serde_json::from_str(value.secret_string().unwrap()).unwrap()
+}
+
+async fn database_of(stack: &Stack, tenant: &str) -> Vec<String> {
+    database::of_tenant(stack, tenant).await
+}
+
+#[tokio::test]
+async fn it_is_made_as_a_function_makes_it_and_leaves_as_completely() {
+    let (dev, _together) = Stack::together().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    let mut made = Vec::new();
+    for stack in [dev, sit] {
+        stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+        // The authentication string and the owner differ.
+        let lines = database_of(stack, &tenant).await;
+        made.push(lines.iter().map(|line| line.split(" *").next().unwrap().to_owned()).collect::<Vec<_>>());
+    }
+    let [by_function, by_task] = [&made[0], &made[1]].map(|lines| &lines[..lines.len() - 1]);
+    assert_eq!(by_function, by_task, "database, user and grant");
+    let password = text(&secret(sit, &format!("{tenant}-db-credentials")).await["password"]);
+    let mut connection = database::connect(sit, &format!("{tenant}_user"), &password).await.unwrap();
+    connection.query_drop(format!("CREATE TABLE `{tenant}_db`.posts (id INT)")).await.unwrap();
+    connection.disconnect().await.unwrap();
+
+    let inventory = sit.invoke("inventory-tenant", &json!({"tenant_id": tenant})).await.unwrap();
+    assert_eq!(inventory["resources"]["database"]["status"], "unchecked", "no function reaches it");
+    let result = sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+    assert!(result["removed"].as_array().unwrap().contains(&json!(format!("{tenant}_user"))), "{result}");
+    assert_eq!(sit.snapshot(&tenant).await, Vec::<String>::new());
+    let (error, cause) = sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.failed();
+    assert_eq!(error, "TenantNotFound", "{cause}");
+}
+
+#[tokio::test]
+async fn it_may_be_made_and_dropped_twice() {
+    let (_, _together) = Stack::together().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    let owner = sit.run("provision-tenant", json!({"tenant_id": tenant})).await.arn;
+    let before = database_of(sit, &tenant).await;
+    let create = json!({"action": "create", "tenant_id": tenant, "owner": owner});
+    let made = sit.run("run-database-task", create).await.succeeded();
+    assert_eq!(made, json!({"database": format!("{tenant}_db"), "database_user": format!("{tenant}_user")}));
+    assert_eq!(database_of(sit, &tenant).await, before);
+    let drop = json!({"action": "drop", "tenant_id": tenant});
+    let dropped = sit.run("run-database-task", drop.clone()).await.succeeded();
+    assert_eq!(dropped["removed"], json!([format!("{tenant}_db"), format!("{tenant}_user")]));
+    assert_eq!(sit.run("run-database-task", drop).await.succeeded()["removed"], json!([]));
+    assert_eq!(database_of(sit, &tenant).await, Vec::<String>::new());
+    sit.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+}
+
+#[tokio::test]
+async fn a_foreign_database_is_a_conflict_and_a_rollback_leaves_it_as_it_is() {
+    let (_, _together) = Stack::together().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    let mut administrator = database::administrator(sit).await;
+    administrator.query_drop(format!("CREATE DATABASE `{tenant}_db`")).await.unwrap();
+    let before = sit.snapshot(&tenant).await;
+
+    let (error, cause) = sit.run("provision-tenant", json!({"tenant_id": tenant})).await.failed();
+    assert_eq!((error.as_str(), &cause["step"]), ("ResourceConflict", &json!("create-database")), "{cause}");
+    assert!(text(&cause["message"]).contains(&format!("{tenant}_db")), "{cause}");
+    assert_eq!((&cause["rolled_back"], &cause["leftovers"]), (&json!(true), &json!([])), "{cause}");
+    assert_eq!(sit.snapshot(&tenant).await, before);
+
+    sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+    assert_eq!(sit.snapshot(&tenant).await, Vec::<String>::new(), "without an owner it goes");
+}
+
+#[tokio::test]
+async fn a_task_that_cannot_do_its_work_says_why_and_the_database_is_a_leftover() {
+    let (_, _alone) = Stack::alone().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let right = secret(sit, "rds-master-credentials").await;
+    let mut wrong = right.clone();
+    wrong["password"] = json!("not-the-password");
+    let put = |value: &Value| {
+        sit.secrets.put_secret_value().secret_id(sit.named("rds-master-credentials")).secret_string(value.to_string())
+    };
+    put(&wrong).send().await.unwrap();
+    let outcome = sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await;
+    let provisioning = sit.run("provision-tenant", json!({"tenant_id": new_tenant_id()})).await;
+    put(&right).send().await.unwrap();
+
+    let (error, cause) = outcome.failed();
+    assert_eq!(error, "TeardownIncomplete", "{cause}");
+    let left = &cause["leftovers"].as_array().unwrap()[..];
+    assert_eq!((left.len(), &left[0]["identifier"]), (1, &json!(format!("{tenant}_db"))), "{cause}");
+    assert!(text(&left[0]["reason"]).contains("ERROR 1045"), "{cause}");
+    let (error, cause) = provisioning.failed();
+    assert_eq!((error.as_str(), &cause["step"]), ("AccessDenied", &json!("create-database")), "{cause}");
+    let unknown = text(&cause["leftovers"][0]["kind"]);
+    assert_eq!((&cause["rolled_back"], unknown.as_str()), (&json!(false), "database"), "{cause}");
+
+    sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+    assert_eq!(sit.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn no_password_is_in_a_task_a_history_or_a_log() {
+    let (_, _together) = Stack::together().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let passwords = [
+        text(&secret(sit, &format!("{tenant}-db-credentials")).await["password"]),
+        text(&secret(sit, "rds-master-credentials").await["password"]),
+    ];
+    sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+
+    let mut texts = Vec::new();
+    let machine = format!("arn:aws:states:{}:{}:stateMachine:sit-run-database-task", sit.region, sit.account);
+    let executions = sit.sfn.list_executions().state_machine_arn(machine).into_paginator().items().send();
+    for execution in executions.collect::<Result<Vec<_>, _>>().await.unwrap() {
+        texts.extend(sit.written(&execution.execution_arn).await);
+    }
+    assert!(
+        texts.iter().any(|text| text.contains(&format!("DROP DATABASE IF EXISTS `{tenant}_db`"))),
+        "{}",
+        texts.len()
+    );
+    let tasks = sit.ecs.list_tasks().cluster("sit-cluster").family("sit-generic-db-init");
+    let tasks = tasks.desired_status(DesiredStatus::Stopped).send().await.unwrap().task_arns.unwrap_or_default();
+    assert!(!tasks.is_empty());
+    for chunk in tasks.chunks(100) {
+        let described = sit.ecs.describe_tasks().cluster("sit-cluster").set_tasks(Some(chunk.to_vec())).send().await;
+        texts.push(format!("{described:?}"));
+    }
+    let log = sit.logs.filter_log_events().log_group_name("/ecs/sit-generic-db-init").send().await.unwrap();
+    assert!(log.events().iter().any(|event| event.message().is_some_and(|line| line.starts_with("created"))));
+    texts.push(format!("{log:?}"));
+    for password in passwords {
+        assert!(password.len() >= 16);
+        assert_eq!(texts.iter().find(|text| text.contains(&password)), None);
+    }
+}
