@@ -91,8 +91,9 @@ pub async fn rules(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
     }
 }
 
-/// A rule is the tenant's when it serves the tenant's host and no other, or forwards to the tenant's target
-/// group and no other.
+/// A rule is the tenant's when it serves the tenant's host and no other; also a host of another domain, which the
+/// stack may have had before, when it forwards to the tenant's target group and no other. Any other host that is sent
+/// to the tenant is somebody else's decision.
 fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
     let hosts: Vec<_> = rule
         .conditions()
@@ -101,9 +102,13 @@ fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
         .flat_map(hosts_in)
         .collect();
     let group = format!(":targetgroup/{}/", names.target_group());
-    let mut groups = target_groups(rule).peekable();
-    let default = rule.is_default() == Some(true);
-    !default && (hosts == [host] || (groups.peek().is_some() && groups.all(|arn| arn.contains(&group))))
+    let of_another_domain = || {
+        let mut groups = target_groups(rule).peekable();
+        matches!(&hosts[..], [other] if other.starts_with(&format!("{}.", names.tenant())))
+            && groups.peek().is_some()
+            && groups.all(|arn| arn.contains(&group))
+    };
+    rule.is_default() != Some(true) && (hosts == [host] || of_another_domain())
 }
 
 /// AWS answers with both forms of the same condition.
@@ -334,15 +339,14 @@ mod tests {
         assert!(is_of(&rule("1", host), host, &names));
         assert!(!is_of(&rule("1", "0123456789012.example.com"), host, &names));
         let forward = |arn: &str| Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build();
-        let old_domain = || {
-            Rule::builder().conditions(RuleCondition::builder().field("host-header").values("old.example.org").build())
+        let rule_to = |host: &str, group: &str| {
+            let condition = RuleCondition::builder().field("host-header").values(host).build();
+            Rule::builder().conditions(condition).actions(forward(group)).build()
         };
-        assert!(is_of(&old_domain().actions(forward(GROUP)).build(), host, &names));
-        assert!(!is_of(
-            &old_domain().actions(forward("arn:aws:x:targetgroup/dev-999999999999-tg/1")).build(),
-            host,
-            &names
-        ));
+        assert!(is_of(&rule_to("123456789012.old.example.org", GROUP), host, &names));
+        let another = "arn:aws:x:targetgroup/dev-999999999999-tg/1";
+        assert!(!is_of(&rule_to("123456789012.old.example.org", another), host, &names));
+        assert!(!is_of(&rule_to("www.customer.example", GROUP), host, &names), "somebody pointed it here by hand");
     }
 
     #[tokio::test]

@@ -9,16 +9,17 @@ from ministack.services import efs
 
 @wraps(efs, "_describe_access_points")
 def access_points_come_in_pages(describe_access_points, query):
-    """AWS: pages of at most MaxResults (100) with a NextToken, and AccessPointNotFound for an unknown id.
-    MiniStack: the first 100 and no token, and an empty list."""
-    size, start = int(query.get("MaxResults") or 100), int(query.get("NextToken") or 0)
+    """AWS: pages of at most MaxResults (100) with a NextToken, and AccessPointNotFound for an unknown id. A deletion
+    between two pages hides nothing from the second. MiniStack: the first 100 and no token, and an empty list."""
+    size, last = int(query.get("MaxResults") or 100), query.get("NextToken") or ""
     status, headers, body = describe_access_points({**query, "MaxResults": sys.maxsize})
     found = json.loads(body)["AccessPoints"]
     if query.get("AccessPointId") and not found:
         return efs._error(404, "AccessPointNotFound", f"Access point '{query['AccessPointId']}' does not exist.")
-    answer = {"AccessPoints": found[start : start + size]}
-    if start + size < len(found):
-        answer["NextToken"] = str(start + size)
+    rest = sorted((one for one in found if one["AccessPointId"] > last), key=lambda one: one["AccessPointId"])
+    answer = {"AccessPoints": rest[:size]}
+    if size < len(rest):
+        answer["NextToken"] = rest[size - 1]["AccessPointId"]
     return efs._json(status, answer)
 
 

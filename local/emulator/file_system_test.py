@@ -29,6 +29,14 @@ class FileSystem(LocalTestCase):
             query["NextToken"] = answer["NextToken"]
         self.assertEqual(len(set(found)), 250)
 
+    def test_a_deletion_between_two_pages_hides_nothing(self):
+        for number in range(150):
+            self.create(f"token-{number}")
+        first = json.loads(efs._describe_access_points({"FileSystemId": "fs-1"})[2])
+        del efs._access_points[first["AccessPoints"][0]["AccessPointId"]]
+        second = json.loads(efs._describe_access_points({"FileSystemId": "fs-1", "NextToken": first["NextToken"]})[2])
+        self.assertEqual(len(second["AccessPoints"]), 50)
+
     def test_a_client_token_is_used_once(self):
         _, first = self.create("token")
         status, second = self.create("token")

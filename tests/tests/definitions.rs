@@ -94,3 +94,16 @@ fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine
         assert!(fs::exists(format!("../events/{function}.json")).unwrap(), "{function} has no sample event");
     }
 }
+
+#[test]
+fn a_deletion_that_saw_nothing_is_tried_again_before_its_resource_counts_as_left() {
+    let states = states();
+    let of_teardown = |name: &str| {
+        let found = states.iter().find(|(file, state, _)| file == "teardown-tenant.asl.json" && state == name);
+        found.unwrap().2.clone()
+    };
+    let without_an_error = &of_teardown("Is nothing left?")["Choices"][1];
+    assert!(without_an_error["Condition"].as_str().unwrap().contains("$count($failures) = 0"));
+    let wait = of_teardown(without_an_error["Next"].as_str().unwrap());
+    assert_eq!(wait["Next"], "Delete the service", "the chain from its start");
+}

@@ -1,8 +1,6 @@
 //! Many tenants leave, a few at a time.
 
-use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, ForwardActionConfig, ProtocolEnum, RuleCondition, TargetGroupTuple, TargetTypeEnum,
-};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
 use tests::Stack;
@@ -33,19 +31,14 @@ async fn bucket(stack: &Stack) -> String {
     function.unwrap().environment.unwrap().variables.unwrap()["BUCKET"].clone()
 }
 
-/// A rule that shares its traffic among the tenant's target group and somebody else's, and so keeps it in use.
+/// A rule for another host, which keeps the tenant's target group in use.
 async fn hold_the_target_group(stack: &Stack, environment: &Value, tenant: &str) -> String {
     let group = stack.elb.describe_target_groups().names(stack.named(&format!("{tenant}-tg"))).send().await.unwrap();
     let group = group.target_groups()[0].target_group_arn().unwrap().to_owned();
-    let other = stack.elb.create_target_group().name("somebody-elses").protocol(ProtocolEnum::Http).port(80);
-    let other = other.vpc_id(text(&environment["vpc_id"])).target_type(TargetTypeEnum::Ip).send().await.unwrap();
-    let other = other.target_groups()[0].target_group_arn().unwrap().to_owned();
-    let shares = [group, other].map(|arn| TargetGroupTuple::builder().target_group_arn(arn).weight(1).build());
-    let shares = ForwardActionConfig::builder().set_target_groups(Some(shares.to_vec())).build();
     let rule = stack.elb.create_rule().listener_arn(text(&environment["listener_arn"])).priority(49_999);
     let rule = rule
         .conditions(RuleCondition::builder().field("host-header").values("held.example.com").build())
-        .actions(Action::builder().r#type(ActionTypeEnum::Forward).forward_config(shares).build());
+        .actions(Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group).build());
     rule.send().await.unwrap().rules()[0].rule_arn().unwrap().to_owned()
 }
 
@@ -87,7 +80,7 @@ async fn of_two_hundred_tenants_three_that_cannot_be_removed_are_reported_with_t
     assert_eq!(error, "TeardownIncomplete");
     assert_eq!(cause["totals"], json!({"tenants": 200, "deprovisioned": 197, "absent": 0, "failed": 3}), "{cause}");
     for (tenant, kind, reason) in [
-        (held, "target-group", "in use"),
+        (held, "target-group", "a listener rule refers to it"),
         (with_secret, "secret", "secretsmanager:DeleteSecret"),
         (with_logs, "log-group", "logs:DeleteLogGroup"),
     ] {

@@ -8,6 +8,7 @@ mod database;
 mod database_task;
 mod deprovisioning;
 mod everywhere;
+mod parents;
 mod permissions;
 mod provisioning;
 mod rollback;

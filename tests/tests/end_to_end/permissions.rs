@@ -30,6 +30,15 @@ const TEARDOWN: [&str; 8] = [
     "delete-secret",
 ];
 
+const MANY_TENANTS_AND_OTHER_PLACES: [&str; 6] = [
+    "prepare-database-task",
+    "read-database-task",
+    "check-deletions",
+    "report-deletions",
+    "start-peer-execution",
+    "check-peer-execution",
+];
+
 /// What a function asks for only when something of it exists already, or its deployment has failed.
 const ONLY_SOMETIMES: [(&str, &str); 7] = [
     ("check-service-deployment", "ecs:ListTasks"),
@@ -114,6 +123,59 @@ async fn what_is_asked_only_sometimes_is_permitted_then() {
     }
 }
 
+#[tokio::test]
+async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_needs() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    let execution = |machine: &str| format!("arn:aws:states:eu-west-1:536580886816:execution:dev-{machine}:{tenant}");
+    let mut deletion = crate::deprovisioning::request(&tenant);
+    let peers =
+        json!({"execution": execution("deprovision-tenant-everywhere"), "environment": "dev", "request": deletion});
+    let started = stack.invoke("start-peer-execution", &peers).await.unwrap();
+    let started = json!({"environment": "dev", "execution_arn": started["execution_arn"]});
+
+    deletion.as_object_mut().unwrap().remove("tenant_id");
+    let mut of_a_file = deletion.clone();
+    deletion["tenant_ids"] = json!([tenant]);
+    let list = json!({"execution": execution("deprovision-tenants"), "request": deletion});
+    let checked = stack.invoke("check-deletions", &list).await.unwrap();
+    let bucket = text(&checked["list"]["bucket"]);
+    of_a_file["tenant_ids_file"] = json!(format!("s3://{bucket}/{}", text(&checked["list"]["key"])));
+    let file = json!({"execution": execution("deprovision-tenants"), "request": of_a_file});
+    of_a_file["tenant_ids_file"] = json!(format!("s3://{bucket}/missing.json"));
+    let missing = json!({"execution": execution("deprovision-tenants"), "request": of_a_file});
+    let report = json!({"execution": execution("deprovision-tenants"), "list": checked["list"]});
+    let task = json!({"action": "drop", "tenant_id": tenant});
+
+    for (function, action, input, error) in [
+        ("prepare-database-task", "ec2:DescribeVpcs", &task, None),
+        ("prepare-database-task", "ec2:DescribeSubnets", &task, None),
+        ("prepare-database-task", "ec2:DescribeSecurityGroups", &task, None),
+        ("prepare-database-task", "secretsmanager:GetSecretValue", &task, None),
+        ("check-deletions", "s3:PutObject", &list, None),
+        // The file is a list already; its entries have more than an id.
+        ("check-deletions", "s3:GetObject", &file, Some("InvalidRequest")),
+        ("check-deletions", "s3:ListBucket", &missing, Some("InvalidRequest")),
+        ("report-deletions", "s3:GetObject", &report, None),
+        ("report-deletions", "s3:PutObject", &report, None),
+        ("start-peer-execution", "sts:AssumeRole", &peers, None),
+        ("check-peer-execution", "sts:AssumeRole", &started, None),
+    ] {
+        permitted_and_needed(stack, function, action, input, error).await;
+    }
+
+    // It explains a task that has failed, and does so without its log as well.
+    let ended = json!({"TaskArn": "a/b", "Containers": [{"Name": "mysql-client", "ExitCode": 1}]});
+    let ended = json!({"request": task, "task": ended});
+    let (_, told) = stack.invoke("read-database-task", &ended).await.unwrap_err();
+    assert!(told.contains("it has no log"), "{told}");
+    stack.take_away("read-database-task", "logs:GetLogEvents").await;
+    let answer = stack.invoke("read-database-task", &ended).await;
+    stack.give_back("read-database-task").await;
+    let (_, told) = answer.unwrap_err();
+    assert!(told.contains("exit status 1") && told.contains("logs:GetLogEvents"), "{told}");
+}
+
 async fn a_task(stack: &Stack, tenant: &str) -> String {
     let tasks =
         stack.ecs.list_tasks().cluster("dev-cluster").service_name(format!("dev-{tenant}-service")).send().await;
@@ -133,7 +195,8 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 #[tokio::test]
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
-    let covered: BTreeSet<_> = PROVISIONING.into_iter().chain(TEARDOWN).map(|name| format!("dev-{name}")).collect();
+    let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
+    let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
     for function in functions {
