@@ -16,7 +16,7 @@ use crate::{environment, secret};
 mod outcome;
 mod statements;
 
-pub use outcome::{Failure, Read, Reading, Task, read};
+pub use outcome::{Read, Reading, Task, read};
 
 /// The only container of the task.
 const CONTAINER: &str = "mysql-client";

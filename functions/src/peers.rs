@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use aws_config::SdkConfig;
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sts::Client as Sts;
 use shared::{EnvironmentName, Error, ErrorKind, Result, Settings};
@@ -14,6 +15,18 @@ pub use start::{Start, Started, start};
 
 /// The state machine that is started there.
 const MACHINE: &str = "deprovision-tenant";
+const ROLE: &str = "-tenant-management-peer";
+
+/// Where roles are assumed, whichever region the stack is in: credentials from here are valid in every region, and
+/// every account has it enabled. One that has to be enabled first (af-south-1) would want that of both accounts.
+/// Source: the IAM guide, "Manage AWS STS in an AWS Region".
+const REGION_OF_STS: &str = "eu-west-1";
+
+/// The client by which roles are assumed.
+pub fn sts(aws: &SdkConfig) -> Sts {
+    let region = aws_sdk_sts::config::Region::new(REGION_OF_STS);
+    Sts::from_conf(aws_sdk_sts::config::Builder::from(aws).region(region).build())
+}
 
 /// An environment, and how it is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +105,15 @@ impl FromStr for Peer {
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(format!("{text:?} has no account of 12 digits"));
         }
-        if region.is_empty() {
-            return Err(format!("{text:?} has no region"));
+        let letter_or_digit = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if region.split('-').count() < 3 || !region.bytes().all(letter_or_digit) {
+            return Err(format!("{text:?} has no region, as in eu-west-1"));
         }
-        let role = role.map_or_else(|| format!("{environment}-tenant-management-peer"), str::to_owned);
+        // The functions may assume roles of this name, and no other.
+        let role = role.map_or_else(|| format!("{environment}{ROLE}"), str::to_owned);
+        if !role.ends_with(ROLE) {
+            return Err(format!("{text:?} has a role whose name does not end in {ROLE}"));
+        }
         Ok(Self { environment, account: account.to_owned(), region: region.to_owned(), role })
     }
 }
@@ -126,11 +144,17 @@ mod tests {
 
     #[test]
     fn peers_come_in_the_order_of_their_environments_and_have_a_role() {
-        let peers =
-            all(&settings(&[("PEERS", "prod:093646564004:af-south-1:gate, dev:536580886816:eu-west-1")])).unwrap();
+        let peers = all(&settings(&[(
+            "PEERS",
+            "prod:093646564004:af-south-1:x-tenant-management-peer, dev:536580886816:eu-west-1",
+        )]))
+        .unwrap();
         assert_eq!(
             peers.iter().map(Peer::role_arn).collect::<Vec<_>>(),
-            ["arn:aws:iam::536580886816:role/dev-tenant-management-peer", "arn:aws:iam::093646564004:role/gate"]
+            [
+                "arn:aws:iam::536580886816:role/dev-tenant-management-peer",
+                "arn:aws:iam::093646564004:role/x-tenant-management-peer"
+            ]
         );
         assert_eq!(
             peers[1].state_machine_arn(),
@@ -146,13 +170,22 @@ mod tests {
             ("staging:536580886816:eu-west-1", "staging"),
             ("dev:5365:eu-west-1", "12 digits"),
             ("dev:536580886816:", "no region"),
+            ("dev:536580886816:Ireland", "no region"),
             ("dev:536580886816:eu-west-1:", "<role>"),
+            ("dev:536580886816:eu-west-1:admin", "-tenant-management-peer"),
             ("dev:536580886816:eu-west-1,dev:815856636111:eu-west-1", "dev is there twice"),
         ] {
             let error = all(&settings(&[("PEERS", peers)])).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
             assert!(error.chain().contains(named), "{peers}: {}", error.chain());
         }
+    }
+
+    #[test]
+    fn roles_are_assumed_in_a_region_that_every_account_has() {
+        let region = aws_config::Region::new("af-south-1");
+        let aws = SdkConfig::builder().region(region).behavior_version(aws_config::BehaviorVersion::latest()).build();
+        assert_eq!(sts(&aws).config().region().unwrap().as_ref(), REGION_OF_STS);
     }
 
     #[test]

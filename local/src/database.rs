@@ -55,19 +55,23 @@ pub fn running(settings: &Settings, environment: &Environment) -> Result<Databas
 /// When it does not start.
 pub fn start(settings: &Settings, environment: &Environment, certificates: &Certificates) -> Result<Database> {
     let directory = directory(settings, environment);
-    let data = directory.join("data");
-    let _ = fs::remove_dir_all(&data);
+    let (data, temporary) = (directory.join("data"), directory.join("tmp"));
+    for old in [&data, &temporary] {
+        let _ = fs::remove_dir_all(old);
+    }
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&directory)
-        .doing(format!("making {}", directory.display()))?;
+        .create(&temporary)
+        .doing(format!("making {}", temporary.display()))?;
 
     let user = user()?;
     let mut install = Command::new("mariadb-install-db");
     // The first argument must be this one: the machine's own configuration is for another server.
     install.arg("--no-defaults").arg(format!("--datadir={}", data.display())).arg(format!("--user={user}"));
     install.args(["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"]);
+    // A server that starts deletes other servers' temporary tables, unless it has a directory of its own for them.
+    install.env("TMPDIR", &temporary);
     quietly(&mut install)?;
 
     let password = random_password()?;
@@ -88,6 +92,7 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
             set_constants(&mut set);
             set("user", Path::new(&user));
             set("datadir", &data);
+            set("tmpdir", &temporary);
             // Relative to the data: the path of a socket may have 107 characters, and a checkout may lie deep.
             set("socket", Path::new("socket"));
             set("pid-file", Path::new("pid"));

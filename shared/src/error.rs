@@ -87,6 +87,7 @@ impl ErrorKind {
             | "TooManyUniqueTargetGroupsPerLoadBalancer"
             | "AccessPointLimitExceeded"
             | "LimitExceededException" => Some(Self::QuotaExceeded),
+            "RegionDisabledException" => Some(Self::EnvironmentNotReady),
             "BandwidthLimitExceeded"
             | "EC2ThrottledException"
             | "ExpiredToken"

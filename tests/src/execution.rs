@@ -46,13 +46,23 @@ impl Outcome {
 }
 
 impl Stack {
+    /// The ARN of a state machine.
+    pub fn machine_arn(&self, machine: &str) -> String {
+        format!("arn:aws:states:{}:{}:stateMachine:{}", self.region, self.account, self.named(machine))
+    }
+
     /// Starts a state machine; gives the execution's ARN.
     ///
     /// # Panics
     /// When it is refused.
     pub async fn start(&self, machine: &str, input: &Value) -> String {
-        let machine = format!("arn:aws:states:{}:{}:stateMachine:{}", self.region, self.account, self.named(machine));
-        let started = self.sfn.start_execution().state_machine_arn(machine).input(input.to_string()).send().await;
+        let started = self
+            .sfn
+            .start_execution()
+            .state_machine_arn(self.machine_arn(machine))
+            .input(input.to_string())
+            .send()
+            .await;
         started.expect("a started execution").execution_arn
     }
 

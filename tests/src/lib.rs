@@ -10,6 +10,7 @@ pub mod execution;
 pub mod permissions;
 pub mod runbook;
 pub mod stack;
+pub mod stale;
 pub mod tenant;
 
 pub use execution::Outcome;

@@ -45,12 +45,7 @@ impl Stack {
     /// # Panics
     /// When IAM refuses.
     pub async fn take_away_on(&self, function: &str, action: &str, resource: &str) {
-        let document = format!(
-            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Deny", "Action": "{action}", "Resource": "{resource}"}}]}}"#
-        );
-        let role = self.role_of(function).await;
-        let put = self.iam.put_role_policy().role_name(role).policy_name(POLICY).policy_document(document);
-        put.send().await.expect("a denied action");
+        self.deny(self.role_of(function).await, action, resource).await;
     }
 
     /// Gives back what [`Stack::take_away`] took.
@@ -58,8 +53,41 @@ impl Stack {
     /// # Panics
     /// When IAM refuses.
     pub async fn give_back(&self, function: &str) {
-        let role = self.role_of(function).await;
+        self.allow(self.role_of(function).await).await;
+    }
+
+    /// As [`Stack::take_away`], from the role of a state machine.
+    ///
+    /// # Panics
+    /// When IAM refuses.
+    pub async fn take_away_from_machine(&self, machine: &str, action: &str) {
+        self.deny(self.role_of_machine(machine).await, action, "*").await;
+    }
+
+    /// Gives back what [`Stack::take_away_from_machine`] took.
+    ///
+    /// # Panics
+    /// When IAM refuses.
+    pub async fn give_back_to_machine(&self, machine: &str) {
+        self.allow(self.role_of_machine(machine).await).await;
+    }
+
+    async fn deny(&self, role: String, action: &str, resource: &str) {
+        let document = format!(
+            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Deny", "Action": "{action}", "Resource": "{resource}"}}]}}"#
+        );
+        let put = self.iam.put_role_policy().role_name(role).policy_name(POLICY).policy_document(document);
+        put.send().await.expect("a denied action");
+    }
+
+    async fn allow(&self, role: String) {
         self.iam.delete_role_policy().role_name(role).policy_name(POLICY).send().await.expect("an allowed action");
+    }
+
+    async fn role_of_machine(&self, machine: &str) -> String {
+        let arn = self.machine_arn(machine);
+        let arn = self.sfn.describe_state_machine().state_machine_arn(arn).send().await.expect("a machine").role_arn;
+        arn.rsplit('/').next().expect("a role's name").to_owned()
     }
 
     async fn role_of(&self, function: &str) -> String {

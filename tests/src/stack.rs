@@ -1,12 +1,13 @@
 //! The running stack and its clients, from the variables that `.local/env` sets.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::Environment;
 use serde_json::Value;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -93,6 +94,25 @@ impl Stack {
             region: region.to_owned(),
             domain: variable("DOMAIN"),
         }
+    }
+
+    /// A function's environment variables.
+    ///
+    /// # Panics
+    /// When Lambda does not answer.
+    pub async fn variables(&self, function: &str) -> HashMap<String, String> {
+        let configuration = self.lambda.get_function_configuration().function_name(self.named(function)).send().await;
+        configuration.expect("a function").environment.and_then(|environment| environment.variables).unwrap_or_default()
+    }
+
+    /// Gives a function other environment variables.
+    ///
+    /// # Panics
+    /// When Lambda refuses.
+    pub async fn set_variables(&self, function: &str, variables: HashMap<String, String>) {
+        let environment = Environment::builder().set_variables(Some(variables)).build();
+        let update = self.lambda.update_function_configuration().function_name(self.named(function));
+        update.environment(environment).send().await.expect("an updated function");
     }
 
     /// The name of one of the environment's functions, machines or shared resources.

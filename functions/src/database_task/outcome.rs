@@ -7,10 +7,12 @@ use shared::{Error, ErrorKind, Names, Result, Settings, mysql, names};
 
 use super::{Action, CONTAINER, Request};
 use crate::database::Created;
+use crate::failure::Failure;
 use crate::resource::{Kind, Left, Removal};
 
 const LINES_OF_A_FAILURE: usize = 5;
 const CHARACTERS_OF_A_FAILURE: usize = 800;
+const PAGES_OF_A_LOG: usize = 10;
 
 /// Exit statuses of `run.sh`, beside 0 and those of the programs that it runs.
 mod status {
@@ -52,15 +54,6 @@ struct Container {
     name: String,
     exit_code: Option<i32>,
     reason: Option<String>,
-}
-
-/// An error, as Step Functions gives it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Failure {
-    error: String,
-    #[serde(default)]
-    cause: String,
 }
 
 /// Output of read-database-task.
@@ -114,9 +107,11 @@ async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Re
         (Action::Drop, status::ABSENT) => Ok(Read::Removed(removal)),
         (action, status::FOREIGN) => {
             let lines = last_lines(logs, names, id).await?;
-            let owner = lines.last().and_then(|line| line.strip_prefix("foreign ")).map(str::trim);
-            let owner = owner.filter(|owner| !owner.is_empty());
-            let reason = owner.map_or("not made by tenant management".to_owned(), |owner| format!("made by {owner}"));
+            let reason = match lines.last().and_then(|line| line.strip_prefix("foreign")).map(str::trim) {
+                Some("") => "not made by tenant management".to_owned(),
+                Some(owner) => format!("made by {owner}"),
+                None => "made by somebody else".to_owned(),
+            };
             if action == Action::Create {
                 let message = format!("database exists ({}) and it was {reason}", names.database());
                 return Err(Error::new(ErrorKind::ResourceConflict, message));
@@ -183,7 +178,7 @@ fn not_run(names: &Names, failure: &Failure) -> Error {
         | "PlatformTaskDefinitionIncompatibilityException"
         | "PlatformUnknownException"
         | "UnsupportedFeatureException" => ErrorKind::EnvironmentNotReady,
-        "Unknown" | "Timeout" | "SdkClientException" | "ServerException" => ErrorKind::Transient,
+        "Unknown" | "Timeout" | "AmazonECSException" | "SdkClientException" | "ServerException" => ErrorKind::Transient,
         code => ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal),
     };
     Error::new(kind, format!("running task {family}: {}: {}", failure.error, failure.cause))
@@ -193,19 +188,31 @@ fn not_run(names: &Names, failure: &Failure) -> Error {
 async fn last_lines(logs: &Logs, names: &Names, task: &str) -> Result<Vec<String>> {
     let group = names::database_task_log_group(names.environment());
     let stream = format!("{}/{CONTAINER}/{task}", names::DATABASE_TASK);
-    let doing = || format!("reading log {stream} of {group}");
-    match logs.get_log_events().log_group_name(&group).log_stream_name(&stream).start_from_head(false).send().await {
-        Ok(events) => {
-            let lines = events.events().iter().filter_map(|event| event.message()).map(str::trim);
-            let lines: Vec<_> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
-            Ok(lines.into_iter().rev().take(LINES_OF_A_FAILURE).rev().collect())
+    let (mut lines, mut token) = (Vec::new(), None);
+    // A page may be empty although there are more: the last one gives the token that it was asked with.
+    for _ in 0..PAGES_OF_A_LOG {
+        let page = logs.get_log_events().log_group_name(&group).log_stream_name(&stream).start_from_head(false);
+        match page.set_next_token(token.clone()).send().await {
+            Ok(page) => {
+                let earlier = page.events().iter().filter_map(|event| event.message()).map(str::trim);
+                let earlier = earlier.filter(|line| !line.is_empty()).map(str::to_owned);
+                lines.splice(0..0, earlier);
+                let next = page.next_backward_token().map(str::to_owned);
+                if lines.len() >= LINES_OF_A_FAILURE || next.is_none() || next == token {
+                    break;
+                }
+                token = next;
+            }
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                return Ok(vec!["it has no log".to_owned()]);
+            }
+            Err(error) => match Error::aws(format!("reading log {stream} of {group}"), error) {
+                passing if passing.kind() == ErrorKind::Transient => return Err(passing),
+                lasting => return Ok(vec![lasting.chain()]),
+            },
         }
-        Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(vec!["it has no log".to_owned()]),
-        Err(error) => match Error::aws(doing(), error) {
-            passing if passing.kind() == ErrorKind::Transient => Err(passing),
-            lasting => Ok(vec![lasting.chain()]),
-        },
     }
+    Ok(lines.split_off(lines.len().saturating_sub(LINES_OF_A_FAILURE)))
 }
 
 #[cfg(test)]
@@ -270,8 +277,10 @@ mod tests {
         let (kind, message) = error(run("create", exit(4), lines).await);
         assert_eq!(kind, ErrorKind::ResourceConflict);
         assert!(message.contains(other_owner().as_str()), "{message}");
-        let kept = run("drop", exit(4), &["foreign "]).await.unwrap();
-        assert_eq!(kept["removed"]["kept"][0]["reason"], "not made by tenant management");
+        for (lines, reason) in [(&["foreign "][..], "not made by tenant management"), (&[], "made by somebody else")] {
+            let kept = run("drop", exit(4), lines).await.unwrap();
+            assert_eq!(kept["removed"]["kept"][0]["reason"], reason);
+        }
     }
 
     #[tokio::test]
@@ -303,6 +312,7 @@ mod tests {
             (exit(1), &["ERROR 2003 (HY000): Can't connect to server on 'db'"]),
             (exit(254), &["Could not connect to the endpoint URL: \"https://secretsmanager\""]),
             (json!({"failure": {"Error": "AmazonECS.Unknown", "Cause": "RESOURCE:CPU"}}), &[]),
+            (json!({"failure": {"Error": "ECS.AmazonECSException", "Cause": "no room"}}), &[]),
             (json!({"failure": {"Error": "States.Timeout"}}), &[]),
             (
                 json!({"task": {"TaskArn": "a/abc", "StoppedReason": "Capacity is unavailable at this time", "Containers": []}}),
@@ -329,5 +339,29 @@ mod tests {
         assert!(message.contains("dev-generic-db-init") && message.contains("Unable to find"), "{message}");
         let refused = json!({"failure": {"Error": "ECS.AccessDeniedException", "Cause": "no"}});
         assert_eq!(error(run("create", refused, &[]).await).0, ErrorKind::AccessDenied);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_over_its_empty_pages() {
+        let page = |token: Option<&'static str>, next: &'static str, line: Option<&'static str>| {
+            mock!(Logs::get_log_events).match_requests(move |request| request.next_token() == token).then_output(
+                move || {
+                    let event = line.map(|line| OutputLogEvent::builder().message(line).build());
+                    GetLogEventsOutput::builder()
+                        .set_events(Some(event.into_iter().collect()))
+                        .next_backward_token(next)
+                        .build()
+                },
+            )
+        };
+        let pages = [
+            page(None, "b", Some("last")),
+            page(Some("b"), "c", None),
+            page(Some("c"), "d", Some("first")),
+            page(Some("d"), "d", None),
+        ];
+        let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, pages.each_ref());
+        let names = settings(&[]).names(&crate::testing::tenant());
+        assert_eq!(last_lines(&logs, &names, "abc").await.unwrap(), ["first", "last"]);
     }
 }

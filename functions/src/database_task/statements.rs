@@ -1,71 +1,79 @@
 //! The statements of a task: those of [`crate::database`], for a client that cannot branch.
 //!
-//! One session holds the tenant's lock from the first look to the last, as the Lambda functions do. What depends on
-//! what was found is prepared as a statement or as `DO 0`. Owners are letters, digits and `+-=._:/@` (see [`Owner`]),
-//! and names are made of digits, so both are quoted as they are. The password is the session's variable `@password`.
+//! One session holds the tenant's lock from the first look to the last, as the Lambda functions do. It gives a row that
+//! says whether it goes on, and where it does not, a statement that cannot be prepared ends it. Owners are letters,
+//! digits and `+-=._:/@` (see [`Owner`]), and names are made of digits, so both are quoted as they are. In the place of
+//! [`PASSWORD`], `run.sh` puts the tenant's.
 //!
-//! The last row begins with the outcome: created, removed, absent, foreign (and whose), locked, left.
+//! The last row is the outcome: created, removed, absent, foreign (and whose), locked, left.
 
 use shared::{Names, Owner};
 
-use crate::database::LOCK_WAIT;
+use crate::database::{LOCK_WAIT, OWNERS, lock_name};
+
+/// Stands for the password. The statements around it are those whose passwords MySQL keeps out of its logs.
+/// Source: the MySQL 8 manual, "Passwords and Logging".
+const PASSWORD: &str = "@PASSWORD@";
 
 pub(super) fn create(names: &Names, owner: &Owner, connections: u32) -> String {
     let (database, user) = (names.database(), names.user());
     // In GRANT an underscore stands for any character, and would grant more than one database.
     let pattern = database.replace('_', "\\_");
-    let identified =
-        format!("''{user}''@''%'' IDENTIFIED BY ', QUOTE(@password), ' WITH MAX_USER_CONNECTIONS {connections}");
-    let mut statements = looked(names);
-    statements += &format!(
-        "SET @go = @locked = 1 AND (NOT @found OR {mine});\n\
-         REPLACE INTO tenant_management.owners (database_name, owner) \
-         SELECT '{database}', '{owner}' FROM DUAL WHERE @go AND NOT @found;\n",
-        mine = owned(names, owner),
-    );
-    for statement in [
-        format!("'CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4'"),
+    let identified = format!("'{user}'@'%' IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS {connections}");
+    [
+        looked(names),
+        format!("SET @ours = NOT @found OR {};", owned(names, owner)),
+        go_on("WHEN NOT @ours THEN CONCAT('foreign ', @owner)"),
+        format!("REPLACE INTO tenant_management.owners (database_name, owner) VALUES ('{database}', '{owner}');"),
+        format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;"),
         // IF NOT EXISTS keeps the password of an earlier run: ALTER USER sets the one in the secret.
-        format!("CONCAT('CREATE USER IF NOT EXISTS {identified}')"),
-        format!("CONCAT('ALTER USER {identified}')"),
-        format!("'GRANT ALL PRIVILEGES ON `{pattern}`.* TO ''{user}''@''%'''"),
-    ] {
-        statements += &when_go(&statement);
-    }
-    statements
-        + "SELECT CASE WHEN NOT (@locked <=> 1) THEN 'locked' WHEN NOT @go THEN CONCAT('foreign ', @owner) \
-           ELSE 'created' END;\n"
+        format!("CREATE USER IF NOT EXISTS {identified};"),
+        format!("ALTER USER {identified};"),
+        format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%';"),
+        "SELECT 'created';".to_owned(),
+    ]
+    .join("\n")
 }
 
 pub(super) fn drop(names: &Names, scope: Option<&Owner>) -> String {
     let (database, user) = (names.database(), names.user());
-    let ours = scope.map_or_else(|| "TRUE".to_owned(), |owner| owned(names, owner));
-    let mut statements = looked(names);
-    statements += &format!("SET @ours = {ours};\nSET @go = @locked = 1 AND @found AND @ours;\n");
-    statements += &when_go(&format!("'DROP DATABASE IF EXISTS `{database}`'"));
-    statements += &when_go(&format!("'DROP USER IF EXISTS ''{user}''@''%'''"));
-    statements += &format!(
-        "SET @left = {found};\n\
-         DELETE FROM tenant_management.owners WHERE database_name = '{database}' AND @locked = 1 AND @ours AND NOT @left;\n\
-         SELECT CASE WHEN NOT (@locked <=> 1) THEN 'locked' WHEN NOT @found THEN 'absent' \
-         WHEN NOT @go THEN CONCAT('foreign ', @owner) WHEN @left THEN 'left' ELSE 'removed' END;\n",
-        found = found(names),
-    );
-    statements
+    let forget = format!("DELETE FROM tenant_management.owners WHERE database_name = '{database}' AND @locked = 1");
+    [
+        looked(names),
+        format!("SET @ours = {};", scope.map_or_else(|| "TRUE".to_owned(), |owner| owned(names, owner))),
+        format!("{forget} AND NOT @found AND @ours;"),
+        go_on("WHEN NOT @found THEN 'absent' WHEN NOT @ours THEN CONCAT('foreign ', @owner)"),
+        format!("DROP DATABASE IF EXISTS `{database}`;"),
+        format!("DROP USER IF EXISTS '{user}'@'%';"),
+        format!("SET @found = {};", found(names)),
+        format!("{forget} AND NOT @found;"),
+        "SELECT IF(@found, 'left', 'removed');".to_owned(),
+    ]
+    .join("\n")
 }
 
 /// Takes the lock and looks what there is.
 fn looked(names: &Names) -> String {
+    let (lock, database) = (lock_name(names), names.database());
+    [
+        "CREATE DATABASE IF NOT EXISTS tenant_management;".to_owned(),
+        format!("CREATE TABLE IF NOT EXISTS {OWNERS};"),
+        format!("SET @locked = GET_LOCK('{lock}', {LOCK_WAIT});"),
+        format!("SET @found = {};", found(names)),
+        format!(
+            "SET @owner = COALESCE((SELECT owner FROM tenant_management.owners WHERE database_name = '{database}'), '');"
+        ),
+    ]
+    .join("\n")
+}
+
+/// Ends the session with an outcome, unless the lock was given and none of these cases is met.
+fn go_on(cases: &str) -> String {
     format!(
-        "CREATE DATABASE IF NOT EXISTS tenant_management;\n\
-         CREATE TABLE IF NOT EXISTS {owners};\n\
-         SET @locked = GET_LOCK('{lock}', {LOCK_WAIT});\n\
-         SET @found = {found};\n\
-         SET @owner = COALESCE((SELECT owner FROM tenant_management.owners WHERE database_name = '{database}'), '');\n",
-        owners = crate::database::OWNERS,
-        lock = crate::database::lock_name(names),
-        found = found(names),
-        database = names.database(),
+        "SET @outcome = CASE WHEN NOT (@locked <=> 1) THEN 'locked' {cases} ELSE 'go on' END;\n\
+         SELECT @outcome;\n\
+         SET @gate = IF(@outcome = 'go on', 'DO 0', 'nothing more to do here');\n\
+         PREPARE gate FROM @gate;"
     )
 }
 
@@ -78,14 +86,13 @@ fn found(names: &Names) -> String {
     )
 }
 
+/// Compared byte by byte: owners that differ in case are different ones, whatever the column's collation.
 fn owned(names: &Names, owner: &Owner) -> String {
     let database = names.database();
-    format!("EXISTS (SELECT 1 FROM tenant_management.owners WHERE database_name = '{database}' AND owner = '{owner}')")
-}
-
-/// A statement, given as an SQL expression, that is run only when `@go` is true.
-fn when_go(statement: &str) -> String {
-    format!("SET @statement = IF(@go, {statement}, 'DO 0');\nPREPARE step FROM @statement;\nEXECUTE step;\n")
+    format!(
+        "EXISTS (SELECT 1 FROM tenant_management.owners \
+         WHERE database_name = '{database}' AND CAST(owner AS BINARY) = CAST('{owner}' AS BINARY))"
+    )
 }
 
 #[cfg(test)]
@@ -97,10 +104,20 @@ mod tests {
     fn names_are_quoted_and_the_grant_is_for_one_database() {
         let names = settings(&[]).names(&tenant());
         let created = create(&names, &owner(), 40);
-        assert!(created.contains(r"ON `123456789012\_db`.* TO ''123456789012_user''@''%''"), "{created}");
-        assert!(created.contains("QUOTE(@password), ' WITH MAX_USER_CONNECTIONS 40'"), "{created}");
+        assert!(created.contains(r"ON `123456789012\_db`.* TO '123456789012_user'@'%'"), "{created}");
         let dropped = drop(&names, Some(&owner()));
-        assert!(dropped.contains(&format!("owner = '{}'", owner())), "{dropped}");
+        assert!(dropped.contains(&format!("CAST('{}' AS BINARY)", owner())), "{dropped}");
+    }
+
+    #[test]
+    fn the_password_stands_where_mysql_keeps_it_out_of_its_logs_and_nowhere_else() {
+        let created = create(&settings(&[]).names(&tenant()), &owner(), 40);
+        let with_password: Vec<_> = created.lines().filter(|line| line.contains(PASSWORD)).collect();
+        assert_eq!(with_password.len(), 2);
+        for (line, verb) in with_password.iter().zip(["CREATE USER", "ALTER USER"]) {
+            assert!(line.starts_with(verb), "{line}");
+        }
+        assert!(include_str!("run.sh").contains(PASSWORD));
     }
 
     #[test]

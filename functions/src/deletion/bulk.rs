@@ -20,6 +20,7 @@ const MOST_IN_A_FILE: usize = 10_000;
 /// Room for 10,000 entries with confirmations, generously spaced.
 const LONGEST_FILE: i64 = 4 << 20;
 const FAULTS_SHOWN: usize = 10;
+const LONGEST_SHOWN: usize = 60;
 
 /// Input of check-deletions.
 #[derive(Debug, Deserialize)]
@@ -95,7 +96,7 @@ pub async fn check(s3: &Client, settings: &Settings, check: Check) -> Result<App
     Ok(Approved {
         tenants: requests.len(),
         duplicates: count - requests.len(),
-        results: Prefix { bucket: bucket.to_owned(), prefix: list.key.replace("tenants.json", "results") },
+        results: Prefix { bucket: bucket.to_owned(), prefix: location(bucket, &execution, "results").key },
         list,
     })
 }
@@ -187,9 +188,12 @@ impl Entry {
         match entry {
             Value::String(_) => input::parse(json!({"tenant_id": entry})),
             Value::Object(_) => input::parse(entry),
-            other => Err(invalid(format!(
-                "{other} is no entry: allowed is an id in quotation marks, or an object of tenant_id and confirmation"
-            ))),
+            other => {
+                let shown: String = other.to_string().chars().take(LONGEST_SHOWN).collect();
+                Err(invalid(format!(
+                    "{shown} is no entry: allowed is an id in quotation marks, or an object of tenant_id and confirmation"
+                )))
+            }
         }
     }
 }
@@ -276,6 +280,7 @@ mod tests {
             (json!({"tenant_ids": many}), ErrorKind::InvalidRequest, "1 to 200"),
             (json!({"tenant_ids": one(), "tenant_ids_file": "s3://reports/x"}), ErrorKind::InvalidRequest, "either"),
             (json!({"tenant_ids": ["1", "100000000001", 7]}), ErrorKind::InvalidRequest, "tenant_ids[2]: 7"),
+            (json!({"tenant_ids": [["1000".repeat(1000)]]}), ErrorKind::InvalidRequest, "is no entry"),
             (json!({"tenant_ids": [{"tenant_id": "100000000001", "x": 1}]}), ErrorKind::InvalidRequest, "`x`"),
             (json!({"tenant_ids": one(), "confirmation": "1"}), ErrorKind::InvalidRequest, "entries"),
             (json!({"tenant_ids": one(), "force": true}), ErrorKind::InvalidRequest, "`force`"),

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use shared::ErrorKind;
 
+use crate::failure::Failure;
+
 /// How it ended, and what it said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outcome {
@@ -38,11 +40,12 @@ pub enum Status {
 }
 
 /// A resource that is still there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Remaining {
     kind: String,
     identifier: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
@@ -56,31 +59,35 @@ struct Told {
     leftovers: Vec<Remaining>,
 }
 
-/// What Step Functions says in the cause of a task whose nested execution failed.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Nested {
-    error: String,
-    #[serde(default)]
-    cause: String,
+impl Told {
+    fn in_words(message: String) -> Self {
+        let message = if message.is_empty() { "no cause was given".to_owned() } else { message };
+        Self { message: Some(message), ..Self::default() }
+    }
 }
 
 impl Outcome {
     /// Of an execution that succeeded with this output.
     pub fn of_output(output: &str) -> Self {
-        Self::new(Status::Deprovisioned, None, serde_json::from_str(output).unwrap_or_default())
+        let told = serde_json::from_str(output);
+        let told = told.unwrap_or_else(|error| Told::in_words(format!("its output cannot be read: {error}")));
+        Self::new(Status::Deprovisioned, None, told)
     }
 
-    /// Of an execution that failed with this error and cause, or of the task that ran it. A cause that is no JSON
-    /// (cut off, or Step Functions' own) is the message.
-    pub fn of_failure(error: &str, cause: &str) -> Self {
-        if let Ok(nested) = serde_json::from_str::<Nested>(cause) {
-            return Self::of_failure(&nested.error, &nested.cause);
-        }
+    /// Of an execution that failed, or of the task that ran it. A cause that is no JSON (cut off, or Step Functions'
+    /// own) is the message.
+    pub fn of_failure(failure: Failure) -> Self {
+        let Failure { error, cause } = failure.innermost();
         let status = if error == ErrorKind::TenantNotFound.name() { Status::Absent } else { Status::Failed };
-        let text = || Told { message: Some(cause.to_owned()).filter(|text| !text.is_empty()), ..Told::default() };
-        let told = serde_json::from_str(cause).unwrap_or_else(|_| text());
-        Self::new(status, Some(error.to_owned()), told)
+        let told = serde_json::from_str(&cause).unwrap_or_else(|_| Told::in_words(cause));
+        Self::new(status, Some(error), told)
+    }
+
+    /// Leaves out what was removed and kept, and what the message has beyond `most` characters.
+    pub(super) fn shorten(&mut self, most: usize) {
+        self.removed.clear();
+        self.kept.clear();
+        self.message = self.message.take().map(|message| message.chars().take(most).collect());
     }
 
     fn new(status: Status, error: Option<String>, told: Told) -> Self {
@@ -93,28 +100,33 @@ impl Outcome {
 mod tests {
     use super::*;
 
+    fn of(error: &str, cause: &str) -> Outcome {
+        Outcome::of_failure(Failure { error: error.to_owned(), cause: cause.to_owned() })
+    }
+
     #[test]
-    fn the_cause_of_a_nested_execution_is_unwrapped() {
-        let inner = r#"{"error": "TeardownIncomplete", "message": "left", "leftovers": [{"kind": "secret", "identifier": "arn"}]}"#;
-        let cause = serde_json::json!({"Error": "TeardownIncomplete", "Cause": inner, "Status": "FAILED"}).to_string();
-        let outcome = Outcome::of_failure("States.TaskFailed", &cause);
-        assert_eq!(outcome, Outcome::of_failure("TeardownIncomplete", inner));
+    fn a_cause_that_is_json_says_what_is_left() {
+        let outcome =
+            of("TeardownIncomplete", r#"{"message": "left", "leftovers": [{"kind": "secret", "identifier": "arn"}]}"#);
         assert_eq!((outcome.status, outcome.message.as_deref()), (Status::Failed, Some("left")));
         assert_eq!(outcome.leftovers.len(), 1);
     }
 
     #[test]
-    fn a_cause_that_is_no_json_is_the_message() {
-        let outcome = Outcome::of_failure("States.Timeout", r#"{"cut": "of"#);
-        assert_eq!(
-            (outcome.error.as_deref(), outcome.message.as_deref()),
-            (Some("States.Timeout"), Some(r#"{"cut": "of"#))
-        );
-        assert_eq!(Outcome::of_failure("ABORTED", "").message, None);
+    fn a_cause_that_is_no_json_is_the_message_and_there_is_always_one() {
+        assert_eq!(of("States.Timeout", r#"{"cut": "of"#).message.as_deref(), Some(r#"{"cut": "of"#));
+        assert_eq!(of("ABORTED", "").message.as_deref(), Some("no cause was given"));
     }
 
     #[test]
     fn a_tenant_that_is_not_there_is_absent() {
-        assert_eq!(Outcome::of_failure("TenantNotFound", "").status, Status::Absent);
+        assert_eq!(of("TenantNotFound", "").status, Status::Absent);
+    }
+
+    #[test]
+    fn what_an_output_leaves_out_hides_nothing_else() {
+        let outcome = Outcome::of_output(r#"{"removed": ["arn:a"], "kept": [{"kind": "secret"}]}"#);
+        assert_eq!((outcome.removed.len(), outcome.kept.len()), (1, 1));
+        assert!(Outcome::of_output("[").message.is_some());
     }
 }

@@ -9,6 +9,7 @@ use shared::{Error, ErrorKind, Owner, Result, Settings, TenantId};
 
 use super::outcome::{Outcome, Status};
 use super::{DeletionRequest, bulk};
+use crate::failure::Failure;
 use crate::storage::{self, Location};
 
 /// What a function may hold of one file. Step Functions' result files are the longest.
@@ -17,6 +18,9 @@ const LONGEST_FILE: i64 = 64 << 20;
 /// A cause has at most 32,768 characters; the rest of it needs some.
 /// Source: the API reference of Step Functions, DescribeExecution.
 const LONGEST_EXCERPT: usize = 24_000;
+
+/// The whole message is in the report.
+const LONGEST_MESSAGE: usize = 1_000;
 
 const NO_RESULT: &str = "there is no result of its deprovisioning: run it again, which is harmless";
 
@@ -28,8 +32,10 @@ pub struct Request {
     pub execution: Owner,
     /// Where the list is, as check-deletions wrote it.
     pub list: Location,
-    /// Where the manifest of the results is. Absent: there are none.
+    /// Where the manifest of the results is.
     pub manifest: Option<Location>,
+    /// Why there are no results.
+    pub failure: Option<Failure>,
 }
 
 /// Output of report-deletions.
@@ -77,9 +83,8 @@ struct Manifest {
     result_files: ResultFiles,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "UPPERCASE", default)]
-#[derive(Default)]
 struct ResultFiles {
     succeeded: Vec<ResultFile>,
     failed: Vec<ResultFile>,
@@ -99,21 +104,13 @@ struct Child {
     failure: Option<Failure>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Failure {
-    error: String,
-    #[serde(default)]
-    cause: String,
-}
-
 /// A child execution that failed itself. Its input is JSON in a string.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FailedChild {
     input: String,
-    #[serde(default)]
-    error: String,
+    status: String,
+    error: Option<String>,
     #[serde(default)]
     cause: String,
 }
@@ -132,7 +129,7 @@ pub async fn report(s3: &Client, settings: &Settings, request: Request) -> Resul
         .into_iter()
         .map(|asked| {
             let outcome = outcomes.remove(&asked.tenant_id);
-            let outcome = outcome.unwrap_or_else(|| Outcome::of_failure("Internal", NO_RESULT));
+            let outcome = outcome.unwrap_or_else(|| without_result(request.failure.clone()));
             Entry { tenant_id: asked.tenant_id, outcome }
         })
         .collect();
@@ -141,6 +138,11 @@ pub async fn report(s3: &Client, settings: &Settings, request: Request) -> Resul
     storage::write(s3, &location, &Report { execution: &request.execution, totals, tenants: &entries }).await?;
     let tenants = excerpt(&entries)?;
     Ok(Summary { totals, report: location.to_string(), more: entries.len() - tenants.len(), tenants })
+}
+
+fn without_result(failure: Option<Failure>) -> Outcome {
+    let unknown = || Failure { error: ErrorKind::Internal.name().to_owned(), cause: NO_RESULT.to_owned() };
+    Outcome::of_failure(failure.unwrap_or_else(unknown))
 }
 
 impl Totals {
@@ -163,7 +165,7 @@ async fn outcomes(s3: &Client, manifest: &Location) -> Result<HashMap<TenantId, 
         let children: Vec<Child> = read(s3, &file(succeeded)).await?;
         outcomes.extend(children.into_iter().map(|child| {
             let outcome = match child.failure {
-                Some(failure) => Outcome::of_failure(&failure.error, &failure.cause),
+                Some(failure) => Outcome::of_failure(failure),
                 None => Outcome::of_output(&child.output.unwrap_or_default().to_string()),
             };
             (child.tenant_id, outcome)
@@ -172,7 +174,8 @@ async fn outcomes(s3: &Client, manifest: &Location) -> Result<HashMap<TenantId, 
     for failed in files.failed {
         for child in read::<Vec<FailedChild>>(s3, &file(failed)).await? {
             if let Ok(asked) = serde_json::from_str::<DeletionRequest>(&child.input) {
-                outcomes.insert(asked.tenant_id, Outcome::of_failure(&child.error, &child.cause));
+                let error = child.error.unwrap_or(child.status);
+                outcomes.insert(asked.tenant_id, Outcome::of_failure(Failure { error, cause: child.cause }));
             }
         }
     }
@@ -184,21 +187,20 @@ async fn read<T: serde::de::DeserializeOwned>(s3: &Client, location: &Location) 
     serde_json::from_slice(&content).map_err(|error| Error::internal(format!("reading {location}")).with_source(error))
 }
 
-/// The failed ones first, with everything; of the others, that they are gone.
+/// The failed ones first, with their leftovers; of the others, that they are gone.
 fn excerpt(entries: &[Entry]) -> Result<Vec<Entry>> {
     let mut sorted: Vec<_> = entries.to_vec();
     sorted.sort_by_key(|entry| entry.outcome.status);
     let (mut excerpt, mut length) = (Vec::new(), 0);
     for mut entry in sorted {
-        entry.outcome.removed.clear();
-        entry.outcome.kept.clear();
+        entry.outcome.shorten(LONGEST_MESSAGE);
         let text =
             serde_json::to_string(&entry).map_err(|error| Error::internal("writing the excerpt").with_source(error))?;
-        length += text.chars().count() + 1;
-        if length > LONGEST_EXCERPT {
-            break;
+        let longer = length + text.chars().count() + 1;
+        if longer <= LONGEST_EXCERPT {
+            length = longer;
+            excerpt.push(entry);
         }
-        excerpt.push(entry);
     }
     Ok(excerpt)
 }
@@ -221,7 +223,7 @@ mod tests {
         })
     }
 
-    async fn run(objects: Vec<Rule>, manifest: bool) -> (Value, Value) {
+    async fn run(objects: Vec<Rule>, results: Value) -> (Value, Value) {
         let (sender, written) = std::sync::mpsc::channel();
         let write = mock!(Client::put_object)
             .match_requests(move |request| {
@@ -232,12 +234,16 @@ mod tests {
         let rules: Vec<_> = objects.iter().chain([&write]).collect();
         let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, rules);
         let mut request = json!({"execution": owner().as_str(), "list": {"bucket": "reports", "key": "tenants.json"}});
-        if manifest {
-            request["manifest"] = json!({"bucket": "reports", "key": "manifest.json"});
+        for (name, value) in results.as_object().unwrap() {
+            request[name] = value.clone();
         }
         let settings = settings(&[("BUCKET", "reports")]);
         let summary = report(&s3, &settings, input::parse(request).unwrap()).await.unwrap();
         (serde_json::to_value(summary).unwrap(), serde_json::from_slice(&written.try_recv().unwrap()).unwrap())
+    }
+
+    fn manifest() -> Value {
+        json!({"manifest": {"bucket": "reports", "key": "manifest.json"}})
     }
 
     fn list(ids: impl IntoIterator<Item = u64>) -> Rule {
@@ -248,7 +254,8 @@ mod tests {
     #[tokio::test]
     async fn every_tenant_of_the_list_is_in_the_report_whatever_became_of_it() {
         let left = r#"{"message": "still there", "leftovers": [{"kind": "target-group", "identifier": "arn", "reason": "in use"}]}"#;
-        let nested = json!({"Error": "TeardownIncomplete", "Cause": left}).to_string();
+        let nested = json!({"ExecutionArn": "arn", "Status": "FAILED", "Error": "TeardownIncomplete", "Cause": left});
+        let nested = nested.to_string();
         let objects = vec![
             list(1..=5),
             object(
@@ -267,10 +274,10 @@ mod tests {
             ),
             object(
                 "FAILED_0.json",
-                json!([{"Input": r#"{"tenant_id": "000000000004"}"#, "Error": "States.Runtime", "Cause": "a fault", "Name": "x"}]),
+                json!([{"Input": r#"{"tenant_id": "000000000004"}"#, "Status": "FAILED", "Error": "States.Runtime", "Cause": "a fault", "Name": "x"}]),
             ),
         ];
-        let (summary, report) = run(objects, true).await;
+        let (summary, report) = run(objects, manifest()).await;
         assert_eq!(summary["totals"], json!({"tenants": 5, "deprovisioned": 1, "absent": 1, "failed": 3}));
         assert_eq!(summary["report"], "s3://reports/deprovision-tenants/mine/report.json");
         let of = |report: &Value, id: &str| {
@@ -294,13 +301,44 @@ mod tests {
             object("manifest.json", json!({"ResultFiles": {"SUCCEEDED": [{"Key": "SUCCEEDED_0.json", "Size": 1}]}})),
             object("SUCCEEDED_0.json", json!(gone.collect::<Vec<_>>())),
         ];
-        let (summary, _) = run(objects, true).await;
+        let (summary, _) = run(objects, manifest()).await;
         assert_eq!((&summary["totals"]["deprovisioned"], &summary["more"]), (&json!(200), &json!(0)));
 
-        let (summary, report) = run(vec![list(1..=10_000)], false).await;
+        let (summary, report) = run(vec![list(1..=10_000)], json!({})).await;
         assert!(summary.to_string().chars().count() < 32_000);
         let shown = summary["tenants"].as_array().unwrap().len() as u64;
         assert_eq!(summary["more"], 10_000 - shown);
         assert_eq!(report["tenants"].as_array().unwrap().len(), 10_000);
+    }
+
+    #[tokio::test]
+    async fn why_there_are_no_results_is_said_of_every_tenant() {
+        let failure = json!({"failure": {"Error": "States.ItemReaderFailed", "Cause": "access denied"}});
+        let (summary, _) = run(vec![list(1..=2)], failure).await;
+        for entry in summary["tenants"].as_array().unwrap() {
+            assert_eq!(
+                (&entry["error"], &entry["message"]),
+                (&json!("States.ItemReaderFailed"), &json!("access denied"))
+            );
+        }
+        assert_eq!(summary["totals"]["failed"], 2);
+    }
+
+    #[tokio::test]
+    async fn one_failure_with_much_to_say_does_not_hide_the_others() {
+        let many: Vec<_> = (0..900)
+            .map(|number| json!({"kind": "task-definition", "identifier": format!("arn:{number:030}")}))
+            .collect();
+        let much = json!({"message": "x".repeat(30_000), "leftovers": many}).to_string();
+        let short = json!({"message": "y".repeat(30_000), "leftovers": []}).to_string();
+        let failed = |id: &str, cause: String| json!({"tenant_id": id, "failure": {"Error": "TeardownIncomplete", "Cause": cause}});
+        let objects = vec![
+            list(1..=2),
+            object("manifest.json", json!({"ResultFiles": {"SUCCEEDED": [{"Key": "SUCCEEDED_0.json"}]}})),
+            object("SUCCEEDED_0.json", json!([failed("000000000001", much), failed("000000000002", short)])),
+        ];
+        let (summary, report) = run(objects, manifest()).await;
+        assert_eq!((&summary["tenants"][0]["tenant_id"], &summary["more"]), (&json!("000000000002"), &json!(1)));
+        assert_eq!(report["tenants"][0]["leftovers"].as_array().unwrap().len(), 900);
     }
 }

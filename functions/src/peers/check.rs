@@ -9,6 +9,7 @@ use shared::{EnvironmentName, Error, Result, Settings};
 
 use super::Peer;
 use crate::deletion::Outcome;
+use crate::failure::Failure;
 
 /// Input of check-peer-execution.
 #[derive(Debug, Deserialize)]
@@ -69,8 +70,8 @@ fn outcome(execution: &DescribeExecutionOutput) -> Option<Outcome> {
         ExecutionStatus::Running | ExecutionStatus::PendingRedrive => None,
         ExecutionStatus::Succeeded => Some(Outcome::of_output(execution.output().unwrap_or_default())),
         status => {
-            let error = execution.error().unwrap_or(status.as_str());
-            Some(Outcome::of_failure(error, execution.cause().unwrap_or_default()))
+            let error = execution.error().unwrap_or(status.as_str()).to_owned();
+            Some(Outcome::of_failure(Failure { error, cause: execution.cause().unwrap_or_default().to_owned() }))
         }
     }
 }

@@ -26,11 +26,6 @@ async fn whole_report(stack: &Stack, summary: &Value) -> Value {
     serde_json::from_slice(&object.body.collect().await.unwrap().to_vec()).unwrap()
 }
 
-async fn bucket(stack: &Stack) -> String {
-    let function = stack.lambda.get_function_configuration().function_name(stack.named("check-deletions")).send().await;
-    function.unwrap().environment.unwrap().variables.unwrap()["BUCKET"].clone()
-}
-
 /// A rule for another host, which keeps the tenant's target group in use.
 async fn hold_the_target_group(stack: &Stack, environment: &Value, tenant: &str) -> String {
     let group = stack.elb.describe_target_groups().names(stack.named(&format!("{tenant}-tg"))).send().await.unwrap();
@@ -110,7 +105,7 @@ async fn a_list_may_be_a_file_in_the_stacks_bucket() {
     let (stack, _together) = Stack::together().await;
     let (tenant, absent) = (new_tenant_id(), new_tenant_id());
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
-    let (bucket, key) = (bucket(stack).await, format!("lists/{tenant}.json"));
+    let (bucket, key) = (stack.variables("check-deletions").await["BUCKET"].clone(), format!("lists/{tenant}.json"));
     let content = json!([tenant, absent, tenant]).to_string();
     stack.s3.put_object().bucket(&bucket).key(&key).body(ByteStream::from(content.into_bytes())).send().await.unwrap();
     let mut input = request(json!(null));

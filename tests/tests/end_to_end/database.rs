@@ -1,8 +1,5 @@
 //! The tenant's database: its own, and no other.
 
-use std::collections::HashMap;
-
-use aws_sdk_lambda::types::Environment;
 use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
 use tests::Stack;
@@ -50,9 +47,8 @@ async fn the_secrets_credentials_open_the_tenants_database_and_no_other() {
 #[tokio::test]
 async fn plain_text_is_refused_unless_the_stack_allows_it_and_a_wrong_ca_is_refused() {
     let (stack, _alone) = Stack::alone().await;
-    let function = "dev-create-database";
-    let configuration = stack.lambda.get_function_configuration().function_name(function).send().await.unwrap();
-    let original = configuration.environment().unwrap().variables().unwrap().clone();
+    let function = "create-database";
+    let original = stack.variables(function).await;
     assert!(!original["DATABASE_CA_BUNDLE"].is_empty(), "the local stack speaks TLS");
     let with = |changes: &[(&str, &str)]| {
         let mut variables = original.clone();
@@ -67,9 +63,9 @@ async fn plain_text_is_refused_unless_the_stack_allows_it_and_a_wrong_ca_is_refu
         (vec![("DATABASE_CA_BUNDLE", ""), ("DATABASE_ALLOW_PLAINTEXT", "true")], None),
     ] {
         let tenant = new_tenant_id();
-        configure(stack, function, with(&changes)).await;
+        stack.set_variables(function, with(&changes)).await;
         let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
-        configure(stack, function, original.clone()).await;
+        stack.set_variables(function, original.clone()).await;
         match error {
             None => drop(outcome.succeeded()),
             Some(error) => {
@@ -79,10 +75,4 @@ async fn plain_text_is_refused_unless_the_stack_allows_it_and_a_wrong_ca_is_refu
             }
         }
     }
-}
-
-async fn configure(stack: &Stack, function: &str, variables: HashMap<String, String>) {
-    let environment = Environment::builder().set_variables(Some(variables)).build();
-    let update = stack.lambda.update_function_configuration().function_name(function).environment(environment);
-    update.send().await.unwrap();
 }

@@ -1,6 +1,7 @@
 //! A database that only an ECS task reaches. The stack of sit has one.
 
 use aws_sdk_ecs::types::DesiredStatus;
+use aws_sdk_sfn::types::ExecutionStatus;
 use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
 use tests::stack::{new_tenant_id, text};
@@ -113,20 +114,68 @@ async fn a_task_that_cannot_do_its_work_says_why_and_the_database_is_a_leftover(
 }
 
 #[tokio::test]
-async fn no_password_is_in_a_task_a_history_or_a_log() {
+async fn a_teardown_that_is_stopped_is_not_silent_about_the_database() {
     let (_, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
     sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let deprovisioning = sit.start("deprovision-tenant", &crate::deprovisioning::request(&tenant)).await;
+    let task = running(sit, "run-database-task", &tenant).await;
+    let teardown = running(sit, "teardown-tenant", &tenant).await;
+    sit.sfn.stop_execution().execution_arn(teardown).send().await.unwrap();
+    // Stopping the teardown stops the task's execution as well.
+    sit.ended(&task).await;
+    let (error, cause) = sit.ended(&deprovisioning).await.failed();
+    assert_eq!(error, "TeardownIncomplete", "{cause}");
+    let leftovers = cause["leftovers"].as_array().unwrap();
+    assert!(leftovers.iter().any(|left| left["identifier"] == format!("{tenant}_db")), "{cause}");
+
+    sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+    assert_eq!(sit.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+/// The execution of a machine that works on this tenant just now.
+async fn running(stack: &Stack, machine: &str, tenant: &str) -> String {
+    let start = std::time::Instant::now();
+    loop {
+        assert!(start.elapsed().as_secs() < 60, "no execution of {machine} works on {tenant}");
+        let executions = stack.sfn.list_executions().state_machine_arn(stack.machine_arn(machine));
+        let executions = executions.status_filter(ExecutionStatus::Running).send().await.unwrap().executions;
+        for execution in executions {
+            let arn = execution.execution_arn;
+            let described = stack.sfn.describe_execution().execution_arn(&arn).send().await.unwrap();
+            if described.input().is_some_and(|input| input.contains(tenant)) {
+                return arn;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_in_a_task_a_history_or_a_log() {
+    let (_, _together) = Stack::together().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    let provisioned = sit.run("provision-tenant", json!({"tenant_id": tenant})).await;
     let passwords = [
         text(&secret(sit, &format!("{tenant}-db-credentials")).await["password"]),
         text(&secret(sit, "rds-master-credentials").await["password"]),
     ];
-    sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+    let deprovisioned = sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await;
 
-    let mut texts = Vec::new();
-    let machine = format!("arn:aws:states:{}:{}:stateMachine:sit-run-database-task", sit.region, sit.account);
-    let executions = sit.sfn.list_executions().state_machine_arn(machine).into_paginator().items().send();
+    let mut texts = crate::secrecy::function_logs(sit).await;
+    for outcome in [&provisioned, &deprovisioned] {
+        texts.push(format!("{outcome:?}"));
+        texts.extend(sit.written(&outcome.arn).await);
+    }
+    deprovisioned.succeeded();
+    let executions = sit
+        .sfn
+        .list_executions()
+        .state_machine_arn(sit.machine_arn("run-database-task"))
+        .into_paginator()
+        .items()
+        .send();
     for execution in executions.collect::<Result<Vec<_>, _>>().await.unwrap() {
         texts.extend(sit.written(&execution.execution_arn).await);
     }
@@ -142,9 +191,12 @@ async fn no_password_is_in_a_task_a_history_or_a_log() {
         let described = sit.ecs.describe_tasks().cluster("sit-cluster").set_tasks(Some(chunk.to_vec())).send().await;
         texts.push(format!("{described:?}"));
     }
-    let log = sit.logs.filter_log_events().log_group_name("/ecs/sit-generic-db-init").send().await.unwrap();
-    assert!(log.events().iter().any(|event| event.message().is_some_and(|line| line.starts_with("created"))));
-    texts.push(format!("{log:?}"));
+    let log = sit.logs.filter_log_events().log_group_name("/ecs/sit-generic-db-init").into_paginator().send();
+    let log = log.collect::<Result<Vec<_>, _>>().await.unwrap();
+    let log = log.into_iter().flat_map(|page| page.events.unwrap_or_default()).filter_map(|event| event.message);
+    let log: Vec<_> = log.collect();
+    assert!(log.iter().any(|line| line.starts_with("created")), "{log:?}");
+    texts.extend(log);
     for password in passwords {
         assert!(password.len() >= 16);
         assert_eq!(texts.iter().find(|text| text.contains(&password)), None);

@@ -20,12 +20,6 @@ fn with(tenant: &str, field: &str, value: Value) -> Value {
     request
 }
 
-/// Where the functions find the tenants' files.
-async fn files_directory(stack: &Stack) -> String {
-    let function = stack.lambda.get_function_configuration().function_name("dev-purge-files").send().await.unwrap();
-    function.environment.unwrap().variables.unwrap()["FILES_DIRECTORY"].clone()
-}
-
 #[tokio::test]
 async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_what_is_kept() {
     let (stack, _together) = Stack::together().await;
@@ -99,7 +93,7 @@ async fn a_secret_within_its_recovery_window_and_a_log_group_are_kept_on_request
 async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
     let (stack, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
-    let files = files_directory(stack).await;
+    let files = stack.variables("purge-files").await["FILES_DIRECTORY"].clone();
     for id in [&tenant, &neighbour] {
         std::fs::create_dir_all(format!("{files}/{id}/wp-content/uploads")).unwrap();
         std::fs::write(format!("{files}/{id}/wp-content/uploads/picture"), "pixels").unwrap();

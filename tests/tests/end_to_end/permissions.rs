@@ -176,6 +176,38 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
     assert!(told.contains("exit status 1") && told.contains("logs:GetLogEvents"), "{told}");
 }
 
+#[tokio::test]
+async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissions() {
+    let (dev, _alone) = Stack::alone().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    let drop = json!({"action": "drop", "tenant_id": tenant});
+    let mut bulk = crate::deprovisioning::request("");
+    bulk.as_object_mut().unwrap().remove("tenant_id");
+    bulk["tenant_ids"] = json!([tenant]);
+    for (stack, machine, action, input) in [
+        (sit, "run-database-task", "ecs:RunTask", &drop),
+        (sit, "run-database-task", "iam:PassRole", &drop),
+        (sit, "run-database-task", "ecs:DescribeTasks", &drop),
+        (sit, "run-database-task", "events:PutRule", &drop),
+        (sit, "run-database-task", "events:PutTargets", &drop),
+        (sit, "run-database-task", "events:DescribeRule", &drop),
+        (dev, "deprovision-tenants", "s3:GetObject", &bulk),
+        (dev, "deprovision-tenants", "s3:PutObject", &bulk),
+        (dev, "deprovision-tenants", "states:StartExecution", &bulk),
+    ] {
+        stack.run(machine, input.clone()).await.succeeded();
+        stack.take_away_from_machine(machine, action).await;
+        let outcome = stack.run(machine, input.clone()).await;
+        stack.give_back_to_machine(machine).await;
+        let (_, cause) = outcome.failed();
+        assert!(
+            cause.to_string().contains(action.split(':').next_back().unwrap()),
+            "{machine} without {action}: {cause}"
+        );
+    }
+}
+
 async fn a_task(stack: &Stack, tenant: &str) -> String {
     let tasks =
         stack.ecs.list_tasks().cluster("dev-cluster").service_name(format!("dev-{tenant}-service")).send().await;

@@ -33,7 +33,7 @@ async fn no_password_is_in_a_history_an_output_or_a_log() {
     }
 }
 
-async fn function_logs(stack: &Stack) -> Vec<String> {
+pub(crate) async fn function_logs(stack: &Stack) -> Vec<String> {
     let mut lines = Vec::new();
     let groups = stack.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/").send().await.unwrap();
     for group in groups.log_groups() {

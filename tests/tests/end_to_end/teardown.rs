@@ -3,6 +3,7 @@
 use serde_json::json;
 use tests::Stack;
 use tests::stack::new_tenant_id;
+use tests::stale::Stale;
 
 #[tokio::test]
 async fn a_teardown_removes_everything_and_a_second_one_is_harmless() {
@@ -49,6 +50,23 @@ async fn what_was_deleted_behind_our_back_is_no_error() {
     stack.efs.delete_access_point().access_point_id(made["access_point_id"].as_str().unwrap()).send().await.unwrap();
     stack.logs.delete_log_group().log_group_name(format!("/ecs/dev-{tenant}")).send().await.unwrap();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_a_deletion_did_not_see_is_deleted_in_another_round() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let stale = Stale::start("/access-points", r#"{"AccessPoints": []}"#).await;
+    let original = stack.variables("delete-access-point").await;
+    let mut misled = original.clone();
+    misled.insert("AWS_ENDPOINT_URL_EFS".to_owned(), stale.endpoint.clone());
+    stack.set_variables("delete-access-point", misled).await;
+    let outcome = stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await;
+    stack.set_variables("delete-access-point", original).await;
+    assert!(stale.has_answered());
+    assert_eq!(outcome.succeeded()["removed"].as_array().unwrap().len(), 9);
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
