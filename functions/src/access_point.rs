@@ -3,6 +3,8 @@
 //! Access points have no unique name, and cannot be changed. They are found by their `Name` tag, so an
 //! interruption at worst leaves one that the next run finds. Deleting one leaves the files.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_efs::Client;
 use aws_sdk_efs::error::ProvideErrorMetadata;
 use aws_sdk_efs::types::{AccessPointDescription, CreationInfo, LifeCycleState, PosixUser, RootDirectory, Tag};
@@ -11,10 +13,14 @@ use shared::owner::{owner_in, tags};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Kind, Removal, ours, tenant_named};
 
 /// User and group id of the web server in the WordPress image.
 const WWW_DATA: i64 = 33;
+
+/// DescribeAccessPoints gives 100 unless it is asked for more, and its model knows no limit. AWS's own CSI driver
+/// asks for 10,000, all that a file system can have; this is answered well within a call's timeout.
+const LISTED_PER_CALL: i32 = 1000;
 
 /// Input of create-access-point.
 #[derive(Debug, Deserialize)]
@@ -42,10 +48,22 @@ pub struct Created {
 /// # Errors
 /// When EFS cannot be asked.
 pub async fn find(efs: &Client, names: &Names) -> Result<Vec<Found>> {
-    Ok(list(efs, names).await?.iter().map(described).collect())
+    Ok(list_of(efs, names).await?.iter().map(described).collect())
 }
 
-async fn list(efs: &Client, names: &Names) -> Result<Vec<AccessPointDescription>> {
+/// The tenants that have an access point which is not being deleted.
+///
+/// # Errors
+/// When EFS cannot be asked.
+pub(crate) async fn list(efs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let listing = efs.describe_access_points().into_paginator().page_size(LISTED_PER_CALL).items().send();
+    let access_points = listing.collect::<Result<Vec<_>, _>>().await;
+    let access_points = access_points.map_err(|error| Error::aws("listing access points", error))?;
+    let staying = access_points.iter().filter(|access_point| !described(access_point).going);
+    Ok(staying.filter_map(|staying| tenant_named(settings, name_of(staying)?, Names::access_point)).collect())
+}
+
+pub(crate) async fn list_of(efs: &Client, names: &Names) -> Result<Vec<AccessPointDescription>> {
     let name = names.access_point();
     let all = efs.describe_access_points().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let all = all.map_err(|error| Error::aws(format!("listing access points ({name})"), error))?;

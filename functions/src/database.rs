@@ -6,13 +6,15 @@
 //!
 //! Every statement of MySQL that defines something commits by itself, and each here may run twice.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_secretsmanager::Client as Secrets;
 use serde::{Deserialize, Serialize};
 use shared::mysql::{Connection, Transport};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Kind, Removal, ours, tenant_named};
 use crate::secret;
 
 /// How long to wait for another run on the same tenant, in seconds.
@@ -61,6 +63,16 @@ pub async fn find(connection: &mut Connection, names: &Names) -> Result<Vec<Foun
         (false, false) => return Ok(Vec::new()),
     };
     Ok(vec![Found::present(identifier, recorded_owner(connection, names).await?)])
+}
+
+/// The tenants that have a database.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let query = "SELECT schema_name FROM information_schema.schemata WHERE RIGHT(schema_name, 3) = '_db'";
+    let databases: Vec<String> = connection.all("listing databases", query).await?;
+    Ok(databases.iter().filter_map(|name| tenant_named(settings, name, Names::database)).collect())
 }
 
 /// Creates the tenant's database, and its user with the password that is in the tenant's secret.

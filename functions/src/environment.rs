@@ -305,11 +305,7 @@ async fn balancer(elb: &aws_sdk_elasticloadbalancingv2::Client, settings: &Setti
         }
     };
     let listeners = listeners_of(elb, &load_balancer_arn).await?;
-    let wanted =
-        |listener: &&Listener| settings.optional("LISTENER_ARN").is_none_or(|arn| listener.listener_arn() == Some(arn));
-    let on = |port: i32| listeners.iter().filter(wanted).find(|listener| listener.port() == Some(port));
-    let any = || listeners.iter().find(|listener| settings.optional("LISTENER_ARN").is_some() && wanted(listener));
-    let Some(listener) = on(443).or_else(|| on(80)).or_else(any) else {
+    let Some(listener) = preferred(&listeners, settings) else {
         let ports: Vec<_> = listeners.iter().filter_map(Listener::port).map(|port| port.to_string()).collect();
         return Err(not_ready(format!(
             "{load_balancer_arn} has no listener on port 443 or 80, only on: {}; set the stack parameter ListenerArn",
@@ -325,10 +321,28 @@ async fn balancer(elb: &aws_sdk_elasticloadbalancingv2::Client, settings: &Setti
     }
     Ok(Balancer {
         listener_arn: listener.listener_arn().unwrap_or_default().to_owned(),
-        scheme: if listener.protocol() == Some(&ProtocolEnum::Https) { "https" } else { "http" },
+        scheme: scheme_of(listener),
         rules,
         target_groups: groups.len(),
     })
+}
+
+/// The listener that tenants' rules are added to: the one that the stack names, or else the one on 443, or on 80.
+fn preferred<'a>(listeners: &'a [Listener], settings: &Settings) -> Option<&'a Listener> {
+    let on = |port: i32| listeners.iter().find(|listener| listener.port() == Some(port));
+    match settings.optional("LISTENER_ARN") {
+        Some(arn) => listeners.iter().find(|listener| listener.listener_arn() == Some(arn)),
+        None => on(443).or_else(|| on(80)),
+    }
+}
+
+pub(crate) fn scheme_of(listener: &Listener) -> &'static str {
+    if listener.protocol() == Some(&ProtocolEnum::Https) { "https" } else { "http" }
+}
+
+/// What tenants' hosts speak, if there is a listener that tenants' rules are added to.
+pub(crate) fn scheme(listeners: &[Listener], settings: &Settings) -> Option<&'static str> {
+    preferred(listeners, settings).map(scheme_of)
 }
 
 /// The ARNs of every listener that a tenant's rule may be on: the one that the stack names, or all of the
@@ -340,12 +354,26 @@ pub async fn listeners(elb: &aws_sdk_elasticloadbalancingv2::Client, settings: &
     if let Some(arn) = settings.optional("LISTENER_ARN") {
         return Ok(vec![arn.to_owned()]);
     }
-    let mut arns = Vec::new();
-    for balancer in load_balancers(elb, settings).await? {
-        let listeners = listeners_of(elb, balancer.load_balancer_arn().unwrap_or_default()).await?;
-        arns.extend(listeners.iter().filter_map(Listener::listener_arn).map(str::to_owned));
+    let listeners = described_listeners(elb, settings).await?;
+    Ok(listeners.iter().filter_map(Listener::listener_arn).map(str::to_owned).collect())
+}
+
+/// As [`listeners`], with what each of them speaks.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn described_listeners(
+    elb: &aws_sdk_elasticloadbalancingv2::Client,
+    settings: &Settings,
+) -> Result<Vec<Listener>> {
+    if let Some(arn) = settings.optional("LISTENER_ARN") {
+        return Ok(listener(elb, arn).await?.into_iter().collect());
     }
-    Ok(arns)
+    let mut listeners = Vec::new();
+    for balancer in load_balancers(elb, settings).await? {
+        listeners.extend(listeners_of(elb, balancer.load_balancer_arn().unwrap_or_default()).await?);
+    }
+    Ok(listeners)
 }
 
 async fn load_balancers(
@@ -372,12 +400,15 @@ async fn listeners_of(elb: &aws_sdk_elasticloadbalancingv2::Client, load_balance
 
 async fn load_balancer_of(elb: &aws_sdk_elasticloadbalancingv2::Client, listener_arn: &str) -> Result<String> {
     let missing = || not_ready(format!("stack parameter ListenerArn: there is no listener {listener_arn}"));
-    match elb.describe_listeners().listener_arns(listener_arn).send().await {
-        Ok(listeners) => {
-            listeners.listeners().first().and_then(Listener::load_balancer_arn).map(str::to_owned).ok_or_else(missing)
-        }
-        Err(error) if error.code() == Some("ListenerNotFound") => Err(missing()),
-        Err(error) => Err(Error::aws(format!("reading listener ({listener_arn})"), error)),
+    let listener = listener(elb, listener_arn).await?.ok_or_else(missing)?;
+    listener.load_balancer_arn.ok_or_else(missing)
+}
+
+async fn listener(elb: &aws_sdk_elasticloadbalancingv2::Client, arn: &str) -> Result<Option<Listener>> {
+    match elb.describe_listeners().listener_arns(arn).send().await {
+        Ok(described) => Ok(described.listeners.unwrap_or_default().into_iter().next()),
+        Err(error) if error.code() == Some("ListenerNotFound") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading listener ({arn})"), error)),
     }
 }
 

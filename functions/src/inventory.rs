@@ -110,7 +110,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
     Ok(inventory)
 }
 
-fn only_a_task_reaches_the_database(settings: &Settings) -> bool {
+pub(crate) fn only_a_task_reaches_the_database(settings: &Settings) -> bool {
     settings.optional("DATABASE_ACCESS") == Some("ecs-task")
 }
 

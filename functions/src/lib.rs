@@ -19,6 +19,7 @@ pub mod service;
 mod storage;
 pub mod target_group;
 pub mod task_definition;
+pub mod tenants;
 
 #[cfg(test)]
 mod testing;

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, HostHeaderConditionConfig, Rule, RuleCondition};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, HostHeaderConditionConfig, Listener, Rule, RuleCondition,
+};
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
@@ -19,6 +21,8 @@ use crate::target_group::{elb_tags, owner_of};
 
 /// The highest priority that AWS accepts. Source: API reference of CreateRule.
 const LAST_PRIORITY: u32 = 50_000;
+/// DescribeRules gives 400 at most. Source: its API reference.
+const LISTED_PER_CALL: i32 = 400;
 /// How often a lost race for a priority is run again.
 const RACES: u32 = 12;
 
@@ -62,6 +66,25 @@ pub async fn find(elb: &Client, settings: &Settings, names: &Names) -> Result<Ve
     Ok(found)
 }
 
+/// The tenants that have a rule on one of these listeners.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<BTreeSet<TenantId>> {
+    let domain = settings.required("DOMAIN")?;
+    let mut tenants = BTreeSet::new();
+    for arn in listeners.iter().filter_map(Listener::listener_arn) {
+        tenants.extend(rules(elb, arn).await?.iter().filter_map(|rule| tenant_of(rule, domain, settings)));
+    }
+    Ok(tenants)
+}
+
+fn tenant_of(rule: &Rule, domain: &str, settings: &Settings) -> Option<TenantId> {
+    let label = hosts(rule).first()?.split('.').next()?;
+    let names = settings.names(&TenantId::try_from(label.to_owned()).ok()?);
+    is_of(rule, &names.host(domain), &names).then(|| names.tenant().clone())
+}
+
 async fn described(elb: &Client, rule: &Rule) -> Result<Option<Found>> {
     let arn = rule.rule_arn().unwrap_or_default();
     match owner_of(elb, arn).await {
@@ -79,6 +102,7 @@ pub async fn rules(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
     let rules = elb
         .describe_rules()
         .listener_arn(listener_arn)
+        .page_size(LISTED_PER_CALL)
         .into_paginator()
         .items()
         .send()
@@ -94,13 +118,8 @@ pub async fn rules(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
 /// A rule is the tenant's when it serves the tenant's host and no other; also a host of another domain, which the
 /// stack may have had before, when it forwards to the tenant's target group and no other. Any other host that is sent
 /// to the tenant is somebody else's decision.
-fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
-    let hosts: Vec<_> = rule
-        .conditions()
-        .iter()
-        .filter(|condition| condition.field() == Some("host-header"))
-        .flat_map(hosts_in)
-        .collect();
+pub(crate) fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
+    let hosts = hosts(rule);
     let group = format!(":targetgroup/{}/", names.target_group());
     let of_another_domain = || {
         let mut groups = target_groups(rule).peekable();
@@ -109,6 +128,11 @@ fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
             && groups.all(|arn| arn.contains(&group))
     };
     rule.is_default() != Some(true) && (hosts == [host] || of_another_domain())
+}
+
+pub(crate) fn hosts(rule: &Rule) -> Vec<&String> {
+    let conditions = rule.conditions().iter();
+    conditions.filter(|condition| condition.field() == Some("host-header")).flat_map(hosts_in).collect()
 }
 
 /// AWS answers with both forms of the same condition.
@@ -178,7 +202,7 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
     Err(Error::new(ErrorKind::Transient, format!("{}: lost the race for a priority {RACES} times", doing())))
 }
 
-fn priority_of(rule: &Rule) -> Option<u32> {
+pub(crate) fn priority_of(rule: &Rule) -> Option<u32> {
     rule.priority()?.parse().ok()
 }
 

@@ -1,6 +1,8 @@
 //! A tenant's CloudWatch log group. The awslogs driver does not create it, and a task whose group is missing
 //! does not start.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,10 @@ use shared::owner::{owner_in, tags};
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Left, Removal, ours};
+use crate::resource::{Found, Kind, Left, Removal, ours, tenant_named};
+
+/// DescribeLogGroups gives 50 at most. Source: its API reference.
+const LISTED_PER_CALL: i32 = 50;
 
 /// Input of create-log-group.
 #[derive(Debug, Deserialize)]
@@ -50,6 +55,19 @@ pub async fn find(logs: &Client, names: &Names) -> Result<Vec<Found>> {
         Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(Vec::new()),
         Err(error) => Err(Error::aws(doing(), error)),
     }
+}
+
+/// The tenants that have a log group.
+///
+/// # Errors
+/// When CloudWatch Logs cannot be asked.
+pub(crate) async fn list(logs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let prefix = format!("/ecs/{}-", settings.environment());
+    let listing = logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator();
+    let groups = listing.page_size(LISTED_PER_CALL).items().send().collect::<Result<Vec<_>, _>>().await;
+    let groups = groups.map_err(|error| Error::aws(format!("listing log groups ({prefix}*)"), error))?;
+    let names = groups.iter().filter_map(|group| group.log_group_name());
+    Ok(names.filter_map(|name| tenant_named(settings, name, Names::log_group)).collect())
 }
 
 /// Creates the tenant's log group and sets how long it keeps what it gets.

@@ -2,15 +2,19 @@
 
 use std::str::FromStr;
 
-use aws_config::SdkConfig;
+use aws_config::{Region, SdkConfig};
+use aws_sdk_lambda::Client as Lambda;
+use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sts::Client as Sts;
 use shared::{EnvironmentName, Error, ErrorKind, Result, Settings};
 
 mod check;
+mod locate;
 mod start;
 
 pub use check::{Check, Checked, Ended, check};
+pub use locate::{Locate, Located, Place, locate};
 pub use start::{Start, Started, start};
 
 /// The state machine that is started there.
@@ -24,7 +28,7 @@ const REGION_OF_STS: &str = "eu-west-1";
 
 /// The client by which roles are assumed.
 pub fn sts(aws: &SdkConfig) -> Sts {
-    let region = aws_sdk_sts::config::Region::new(REGION_OF_STS);
+    let region = Region::new(REGION_OF_STS);
     Sts::from_conf(aws_sdk_sts::config::Builder::from(aws).region(region).build())
 }
 
@@ -73,20 +77,32 @@ impl Peer {
     ///
     /// # Errors
     /// `AccessDenied` when the role does not let us in.
-    async fn step_functions(&self, sts: &Sts, aws: &aws_sdk_sfn::Config) -> Result<StepFunctions> {
+    async fn step_functions(&self, sts: &Sts, aws: &SdkConfig) -> Result<StepFunctions> {
+        Ok(StepFunctions::new(&self.config(sts, aws).await?))
+    }
+
+    /// A client of Lambda there.
+    ///
+    /// # Errors
+    /// As [`Peer::step_functions`].
+    async fn lambda(&self, sts: &Sts, aws: &SdkConfig) -> Result<Lambda> {
+        Ok(Lambda::new(&self.config(sts, aws).await?))
+    }
+
+    async fn config(&self, sts: &Sts, aws: &SdkConfig) -> Result<SdkConfig> {
         let doing = format!("assuming role {} of {}", self.role_arn(), self.environment);
         let assumed = sts.assume_role().role_arn(self.role_arn()).role_session_name("tenant-management").send().await;
         let assumed = assumed.map_err(|error| Error::aws(&doing, error))?;
         let given = assumed.credentials().ok_or_else(|| Error::internal(format!("{doing}: no credentials came")))?;
-        let credentials = aws_sdk_sfn::config::Credentials::new(
+        let credentials = Credentials::new(
             given.access_key_id(),
             given.secret_access_key(),
             Some(given.session_token().to_owned()),
             None,
             "peer role",
         );
-        let region = aws_sdk_sfn::config::Region::new(self.region.clone());
-        Ok(StepFunctions::from_conf(aws.to_builder().region(region).credentials_provider(credentials).build()))
+        let aws = aws.to_builder().region(Region::new(self.region.clone()));
+        Ok(aws.credentials_provider(SharedCredentialsProvider::new(credentials)).build())
     }
 }
 

@@ -2,7 +2,7 @@
 //! whose it is, and what a deletion reports.
 
 use serde::Serialize;
-use shared::{Error, ErrorKind, Owner, Result};
+use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 /// The kinds of resource that make up a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -56,6 +56,16 @@ impl Found {
     pub fn is_in(&self, scope: Option<&Owner>) -> bool {
         scope.is_none_or(|owner| self.owner.as_ref() == Some(owner))
     }
+}
+
+/// The tenant whose resource bears exactly this name, where `name` is how resources of that kind are named. A longer
+/// name, and one of another environment, is nobody's.
+pub(crate) fn tenant_named(settings: &Settings, text: &str, name: impl Fn(&Names) -> String) -> Option<TenantId> {
+    // No environment has a digit in its name: the first ones are the id's.
+    let not_a_digit = |letter: char| !letter.is_ascii_digit();
+    let id = text.trim_start_matches(not_a_digit).split(not_a_digit).next()?;
+    let id = TenantId::try_from(id.to_owned()).ok()?;
+    (name(&settings.names(&id)) == text).then_some(id)
 }
 
 /// What a create step does with what it found under the name that it is about to use.
@@ -126,7 +136,27 @@ impl Removal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{other_owner, owner};
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    #[test]
+    fn a_name_is_a_tenants_only_when_it_is_exactly_that() {
+        let of = |text: &str, name: fn(&Names) -> String| tenant_named(&settings(&[]), text, name);
+        assert_eq!(of("dev-123456789012-service", Names::service), Some(tenant()));
+        assert_eq!(of("/ecs/dev-123456789012", Names::log_group), Some(tenant()));
+        assert_eq!(of("123456789012_db", Names::database), Some(tenant()));
+        for nobodys in [
+            "dev-123456789012",
+            "dev-123456789012-service-old",
+            "dev-1234567890123-service",
+            "dev-12345678901-service",
+            "sit-123456789012-service",
+            "x-dev-123456789012-service",
+            "dev-generic-db-init",
+            "",
+        ] {
+            assert_eq!(of(nobodys, Names::service), None, "{nobodys}");
+        }
+    }
 
     #[test]
     fn only_what_this_execution_made_is_ours() {

@@ -3,9 +3,12 @@
 //! CreateSecret is atomic on the name, so whoever makes the secret has the id. The password is made here,
 //! once; everything else reads it from the secret. An interruption leaves either nothing or the whole secret.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
-use aws_sdk_secretsmanager::types::Tag;
+use aws_sdk_secretsmanager::primitives::DateTime;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::mysql::{Endpoint, MasterCredentials};
@@ -14,8 +17,10 @@ use shared::owner::{owner_in, tags};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Left, Removal};
+use crate::resource::{Found, Kind, Left, Removal, tenant_named};
 
+/// ListSecrets gives 100 at most. Source: its API reference.
+const LISTED_PER_CALL: i32 = 100;
 /// 32 characters out of 62 are 190 bits.
 const PASSWORD_LENGTH: usize = 32;
 
@@ -58,6 +63,33 @@ pub async fn find(secrets: &Client, names: &Names) -> Result<Vec<Found>> {
         Some(date) => Found::going(arn, owner, format!("scheduled for deletion, recoverable until {date}")),
         None => Found::present(arn, owner),
     }])
+}
+
+/// A secret among those of all tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// When it was made.
+    pub(crate) created: Option<DateTime>,
+    /// It is scheduled for deletion.
+    pub(crate) going: bool,
+}
+
+/// The tenants that have a secret, also one that is scheduled for deletion.
+///
+/// # Errors
+/// When Secrets Manager cannot be asked.
+pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<BTreeMap<TenantId, Listed>> {
+    let prefix = format!("{}-", settings.environment());
+    let by_name = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
+    let listing = secrets.list_secrets().filters(by_name).include_planned_deletion(true).into_paginator();
+    let pages = listing.page_size(LISTED_PER_CALL).send().collect::<Result<Vec<_>, _>>().await;
+    let pages = pages.map_err(|error| Error::aws(format!("listing secrets ({prefix}*)"), error))?;
+    let listed = |secret: &SecretListEntry| {
+        let tenant = tenant_named(settings, secret.name()?, Names::secret)?;
+        let created = secret.created_date().copied();
+        Some((tenant, Listed { created, going: secret.deleted_date().is_some() }))
+    };
+    Ok(pages.iter().flat_map(|page| page.secret_list()).filter_map(listed).collect())
 }
 
 /// Claims the tenant's id by creating its secret. Running it again gives the same secret, with the same password.

@@ -17,11 +17,15 @@ use shared::owner::{owner_in, tags};
 use shared::{DesiredCount, Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Left, Removal, ours};
+use crate::resource::{Found, Kind, Left, Removal, ours, tenant_named};
 use crate::task_definition::{CONTAINER, PORT};
 
 /// What CreateService says about a listener rule, or ECS's service-linked role, that was made a moment ago.
 const NOT_YET: [&str; 2] = ["does not have an associated load balancer", "assume the service linked role"];
+/// ListServices gives 100 at most. Source: its API reference.
+const LISTED_PER_CALL: i32 = 100;
+/// DescribeServices takes ten at most. Source: its API reference.
+pub(crate) const DESCRIBED_PER_CALL: usize = 10;
 /// How many of the service's own reasons an error quotes.
 const REASONS: usize = 5;
 
@@ -72,7 +76,7 @@ fn described(service: &Service) -> Option<Found> {
     }
 }
 
-async fn describe(ecs: &Client, names: &Names) -> Result<Option<Service>> {
+pub(crate) async fn describe(ecs: &Client, names: &Names) -> Result<Option<Service>> {
     let described = ecs
         .describe_services()
         .cluster(names.cluster())
@@ -85,6 +89,47 @@ async fn describe(ecs: &Client, names: &Names) -> Result<Option<Service>> {
         Ok(described) => Ok(described.services.unwrap_or_default().into_iter().next()),
         Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading service ({})", names.service()), error)),
+    }
+}
+
+/// The tenants that have a service, without those whose service drains: ECS does not list them.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let cluster = shared::names::cluster(settings.environment());
+    let listing = ecs.list_services().cluster(&cluster).into_paginator().page_size(LISTED_PER_CALL).items().send();
+    match listing.collect::<Result<Vec<_>, _>>().await {
+        Ok(arns) => {
+            let names = arns.iter().filter_map(|arn| arn.rsplit('/').next());
+            Ok(names.filter_map(|name| tenant_named(settings, name, Names::service)).collect())
+        }
+        Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(BTreeSet::new()),
+        Err(error) => Err(Error::aws(format!("listing services of cluster ({cluster})"), error)),
+    }
+}
+
+/// The services of these tenants, [`DESCRIBED_PER_CALL`] at most. One that is missing or INACTIVE is left out.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn describe_several(
+    ecs: &Client,
+    settings: &Settings,
+    tenants: &[TenantId],
+) -> Result<Vec<(TenantId, Service)>> {
+    let cluster = shared::names::cluster(settings.environment());
+    let names = tenants.iter().map(|tenant| settings.names(tenant).service()).collect();
+    match ecs.describe_services().cluster(&cluster).set_services(Some(names)).send().await {
+        Ok(described) => Ok(described
+            .services
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|service| service.status() != Some("INACTIVE"))
+            .filter_map(|service| Some((tenant_named(settings, service.service_name()?, Names::service)?, service)))
+            .collect()),
+        Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(Vec::new()),
+        Err(error) => Err(Error::aws(format!("reading services of cluster ({cluster})"), error)),
     }
 }
 

@@ -3,6 +3,8 @@
 //! It must be attached to the load balancer by a listener rule before a service can use it, and cannot be
 //! deleted while a rule refers to it.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, Tag, TargetGroupAttribute, TargetTypeEnum};
@@ -11,7 +13,7 @@ use shared::owner::{owner_in, tags};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Kind, Removal, ours, tenant_named};
 
 /// Port of the container.
 const PORT: i32 = 80;
@@ -20,6 +22,9 @@ const HEALTH_CHECK_PATH: &str = "/wp-admin/install.php";
 const HEALTH_CHECK_INTERVAL_SECONDS: i32 = 30;
 /// AWS's default of 300 s would hold up every deployment and every teardown.
 const DEREGISTRATION_DELAY_SECONDS: &str = "30";
+
+/// DescribeTargetGroups gives 400 at most. Source: its API reference.
+const LISTED_PER_CALL: i32 = 400;
 
 /// Input of create-target-group.
 #[derive(Debug, Deserialize)]
@@ -62,6 +67,18 @@ pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
         Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(Vec::new()),
         Err(error) => Err(Error::aws(doing(), error)),
     }
+}
+
+/// The tenants that have a target group.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn list(elb: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let listing = elb.describe_target_groups().page_size(LISTED_PER_CALL).into_paginator().items().send();
+    let groups = listing.collect::<Result<Vec<_>, _>>().await;
+    let groups = groups.map_err(|error| Error::aws("listing target groups", error))?;
+    let names = groups.iter().filter_map(|group| group.target_group_name());
+    Ok(names.filter_map(|name| tenant_named(settings, name, Names::target_group)).collect())
 }
 
 /// The owner of a target group or listener rule.

@@ -3,13 +3,15 @@
 //! Each registration makes a new revision, so a revision of ours that exists is returned instead. Deletion
 //! takes every revision of exactly this family; AWS keeps the deleted ones for a while, out of sight.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
     EfsTransitEncryption, EfsVolumeConfiguration, HealthCheck, LogConfiguration, LogDriver, MountPoint, NetworkMode,
-    OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition, TaskDefinitionField,
-    TaskDefinitionStatus, TransportProtocol, Volume,
+    OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition, TaskDefinitionFamilyStatus,
+    TaskDefinitionField, TaskDefinitionStatus, TransportProtocol, Volume,
 };
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
@@ -17,7 +19,7 @@ use shared::owner::{owner_in, tags};
 use shared::{Error, FargateSize, ImageReference, Names, Owner, Result, Settings, TenantId, fargate};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Kind, Removal, ours, tenant_named};
 
 /// Name of the container; the service's load balancer refers to it.
 pub const CONTAINER: &str = "wordpress";
@@ -25,6 +27,8 @@ pub const CONTAINER: &str = "wordpress";
 pub const PORT: i32 = 80;
 const DOCUMENT_ROOT: &str = "/var/www/html";
 const VOLUME: &str = "wordpress-files";
+/// ListTaskDefinitionFamilies gives 100 at most. Source: its API reference.
+const FAMILIES_PER_CALL: i32 = 100;
 /// DeleteTaskDefinitions takes ten at most. Source: its API reference.
 const DELETIONS_PER_CALL: usize = 10;
 
@@ -100,6 +104,32 @@ async fn described(ecs: &Client, names: &Names, task_definition: &str) -> Result
         // "Unable to describe task definition": there is none.
         Err(error) if error.code() == Some("ClientException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading task definition ({})", names.family()), error)),
+    }
+}
+
+/// The tenants that have a task definition with an active revision.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let prefix = format!("{}-", settings.environment());
+    let listing = ecs.list_task_definition_families().family_prefix(&prefix).status(TaskDefinitionFamilyStatus::Active);
+    let families = listing.into_paginator().page_size(FAMILIES_PER_CALL).items().send().collect::<Result<Vec<_>, _>>();
+    let families =
+        families.await.map_err(|error| Error::aws(format!("listing task definition families ({prefix}*)"), error))?;
+    Ok(families.iter().filter_map(|family| tenant_named(settings, family, Names::family)).collect())
+}
+
+/// A revision, if there is one of this ARN; one that was deregistered, too.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn read(ecs: &Client, arn: &str) -> Result<Option<TaskDefinition>> {
+    match ecs.describe_task_definition().task_definition(arn).send().await {
+        Ok(described) => Ok(described.task_definition),
+        // "Unable to describe task definition": there is none.
+        Err(error) if error.code() == Some("ClientException") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading task definition ({arn})"), error)),
     }
 }
 

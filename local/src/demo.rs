@@ -63,6 +63,12 @@ async fn show(settings: &Settings) -> Result<()> {
         demo.expect_resources(tenant, true).await?;
     }
 
+    say::chapter("Both are listed, and one is described");
+    let listed = demo.call("list-tenants", &json!({})).await?;
+    say::result(table("Tenants", &list_rows(&listed)));
+    let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
+    say::result(table(&format!("Tenant {}", tenants[0]), &described));
+
     say::chapter("A third one fails at create-service, which lacks the permission: it is rolled back");
     let role = demo.take_away_create_service().await?;
     let outcome =
@@ -143,11 +149,11 @@ impl Demo<'_> {
         self.expect_resources(tenant, false).await
     }
 
-    /// Checks by the project's own inventory that a tenant has something, or nothing.
-    async fn expect_resources(&self, tenant: &str, some: bool) -> Result<()> {
-        let name = self.environment.named("inventory-tenant");
-        let payload = json!({"tenant_id": tenant}).to_string();
-        let answer = self.functions.invoke().function_name(&name).payload(payload.into_bytes().into()).send().await;
+    /// Calls a function; gives its answer.
+    async fn call(&self, function: &str, input: &Value) -> Result<Value> {
+        let name = self.environment.named(function);
+        let payload = input.to_string().into_bytes().into();
+        let answer = self.functions.invoke().function_name(&name).payload(payload).send().await;
         let answer =
             answer.map_err(aws_sdk_lambda::error::SdkError::into_service_error).doing(format!("invoking {name}"))?;
         let payload: Value =
@@ -155,6 +161,12 @@ impl Demo<'_> {
         if answer.function_error().is_some() {
             return Err(format!("{name} failed: {payload}").into());
         }
+        Ok(payload)
+    }
+
+    /// Checks by the project's own inventory that a tenant has something, or nothing.
+    async fn expect_resources(&self, tenant: &str, some: bool) -> Result<()> {
+        let payload = self.call("inventory-tenant", &json!({"tenant_id": tenant})).await?;
         say::result(table(&format!("Inventory of tenant {tenant}"), &inventory_rows(&payload)));
         let left = present(&payload);
         match (some, left.is_empty()) {
@@ -182,6 +194,18 @@ fn inventory_rows(inventory: &Value) -> Value {
         (kind.to_owned(), json!(format!("{status} {}", found.join(" ")).trim_end()))
     };
     Value::Object(resources(inventory).into_iter().map(row).collect())
+}
+
+/// A row for each tenant of a list.
+fn list_rows(listed: &Value) -> Value {
+    let tenants = listed.get("tenants").and_then(Value::as_array).into_iter().flatten();
+    let row = |tenant: &Value| {
+        let field =
+            |name: &str| tenant.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        let fields = ["status", "running_count", "image", "url"].map(|name| field(name).unwrap_or_default());
+        (field("tenant_id").unwrap_or_default(), json!(fields.join("  ")))
+    };
+    Value::Object(tenants.map(row).collect())
 }
 
 /// The kinds of resources that an inventory finds.
@@ -262,6 +286,12 @@ mod tests {
         let inventory = json!({"resources": {"database": {"status": "present"}, "secret": {"status": "absent"}, "service": {"status": "going"}}});
         assert_eq!(present(&inventory), ["database", "service"]);
         assert!(present(&json!({"resources": {"secret": {"status": "absent"}}})).is_empty());
+    }
+
+    #[test]
+    fn a_list_has_a_row_for_each_tenant() {
+        let listed = json!({"tenants": [{"tenant_id": "1", "status": "active", "running_count": 2, "image": "x"}]});
+        assert_eq!(list_rows(&listed), json!({"1": "active  2  x  "}));
     }
 
     #[test]

@@ -205,6 +205,17 @@ impl Connection {
         bounded(doing, self.0.exec_first(query, parameters)).await?.map_err(|error| failed(doing, error, false))
     }
 
+    /// Every row that a query gives.
+    ///
+    /// # Errors
+    /// As [`Connection::run`].
+    pub async fn all<T>(&mut self, doing: &str, query: &str) -> Result<Vec<T>>
+    where
+        T: mysql_async::prelude::FromRow + Send + 'static,
+    {
+        bounded(doing, self.0.query(query)).await?.map_err(|error| failed(doing, error, false))
+    }
+
     /// Runs a statement with parameters; gives the number of rows that it changed.
     ///
     /// # Errors

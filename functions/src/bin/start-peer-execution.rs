@@ -5,10 +5,10 @@ use shared::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let aws = shared::aws::config().await;
-    let (sts, machines) = (&peers::sts(&aws), &aws_sdk_sfn::Config::new(&aws));
-    shared::lambda::run(|settings: Settings, request: Start| async move {
-        peers::start(sts, machines, &settings, request).await
-    })
+    let aws = &shared::aws::config().await;
+    let sts = &peers::sts(aws);
+    shared::lambda::run(
+        |settings: Settings, request: Start| async move { peers::start(sts, aws, &settings, request).await },
+    )
     .await
 }

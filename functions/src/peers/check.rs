@@ -1,5 +1,6 @@
 //! Follows a deprovisioning in another environment.
 
+use aws_config::SdkConfig;
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -46,7 +47,7 @@ pub struct Ended {
 ///
 /// # Errors
 /// `EnvironmentNotReady` when the environment is no peer; `AccessDenied` when its role does not let us in.
-pub async fn check(sts: &Sts, aws: &aws_sdk_sfn::Config, settings: &Settings, request: Check) -> Result<Checked> {
+pub async fn check(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Check) -> Result<Checked> {
     let peer = Peer::of(settings, request.environment)?;
     let machines = peer.step_functions(sts, aws).await?;
     check_with(&machines, peer, request.execution_arn).await

@@ -3,6 +3,7 @@
 //! Its name is made of the execution that starts it and of the environment. A second start finds the first one's
 //! execution, whether that still runs or has ended.
 
+use aws_config::SdkConfig;
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::error::ProvideErrorMetadata;
 use aws_sdk_sts::Client as Sts;
@@ -35,7 +36,7 @@ pub struct Started {
 ///
 /// # Errors
 /// `EnvironmentNotReady` when the environment is no peer; `AccessDenied` when its role does not let us in.
-pub async fn start(sts: &Sts, aws: &aws_sdk_sfn::Config, settings: &Settings, request: Start) -> Result<Started> {
+pub async fn start(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Start) -> Result<Started> {
     let peer = Peer::of(settings, request.environment)?;
     let machines = peer.step_functions(sts, aws).await?;
     start_with(&machines, &peer, &request).await

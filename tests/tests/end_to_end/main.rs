@@ -11,6 +11,7 @@ mod everywhere;
 mod parents;
 mod permissions;
 mod provisioning;
+mod reading;
 mod rollback;
 mod samples;
 mod secrecy;

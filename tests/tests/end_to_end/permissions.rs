@@ -39,6 +39,8 @@ const MANY_TENANTS_AND_OTHER_PLACES: [&str; 6] = [
     "check-peer-execution",
 ];
 
+const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
+
 /// What a function asks for only when something of it exists already, or its deployment has failed.
 const ONLY_SOMETIMES: [(&str, &str); 7] = [
     ("check-service-deployment", "ecs:ListTasks"),
@@ -177,6 +179,27 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
 }
 
 #[tokio::test]
+async fn whoever_reads_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.ecs.stop_task().cluster("dev-cluster").task(a_task(stack, &tenant).await).send().await.unwrap();
+    for function in READING {
+        let input = if function == "list-tenants" { json!({}) } else { json!({"tenant_id": tenant}) };
+        stack.invoke(function, &input).await.unwrap();
+        for action in stack.granted(function).await {
+            stack.take_away(function, &action).await;
+            let answer = stack.invoke(function, &input).await;
+            stack.give_back(function).await;
+            // For locate-tenant, an environment that cannot be reached is an answer.
+            let told = answer.map_or_else(|(error, message)| format!("{error} {message}"), |answer| answer.to_string());
+            assert!(told.contains("AccessDenied") && told.contains(&action), "{function} without {action}: {told}");
+        }
+    }
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+}
+
+#[tokio::test]
 async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissions() {
     let (dev, _alone) = Stack::alone().await;
     let sit = Stack::of("sit").await;
@@ -228,6 +251,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
+    let covered = covered.chain(READING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();

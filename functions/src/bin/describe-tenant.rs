@@ -1,0 +1,22 @@
+//! Describes a tenant: what runs, what it is made of, and what went wrong last.
+
+use functions::inventory::Clients;
+use functions::tenants::describe::{self, Request};
+use shared::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let aws = shared::aws::config().await;
+    let clients = Clients {
+        ecs: aws_sdk_ecs::Client::new(&aws),
+        elb: aws_sdk_elasticloadbalancingv2::Client::new(&aws),
+        efs: aws_sdk_efs::Client::new(&aws),
+        logs: aws_sdk_cloudwatchlogs::Client::new(&aws),
+        secrets: aws_sdk_secretsmanager::Client::new(&aws),
+    };
+    let clients = &clients;
+    shared::lambda::run(|settings: Settings, request: Request| async move {
+        describe::describe(clients, &settings, request).await
+    })
+    .await
+}

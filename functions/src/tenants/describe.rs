@@ -1,0 +1,180 @@
+//! One tenant, with everything that a person wants to know of it: what runs, whether the load balancer reaches it,
+//! what it is made of and what it lacks, and what its service and its stopped tasks say.
+//!
+//! Nothing is changed, and the secret's value is not read. Everything is asked at once; something that is deleted
+//! meanwhile is left out, as is whatever nobody knows. Lists and messages are cut, so that the answer stays short.
+//! A tenant that the runbook's commands made is described like any other.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use shared::{EnvironmentName, Error, ErrorKind, Names, Result, Settings, TenantId};
+
+use crate::inventory::Clients;
+use crate::request::guard;
+use crate::resource::Kind;
+use crate::tenants::Status;
+
+pub mod compute;
+pub mod routing;
+pub mod storage;
+
+use compute::{Service, StoppedTask, TaskDefinition};
+use routing::{ListenerRule, TargetGroup};
+use storage::{AccessPoint, Database, LogGroup, Secret};
+
+/// How much is given of any list that does not say otherwise: as many as a service has tasks.
+const MOST: usize = 50;
+
+/// Input of describe-tenant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Guard: must be the stack's environment.
+    pub environment: Option<EnvironmentName>,
+}
+
+/// Output of describe-tenant.
+#[derive(Debug, Serialize)]
+pub struct Description {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// How it is, in a word.
+    pub status: Status,
+    /// Where its site is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The kinds of resource that it should have and has not.
+    pub lacks: BTreeSet<Kind>,
+    /// What it is made of.
+    #[serde(flatten)]
+    pub parts: Parts,
+}
+
+/// What a tenant is made of.
+#[derive(Debug, Default, Serialize)]
+pub struct Parts {
+    /// ECS service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// The task definition that the service runs; without a service, the family's newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<TaskDefinition>,
+    /// ALB target group, with the health of its targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_group: Option<TargetGroup>,
+    /// ALB listener rules: one, unless somebody added another.
+    pub listener_rules: Vec<ListenerRule>,
+    /// EFS access points: one, or several after a lost answer.
+    pub access_points: Vec<AccessPoint>,
+    /// Secrets Manager secret, without its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// MySQL database and user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// CloudWatch log group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<LogGroup>,
+    /// Tasks that stopped, newest first. ECS forgets them after about an hour.
+    pub stopped_tasks: Vec<StoppedTask>,
+}
+
+impl Parts {
+    /// The kinds of which there is nothing that a tenant could work with.
+    fn lacks(&self) -> BTreeSet<Kind> {
+        [
+            (Kind::Service, self.service.is_some()),
+            (Kind::ListenerRule, !self.listener_rules.is_empty()),
+            (Kind::TargetGroup, self.target_group.is_some()),
+            (Kind::TaskDefinition, self.task_definition.is_some()),
+            (Kind::AccessPoint, self.access_points.iter().any(AccessPoint::is_usable)),
+            (Kind::Database, self.database.as_ref().is_some_and(Database::may_be_complete)),
+            (Kind::LogGroup, self.log_group.is_some()),
+            (Kind::Secret, self.secret.as_ref().is_some_and(Secret::is_usable)),
+        ]
+        .into_iter()
+        .filter_map(|(kind, is_there)| (!is_there).then_some(kind))
+        .collect()
+    }
+
+    /// There is something that is not on its way out. A database that nobody looked at is no sign of a tenant,
+    /// and half of one is.
+    fn is_a_tenant(&self) -> bool {
+        let mut lacks = self.lacks();
+        lacks.insert(Kind::Database);
+        matches!(self.database, Some(Database::Checked { .. })) || lacks.len() < KINDS
+    }
+}
+
+/// How many kinds of resource a tenant is made of.
+const KINDS: usize = 8;
+
+/// Describes a tenant.
+///
+/// # Errors
+/// `TenantNotFound` when there is nothing of it, or nothing but a secret that is scheduled for deletion or a service
+/// that is INACTIVE; `WrongEnvironment`; or when one of the services cannot be asked.
+pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
+    guard(request.environment, settings)?;
+    let names = settings.names(&request.tenant_id);
+    let (running, stopped_tasks, target_group, routes, access_points, secret, database, log_group) = tokio::try_join!(
+        compute::service_and_definition(&clients.ecs, &names),
+        compute::stopped_tasks(&clients.ecs, &names),
+        routing::target_group(&clients.elb, &names),
+        routing::routes(&clients.elb, settings, &names),
+        storage::access_points(&clients.efs, &names),
+        storage::secret(&clients.secrets, &names),
+        storage::database(&clients.secrets, settings, &names),
+        storage::log_group(&clients.logs, &names),
+    )?;
+    let (service, task_definition) = running;
+    let parts = Parts {
+        service: service.as_ref().map(Service::from),
+        task_definition: task_definition.as_ref().map(TaskDefinition::from),
+        target_group,
+        listener_rules: routes.rules,
+        access_points,
+        secret,
+        database,
+        log_group,
+        stopped_tasks,
+    };
+    if !parts.is_a_tenant() {
+        return Err(not_found(&names, &parts));
+    }
+    let lacks = parts.lacks();
+    Ok(Description {
+        tenant_id: request.tenant_id,
+        environment: settings.environment(),
+        status: Status::of(service.as_ref(), &lacks),
+        url: routes.url,
+        lacks,
+        parts,
+    })
+}
+
+fn not_found(names: &Names, parts: &Parts) -> Error {
+    let (tenant, environment) = (names.tenant(), names.environment());
+    let mut message = format!(
+        "there is no tenant {tenant} in {environment}: check the id ({environment}-list-tenants gives every one), and \
+         whether the tenant is in another environment"
+    );
+    if let Some(until) = parts.secret.as_ref().and_then(|secret| secret.deletion_date.as_deref()) {
+        message += &format!(
+            "; its secret {} is scheduled for deletion: it can be recovered until {until}, and the id is not free before",
+            names.secret()
+        );
+    }
+    if matches!(parts.database, Some(Database::Unchecked { .. })) {
+        message += "; its database was not looked at, since only an ECS task reaches it";
+    }
+    Error::new(ErrorKind::TenantNotFound, message)
+}
+
+#[cfg(test)]
+mod tests;
