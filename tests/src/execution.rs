@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::stack::Stack;
 
-/// No execution of these tests may take longer.
-const BOUND: Duration = Duration::from_secs(120);
+/// No execution of these tests may take longer. The longest removes 200 tenants.
+const BOUND: Duration = Duration::from_secs(300);
 
 /// How an execution ended.
 #[derive(Debug)]
