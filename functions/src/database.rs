@@ -146,6 +146,11 @@ async fn delete_with(connection: &mut Connection, names: &Names, scope: Option<&
     Ok(removal)
 }
 
+/// Whether the stack leaves the database to ECS tasks, since no function reaches the server.
+pub(crate) fn only_a_task_reaches_it(settings: &Settings) -> bool {
+    settings.optional("DATABASE_ACCESS") == Some("ecs-task")
+}
+
 /// Connects as the administrator.
 ///
 /// # Errors

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_config::SdkConfig;
 use serde::Serialize;
 use shared::{EnvironmentName, Names, Result, Settings, TenantId};
 
@@ -12,7 +13,7 @@ use crate::request::Teardown;
 use crate::resource::{Found, Kind};
 use crate::{access_point, database, listener_rule, log_group, secret, service, target_group, task_definition};
 
-/// The clients that inventory-tenant needs.
+/// The clients of whatever looks at all kinds of resources.
 #[derive(Debug)]
 pub struct Clients {
     /// ECS.
@@ -25,6 +26,19 @@ pub struct Clients {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
+}
+
+impl Clients {
+    /// The clients of a function.
+    pub fn new(aws: &SdkConfig) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(aws),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
+            efs: aws_sdk_efs::Client::new(aws),
+            logs: aws_sdk_cloudwatchlogs::Client::new(aws),
+            secrets: aws_sdk_secretsmanager::Client::new(aws),
+        }
+    }
 }
 
 /// Output of inventory-tenant.
@@ -104,18 +118,14 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         (Kind::Secret, secrets),
     ];
     let mut inventory = summed_up(request, settings.environment(), found);
-    if only_a_task_reaches_the_database(settings) {
+    if database::only_a_task_reaches_it(settings) {
         inventory.resources.insert(Kind::Database, Resource { status: Status::Unchecked, found: Vec::new() });
     }
     Ok(inventory)
 }
 
-pub(crate) fn only_a_task_reaches_the_database(settings: &Settings) -> bool {
-    settings.optional("DATABASE_ACCESS") == Some("ecs-task")
-}
-
 async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
-    if only_a_task_reaches_the_database(settings) {
+    if database::only_a_task_reaches_it(settings) {
         return Ok(Vec::new());
     }
     let mut connection = database::connect(&clients.secrets, settings).await?;

@@ -133,6 +133,23 @@ pub(crate) async fn read(ecs: &Client, arn: &str) -> Result<Option<TaskDefinitio
     }
 }
 
+/// The image of the container that serves the site: by its name, or else the first.
+pub(crate) fn image(definition: &TaskDefinition) -> Option<&str> {
+    let containers = definition.container_definitions();
+    let named = containers.iter().find(|container| container.name() == Some(CONTAINER));
+    named.or_else(|| containers.first()).and_then(ContainerDefinition::image)
+}
+
+/// CPU units of its tasks.
+pub(crate) fn cpu(definition: &TaskDefinition) -> Option<u32> {
+    definition.cpu()?.parse().ok()
+}
+
+/// Memory of its tasks in MiB.
+pub(crate) fn memory(definition: &TaskDefinition) -> Option<u32> {
+    definition.memory()?.parse().ok()
+}
+
 /// ARNs of the family's revisions in this status. Lists are by prefix: `dev-123456789012` also gives the
 /// revisions of `dev-123456789012-old`.
 async fn revisions(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<String>> {

@@ -1,4 +1,4 @@
-"""The roles of tasks: who may assume them, what they may do, and how a container gets their credentials."""
+"""Roles: what they may do, who may assume those of tasks, and how a container gets their credentials."""
 
 import json
 import time
@@ -76,10 +76,13 @@ def denial(role_arn, session, action, resource, keys=None):
     )
     policies = iam_evaluator._gather_role_policies(name, account)
     limits = iam_evaluator._permissions_boundary(iam._roles, name, account)
-    decision = iam_evaluator.evaluate(asked, policies, *limits).decision
-    if decision == "Allow":
+    result = iam_evaluator.evaluate(asked, policies, *limits)
+    of_the_resource = iam_evaluator._resource_policy(action.partition(":")[0], resource)
+    if of_the_resource:
+        result = iam_evaluator.combine_resource_policy(result, asked, *of_the_resource)
+    if result.decision == "Allow":
         return None
-    return iam_actions.identity_denial_message(action, asked.principal_arn, resource, decision == "Deny")
+    return iam_actions.identity_denial_message(action, asked.principal_arn, resource, result.decision == "Deny")
 
 
 def credentials_path(role_arn, task):

@@ -163,10 +163,9 @@ def a_state_runs_a_task(_invoke, resource, arguments):
     waits = resource.endswith(".sync")
     request = sfn._pascal_to_camel(arguments)
     request.setdefault("startedBy", "AWS Step Functions")
-    machine = execution and sfn._state_machines.get(execution["stateMachineArn"])
-    if machine:
+    if execution:
         for permission in _permissions(request, waits):
-            denied = roles.denial(machine["roleArn"], execution["name"], *permission)
+            denied = state_machines.refusal(execution, *permission)
             if denied:
                 raise _error("AccessDeniedException", denied)
     status, _, body = ecs._run_task(request)

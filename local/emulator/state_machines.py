@@ -4,9 +4,8 @@ import contextvars
 import json
 import threading
 
+import roles
 from mend import wraps
-from ministack import app
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import stepfunctions as sfn
 
@@ -148,28 +147,10 @@ def _permissions_of(resource, arguments):
             yield "events:PutEvents", bus if bus.startswith("arn:") else f"arn:aws:events:{region}:{account}:event-bus/{bus}"
 
 
-def refusal(execution, action, arn):
+def refusal(execution, action, arn, keys=None):
     """Why the role of an execution's state machine may not do `action` on `arn`; nothing if it may."""
     machine = sfn._state_machines.get(execution["stateMachineArn"])
-    if not app.AUTH or not machine:
-        return None
-    account, role = get_account_id(), machine["roleArn"].rpartition("/")[2]
-    session = f"arn:aws:sts::{account}:assumed-role/{role}/{execution['name']}"
-    asked = iam_evaluator.EvalContext(
-        principal_arn=session,
-        principal_type="AssumedRole",
-        principal_account=account,
-        action=action,
-        resource_arn=arn,
-        region=get_region(),
-    )
-    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(role, account))
-    resource = iam_evaluator._resource_policy(action.partition(":")[0], arn)
-    if resource:
-        result = iam_evaluator.combine_resource_policy(result, asked, *resource)
-    if result.decision == "Allow":
-        return None
-    return f"User: {session} is not authorized to perform: {action} on resource: {arn}"
+    return machine and roles.denial(machine["roleArn"], execution["name"], action, arn, keys)
 
 
 @wraps(sfn, "_invoke_resource")

@@ -79,15 +79,16 @@ pub(super) fn location(bucket: &str, execution: &Owner, name: &str) -> Location 
 pub async fn check(s3: &Client, settings: &Settings, check: Check) -> Result<Approved> {
     let Check { execution, request } = check;
     let bucket = settings.required("BUCKET")?;
-    let (common, entries) = match (request.tenant_ids, request.tenant_ids_file) {
-        (Some(entries), None) => {
-            (common(settings, request.common)?, bounded("tenant_ids", entries, MOST_IN_A_REQUEST)?)
+    if request.tenant_ids.is_some() == request.tenant_ids_file.is_some() {
+        return Err(invalid("give either tenant_ids, a list, or tenant_ids_file, an s3:// address of one"));
+    }
+    let common = common(settings, request.common)?;
+    let entries = match request.tenant_ids {
+        Some(entries) => bounded("tenant_ids", entries, MOST_IN_A_REQUEST)?,
+        None => {
+            let file = request.tenant_ids_file.unwrap_or_default();
+            bounded("tenant_ids_file", entries_of(s3, bucket, &file).await?, MOST_IN_A_FILE)?
         }
-        (None, Some(file)) => {
-            let common = common(settings, request.common)?;
-            (common, bounded("tenant_ids_file", entries_of(s3, bucket, &file).await?, MOST_IN_A_FILE)?)
-        }
-        _ => return Err(invalid("give either tenant_ids, a list, or tenant_ids_file, an s3:// address of one")),
     };
     let count = entries.len();
     let requests = requests(settings, &common, entries)?;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use aws_sdk_ecs::types::{ContainerDefinition, Service, TaskDefinition};
+use aws_sdk_ecs::types::{Service, TaskDefinition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +17,7 @@ use super::Status;
 use crate::inventory::Clients;
 use crate::request::guard;
 use crate::resource::Kind;
-use crate::task_definition::CONTAINER;
+use crate::task_definition;
 
 mod details;
 mod survey;
@@ -185,21 +185,14 @@ fn described(
         url: survey.scheme().map(|scheme| format!("{scheme}://{host}")),
         desired_count: service.map(Service::desired_count),
         running_count: service.map(Service::running_count),
-        image: definition.and_then(image).map(str::to_owned),
-        cpu: definition.and_then(|definition| definition.cpu()?.parse().ok()),
-        memory: definition.and_then(|definition| definition.memory()?.parse().ok()),
+        image: definition.and_then(task_definition::image).map(str::to_owned),
+        cpu: definition.and_then(task_definition::cpu),
+        memory: definition.and_then(task_definition::memory),
         created_at,
         age_days: created_at.map(|created| days_between(created, now)),
         lacks,
         tenant_id,
     })
-}
-
-/// The image of the container that serves the site: by its name, or else the first.
-fn image(definition: &TaskDefinition) -> Option<&str> {
-    let containers = definition.container_definitions();
-    let named = containers.iter().find(|container| container.name() == Some(CONTAINER));
-    named.or_else(|| containers.first()).and_then(ContainerDefinition::image)
 }
 
 /// A clock that is ahead of ours makes nobody younger than nothing.

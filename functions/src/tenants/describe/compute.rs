@@ -212,14 +212,12 @@ impl From<&types::ServiceEvent> for Event {
 
 impl From<&types::TaskDefinition> for TaskDefinition {
     fn from(definition: &types::TaskDefinition) -> Self {
-        let containers = definition.container_definitions();
-        let serving = containers.iter().find(|container| container.name() == Some(CONTAINER)).or(containers.first());
         Self {
             arn: definition.task_definition_arn().unwrap_or_default().to_owned(),
             revision: definition.revision(),
-            image: serving.and_then(|container| container.image()).map(cut),
-            cpu: definition.cpu().and_then(|units| units.parse().ok()),
-            memory: definition.memory().and_then(|units| units.parse().ok()),
+            image: task_definition::image(definition).map(cut),
+            cpu: task_definition::cpu(definition),
+            memory: task_definition::memory(definition),
         }
     }
 }

@@ -150,7 +150,7 @@ pub(super) async fn database(
     settings: &Settings,
     names: &Names,
 ) -> Result<Option<Database>> {
-    if inventory::only_a_task_reaches_the_database(settings) {
+    if database::only_a_task_reaches_it(settings) {
         return Ok(Some(Database::Unchecked { status: inventory::Status::Unchecked }));
     }
     let mut connection = database::connect(secrets, settings).await?;

@@ -6,7 +6,7 @@ use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::Service;
 use shared::{Result, Settings, TenantId};
 
-use crate::inventory::{Clients, only_a_task_reaches_the_database};
+use crate::inventory::Clients;
 use crate::resource::Kind;
 use crate::{
     access_point, database, environment, listener_rule, log_group, secret, service, target_group, task_definition,
@@ -101,7 +101,7 @@ async fn rules(clients: &Clients, settings: &Settings) -> Result<(BTreeSet<Tenan
 }
 
 async fn databases(clients: &Clients, settings: &Settings) -> Result<Option<BTreeSet<TenantId>>> {
-    if only_a_task_reaches_the_database(settings) {
+    if database::only_a_task_reaches_it(settings) {
         return Ok(None);
     }
     let mut connection = database::connect(&clients.secrets, settings).await?;

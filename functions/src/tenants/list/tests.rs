@@ -7,6 +7,7 @@ use aws_sdk_ecs::operation::describe_task_definition::{DescribeTaskDefinitionErr
 use aws_sdk_ecs::operation::list_services::ListServicesOutput;
 use aws_sdk_ecs::operation::list_task_definition_families::ListTaskDefinitionFamiliesOutput;
 use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::ContainerDefinition;
 use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
 use aws_sdk_efs::types::{AccessPointDescription, LifeCycleState};
 use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
