@@ -16,10 +16,12 @@ pub mod request;
 pub mod resource;
 pub mod secret;
 pub mod service;
+pub mod state;
 mod storage;
 pub mod target_group;
 pub mod task_definition;
 pub mod tenants;
+pub mod update;
 
 #[cfg(test)]
 mod testing;
