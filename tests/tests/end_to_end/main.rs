@@ -16,3 +16,4 @@ mod rollback;
 mod samples;
 mod secrecy;
 mod teardown;
+mod updating;

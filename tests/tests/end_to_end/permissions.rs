@@ -39,6 +39,15 @@ const MANY_TENANTS_AND_OTHER_PLACES: [&str; 6] = [
     "check-peer-execution",
 ];
 
+const UPDATING: [&str; 6] = [
+    "begin-update",
+    "revise-task-definition",
+    "update-service",
+    "update-listener-rule",
+    "prune-task-definitions",
+    "end-update",
+];
+
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
 /// What a function asks for only when something of it exists already, or its deployment has failed.
@@ -231,6 +240,69 @@ async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissi
     }
 }
 
+#[tokio::test]
+async fn an_update_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let owner = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-update-tenant:{tenant}");
+    let shows = |what: &str| json!({"tenant_id": tenant, "shows": what});
+    let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "suspended": true, "image": "wordpress:7"}});
+    let end = json!({"owner": owner, "tenant_id": tenant});
+
+    // Each in an order in which what was done without one permission leaves need for the next.
+    let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:DescribeServices"];
+    let of_elb = ["LoadBalancers", "Listeners", "Rules"].map(|what| format!("elasticloadbalancing:Describe{what}"));
+    let of_elb: Vec<_> = of_elb.iter().map(String::as_str).collect();
+    let reads = [&actions[..], &["ecs:DescribeTaskDefinition"], &of_elb].concat();
+    let plan = refused_without_each(stack, "begin-update", &begin, &reads).await;
+    let revise = json!({"tenant_id": tenant, "owner": owner, "previous": plan["previous"], "wanted": plan["wanted"]});
+    let actions = ["iam:PassRole", "ecs:TagResource", "ecs:RegisterTaskDefinition", "ecs:DescribeTaskDefinition"];
+    refused_without_each(stack, "revise-task-definition", &revise, &actions).await;
+    let update = json!({"tenant_id": tenant, "state": plan["wanted"]});
+    let actions = ["ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"];
+    refused_without_each(stack, "update-service", &update, &actions).await;
+    stack.invoke("update-listener-rule", &shows("suspension-page")).await.unwrap();
+    let more =
+        ["DescribeTargetGroups", "DescribeTags", "ModifyRule"].map(|what| format!("elasticloadbalancing:{what}"));
+    let turn: Vec<_> = of_elb.into_iter().chain(more.iter().map(String::as_str)).collect();
+    refused_without_each(stack, "update-listener-rule", &shows("site"), &turn).await;
+    let prune = json!({"tenant_id": tenant, "owner": owner, "discard": true});
+    let actions = [
+        "ecs:DescribeServices",
+        "ecs:ListTaskDefinitions",
+        "ecs:DescribeTaskDefinition",
+        "ecs:DeregisterTaskDefinition",
+        "ecs:DeleteTaskDefinitions",
+    ];
+    refused_without_each(stack, "prune-task-definitions", &prune, &actions).await;
+    refused_without_each(stack, "end-update", &end, &["s3:GetObject", "s3:DeleteObject"]).await;
+    refused_without_each(stack, "end-update", &end, &["s3:ListBucket"]).await;
+    // The lock was free when it was taken: of these, begin-update needs s3:ListBucket only when it loses a race.
+    for (function, count) in [
+        ("begin-update", reads.len() + 1),
+        ("revise-task-definition", 4),
+        ("update-service", 3),
+        ("update-listener-rule", turn.len()),
+        ("prune-task-definitions", 5),
+        ("end-update", 3),
+    ] {
+        assert_eq!(stack.granted(function).await.len(), count, "{function}: each is above");
+    }
+}
+
+async fn refused_without_each(stack: &Stack, function: &str, input: &Value, actions: &[&str]) -> Value {
+    for action in actions {
+        stack.take_away(function, action).await;
+        let answer = stack.invoke(function, input).await;
+        stack.give_back(function).await;
+        let (error, message) = answer.expect_err(action);
+        assert_eq!(error, "AccessDenied", "{function} without {action}: {message}");
+        assert!(message.contains(action), "{function} without {action}: {message}");
+    }
+    stack.invoke(function, input).await.unwrap()
+}
+
 async fn a_task(stack: &Stack, tenant: &str) -> String {
     let tasks =
         stack.ecs.list_tasks().cluster("dev-cluster").service_name(format!("dev-{tenant}-service")).send().await;
@@ -251,7 +323,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
-    let covered = covered.chain(READING);
+    let covered = covered.chain(UPDATING).chain(READING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
