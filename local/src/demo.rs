@@ -19,6 +19,8 @@ const DENY_CREATE_SERVICE: &str =
 const TAKEN_AWAY: &str = "taken-away-by-the-demo";
 const MISSING_IMAGE: &str = "registry.example.com/wordpress:does-not-exist";
 
+const NEW_IMAGE: &str = "public.ecr.aws/docker/library/wordpress:6.8-apache";
+
 /// Sets up, starts, shows, stops.
 ///
 /// # Errors
@@ -68,6 +70,22 @@ async fn show(settings: &Settings) -> Result<()> {
     say::result(table("Tenants", &list_rows(&listed)));
     let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
     say::result(table(&format!("Tenant {}", tenants[0]), &described));
+
+    say::chapter("One is updated: a new image, and two tasks; then to an image that does not exist, which leads back");
+    let update = json!({"tenant_id": tenants[0], "image": NEW_IMAGE, "desired_count": 2});
+    let updated = demo.run("update-tenant", &[(tenants[0].clone(), update)]).await?.remove(0);
+    succeeded(&updated)?;
+    say::result(table(
+        &format!("Tenant {}, updated in {:.1} s", tenants[0], updated.took.as_secs_f64()),
+        &updated.output,
+    ));
+    let broken = json!({"tenant_id": tenants[0], "image": MISSING_IMAGE});
+    let failed = demo.run("update-tenant", &[(tenants[0].clone(), broken)]).await?.remove(0);
+    expect_failure(&failed, "DeploymentFailed")?;
+    say::result(table(&format!("{} after {:.1} s", failed.error, failed.took.as_secs_f64()), &failed.cause));
+    if failed.cause.get("rolled_back") != Some(&json!(true)) {
+        return Err(format!("the failed update of {} does not say that it was rolled back", tenants[0]).into());
+    }
 
     say::chapter("A third one fails at create-service, which lacks the permission: it is rolled back");
     let role = demo.take_away_create_service().await?;
