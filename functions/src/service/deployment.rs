@@ -121,12 +121,12 @@ fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'se
     let Some(primary) = deployments.iter().find(|deployment| deployment.status() == Some("PRIMARY")) else {
         return Seen::Another;
     };
+    let runs_it = primary.task_definition() == Some(&request.task_definition_arn);
     let Some(started) = &request.deployment else {
-        let is_it = primary.task_definition() == Some(&request.task_definition_arn);
-        return if is_it { Seen::It(primary) } else { Seen::Another };
+        return if runs_it { Seen::It(primary) } else { Seen::Another };
     };
     let is_known = deployments.iter().any(|deployment| deployment.id() == Some(&started.id));
-    if primary.id() == Some(&started.id) {
+    if primary.id() == Some(&started.id) && runs_it {
         let is_scaled = u32::try_from(service.desired_count()) == Ok(started.desired_count);
         if started.replaces.is_some() || is_scaled { Seen::It(primary) } else { Seen::NotYet }
     } else if !is_known && started.replaces.as_deref() == primary.id() {
@@ -293,14 +293,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_deployment_is_told_from_the_one_before_it_and_from_the_one_after_it() {
-        let shown = |ids: &[&str], desired: i32| {
+        let shown = |ids: &[&str], desired: i32, definition: &str| {
             let deployments = ids.iter().enumerate().map(|(place, id)| {
                 Deployment::builder()
                     .id(*id)
                     .status(if place == 0 { "PRIMARY" } else { "ACTIVE" })
                     .rollout_state(DeploymentRolloutState::Completed)
                     .running_count(desired)
-                    .task_definition(DEFINITION)
+                    .task_definition(definition)
                     .build()
             });
             let service = service("ACTIVE").desired_count(desired).running_count(desired);
@@ -320,10 +320,15 @@ mod tests {
             (scaled(), &["old"], 1, Some(false)),
             (scaled(), &["newest"], 2, None),
         ] {
-            let (service, tasks) = shown(ids, desired);
+            let (service, tasks) = shown(ids, desired, DEFINITION);
             let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
             let checked = check(&client, &settings(&[]), of(Some(started))).await;
             assert_eq!(checked.ok().map(|checked| checked.steady), steady, "{ids:?} {desired}");
         }
+        // It was rolled back even before the call that started it was answered.
+        let (service, tasks) = shown(&["old"], 2, "arn:other:1");
+        let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
+        let error = check(&client, &settings(&[]), of(Some(scaled()))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
     }
 }

@@ -298,7 +298,8 @@ async fn refused_without_each(stack: &Stack, function: &str, input: &Value, acti
         stack.give_back(function).await;
         let (error, message) = answer.expect_err(action);
         assert_eq!(error, "AccessDenied", "{function} without {action}: {message}");
-        assert!(message.contains(action), "{function} without {action}: {message}");
+        // S3 does not say that it would list the bucket to tell that an object is missing.
+        assert!(message.contains(action) || *action == "s3:ListBucket", "{function} without {action}: {message}");
     }
     stack.invoke(function, input).await.unwrap()
 }
