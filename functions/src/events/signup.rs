@@ -132,7 +132,8 @@ fn name(environment: EnvironmentName, signup: &SignupId, attempt: u32) -> String
 
 /// Whether this very event started the execution.
 fn came_from(execution: &Execution, event: &EventId) -> bool {
-    serde_json::from_str::<ProvisionRequest>(&execution.input).is_ok_and(|request| request.event_id.as_ref() == Some(event))
+    serde_json::from_str::<ProvisionRequest>(&execution.input)
+        .is_ok_and(|request| request.event_id.as_ref() == Some(event))
 }
 
 #[cfg(test)]

@@ -85,7 +85,8 @@ async fn a_signup_is_started_once_however_often_it_comes() {
     let detail = json!({"signup_id": "s-1", "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2});
     let first = signed_up(&executions, "e-1", detail.clone()).await.unwrap();
     assert_eq!((first.status, first.attempt), (Status::Started, Some(1)));
-    let started: Value = serde_json::from_str(&executions.lock().unwrap()[&first.execution_arn.clone().unwrap()].1).unwrap();
+    let started: Value =
+        serde_json::from_str(&executions.lock().unwrap()[&first.execution_arn.clone().unwrap()].1).unwrap();
     let mut expected = detail.clone();
     expected["event_id"] = json!("e-1");
     assert_eq!(started, expected);

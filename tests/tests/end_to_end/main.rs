@@ -15,4 +15,5 @@ mod reading;
 mod rollback;
 mod samples;
 mod secrecy;
+mod signups;
 mod teardown;
