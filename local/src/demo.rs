@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -47,8 +47,11 @@ async fn show(settings: &Settings) -> Result<()> {
 
     say::chapter("Two tenants sign up at once: an event on the bus for each, and one of the events comes twice");
     let mut first = event(settings, "tenant-signed-up")?["detail"].take();
+    // A signup that was seen before starts nothing, and this stack may have been up before the demo.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).doing("reading the clock")?.as_secs();
+    first["signup_id"] = json!(format!("signup-{now}-a"));
     first["environment"] = json!(environment.name);
-    let second = json!({"signup_id": "signup-0004"});
+    let second = json!({"signup_id": format!("signup-{now}-b")});
     let provisioned = demo.sign_up(&[first.clone(), second, first]).await?;
     let mut tenants = Vec::new();
     for outcome in &provisioned {
