@@ -6,6 +6,7 @@ pub mod database;
 pub mod database_task;
 pub mod deletion;
 pub mod environment;
+pub mod events;
 pub mod failure;
 pub mod files;
 pub mod inventory;

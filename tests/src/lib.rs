@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
 pub mod database;
+pub mod events;
 pub mod execution;
 pub mod permissions;
 pub mod runbook;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tests::Stack;
+use tests::events::delivered;
 use tests::stack::{new_tenant_id, text};
 
 const PROVISIONING: [&str; 11] = [
@@ -47,6 +48,7 @@ const UPDATING: [&str; 6] = [
     "prune-task-definitions",
     "end-update",
 ];
+const BY_EVENTS: [&str; 2] = ["start-provisioning", "start-deprovisioning"];
 
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
@@ -188,6 +190,39 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
 }
 
 #[tokio::test]
+async fn what_events_start_has_the_permissions_that_it_needs() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    let details = [json!({"signup_id": format!("signup-{tenant}")}), crate::deprovisioning::request(&tenant)];
+    for (function, detail) in BY_EVENTS.into_iter().zip(details) {
+        let event = delivered(&format!("event-{tenant}"), "", &detail);
+        let started = stack.invoke(function, &event).await.unwrap();
+        let ended = stack.ended(&text(&started["execution_arn"])).await;
+        for action in ["states:StartExecution", "states:DescribeExecution"] {
+            permitted_and_needed(stack, function, action, &event, None).await;
+        }
+        if let Some(made) = ended.output.get("tenant_id") {
+            let removal = json!({"tenant_id": made, "force_delete_secret": true});
+            stack.run("teardown-tenant", removal).await.succeeded();
+        }
+
+        // Lambda needs it for what has failed, and says so when it is told the destination.
+        let name = stack.named(function);
+        let get = stack.lambda.get_function_event_invoke_config().function_name(&name).qualifier("$LATEST");
+        let destination = get.send().await.unwrap().destination_config.unwrap();
+        let put = stack.lambda.put_function_event_invoke_config().function_name(&name).qualifier("$LATEST");
+        let put = put.destination_config(destination).maximum_retry_attempts(2).maximum_event_age_in_seconds(21600);
+        put.clone().send().await.unwrap();
+        stack.take_away(function, "sqs:SendMessage").await;
+        let answer = put.send().await;
+        stack.give_back(function).await;
+        assert!(answer.unwrap_err().into_service_error().is_invalid_parameter_value_exception(), "{function}");
+        let granted = ["sqs:SendMessage", "states:DescribeExecution", "states:StartExecution"].map(str::to_owned);
+        assert_eq!(stack.granted(function).await, granted.into(), "{function}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_reads_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
@@ -324,7 +359,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
-    let covered = covered.chain(UPDATING).chain(READING);
+    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
