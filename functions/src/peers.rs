@@ -1,7 +1,9 @@
 //! The other environments: each in an account and region of its own, reached by a role there.
 
 use std::str::FromStr;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
@@ -26,6 +28,9 @@ const ROLE: &str = "-tenant-management-peer";
 /// every account has it enabled. One that has to be enabled first (af-south-1) would want that of both accounts.
 /// Source: the IAM guide, "Manage AWS STS in an AWS Region".
 const REGION_OF_STS: &str = "eu-west-1";
+
+/// How long a function of another environment may take, below our own timeout of 60 s.
+const LOOK: Duration = Duration::from_secs(45);
 
 /// The client by which roles are assumed.
 pub fn sts(aws: &SdkConfig) -> Sts {
@@ -87,7 +92,11 @@ impl Peer {
     /// # Errors
     /// As [`Peer::step_functions`].
     async fn lambda(&self, sts: &Sts, aws: &SdkConfig) -> Result<Lambda> {
-        Ok(Lambda::new(&self.config(sts, aws).await?))
+        let config = self.config(sts, aws).await?;
+        // A function there may need all of this before it tells what it could not reach.
+        let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).operation_timeout(LOOK).build();
+        let config = aws_sdk_lambda::config::Builder::from(&config).timeout_config(timeouts);
+        Ok(Lambda::from_conf(config.build()))
     }
 
     async fn config(&self, sts: &Sts, aws: &SdkConfig) -> Result<SdkConfig> {

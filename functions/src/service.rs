@@ -23,7 +23,9 @@ pub mod deployment;
 pub mod update;
 
 /// What CreateService says about a listener rule, or ECS's service-linked role, that was made a moment ago.
-const NOT_YET: [&str; 2] = ["does not have an associated load balancer", "assume the service linked role"];
+const NOT_YET: [&str; 2] = [UNREACHED, "assume the service linked role"];
+/// What ECS says of a service whose target group no rule forwards to.
+const UNREACHED: &str = "does not have an associated load balancer";
 /// ListServices gives 100 at most. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;
 /// DescribeServices takes ten at most. Source: its API reference.
@@ -215,6 +217,8 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
         match ecs.update_service().cluster(names.cluster()).service(names.service()).desired_count(0).send().await {
             Ok(_) => {}
             Err(error) if gone(error.code()) => {}
+            // A suspended one has no task anyway.
+            Err(error) if error.message().is_some_and(|text| text.contains(UNREACHED)) => {}
             Err(error) => return Err(Error::aws(doing(), error)),
         }
         match ecs.delete_service().cluster(names.cluster()).service(names.service()).force(true).send().await {
@@ -366,6 +370,17 @@ mod tests {
         let deleted = mock!(Client::delete_service)
             .then_output(|| DeleteServiceOutput::builder().service(service("INACTIVE", None).build()).build());
         assert_eq!(run_delete(&[&found(service("ACTIVE", None)), &gone, &deleted], None).await.removed, [ARN]);
+    }
+
+    #[tokio::test]
+    async fn a_suspended_one_that_cannot_be_scaled_is_deleted_all_the_same() {
+        let refused = mock!(Client::update_service).then_error(|| {
+            let metadata = ErrorMetadata::builder().code("InvalidParameterException").message(UNREACHED);
+            UpdateServiceError::generic(metadata.build())
+        });
+        let deleted = mock!(Client::delete_service)
+            .then_output(|| DeleteServiceOutput::builder().service(service("INACTIVE", None).build()).build());
+        assert_eq!(run_delete(&[&found(service("ACTIVE", None)), &refused, &deleted], None).await.removed, [ARN]);
     }
 
     #[tokio::test]

@@ -4,6 +4,8 @@
 //! is read after that. Beginning and ending change nothing else, so that an interruption leaves no more than a lock
 //! whose execution does not run any more, which the next update takes over.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::types::Service;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,10 +16,12 @@ use shared::{
     TenantId, fargate,
 };
 
+use crate::listener_rule::suspension;
 use crate::request::guard;
+use crate::service::deployment::has_failed;
 use crate::state::{Shows, State};
 use crate::storage::Location;
-use crate::{listener_rule, service, task_definition};
+use crate::{service, task_definition};
 
 pub mod lock;
 
@@ -95,15 +99,17 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let request: UpdateRequest = input::parse(begin.request)?;
     request.check(settings)?;
     let names = settings.names(&request.tenant_id);
-    lock::take(&clients.s3, &clients.sfn, &lock_of(settings, &request.tenant_id)?, &begin.owner).await?;
+    let lock = lock_of(settings, &request.tenant_id)?;
+    let grace = Duration::from_secs(settings.parsed("LOCK_GRACE_SECONDS")?);
+    lock::take(&clients.s3, &clients.sfn, &lock, &begin.owner, grace).await?;
     let Some(service) = service::describe(&clients.ecs, &names).await?.filter(|it| it.status() == Some("ACTIVE"))
     else {
         return Err(no_service(&names));
     };
-    let (provisioning, definition, shows) = tokio::try_join!(
+    let (provisioning, definition, rules) = tokio::try_join!(
         is_being_provisioned(clients, &names, &service),
         definition(&clients.ecs, &names, &service),
-        listener_rule::suspension::shows(&clients.elb, settings, &names),
+        suspension::of_tenant(&clients.elb, settings, &names),
     )?;
     if let Some(execution) = provisioning {
         return Err(Error::new(
@@ -114,17 +120,22 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
             ),
         ));
     }
-    let previous = state(&service, &definition, shows, &names)?;
+    let previous = state(&service, &definition, suspension::shows(&rules, &names), &names)?;
     let wanted = request.wanted(&previous)?;
+    if wanted.shows != previous.shows {
+        suspension::can_turn(&rules, &names)?;
+    }
     let mut changes = wanted.changes_since(&previous);
-    changes.extend(request.force_new_deployment.then_some("force_new_deployment"));
+    // One that has failed starts no tasks, also when it is as it is wanted.
+    let force_new_deployment = request.force_new_deployment || has_failed(&service);
+    changes.extend(force_new_deployment.then_some("force_new_deployment"));
     Ok(Plan {
         tenant_id: request.tenant_id,
         environment: settings.environment(),
         previous,
         wanted,
         changes,
-        force_new_deployment: request.force_new_deployment,
+        force_new_deployment,
     })
 }
 
@@ -224,7 +235,7 @@ async fn is_being_provisioned(clients: &Clients, names: &Names, service: &Servic
     let owner = owner_in(service.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
     let machine = format!(":execution:{}-provision-tenant:", names.environment());
     match owner.filter(|owner| owner.as_str().contains(&machine)) {
-        Some(owner) if lock::runs(&clients.sfn, &owner).await? => Ok(Some(owner)),
+        Some(owner) if lock::ended(&clients.sfn, &owner).await?.is_none() => Ok(Some(owner)),
         _ => Ok(None),
     }
 }

@@ -101,6 +101,17 @@ fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine
 }
 
 #[test]
+fn whoever_looks_for_listeners_is_told_of_the_one_that_a_parameter_names() {
+    let template = fs::read_to_string("../template.yaml").unwrap();
+    let functions: Vec<_> =
+        template.split("Metadata:\n").filter(|resource| resource.contains("DescribeListeners")).collect();
+    assert!(functions.len() > 5);
+    for function in functions {
+        assert!(function.contains("LISTENER_ARN: !Ref ListenerArn"), "{function}");
+    }
+}
+
+#[test]
 fn a_deletion_that_saw_nothing_is_tried_again_before_its_resource_counts_as_left() {
     let states = states();
     let of_teardown = |name: &str| {

@@ -34,12 +34,33 @@ pub struct Turned {
 }
 
 /// What the tenant's rules answer with: the page as soon as one of them does.
+pub(crate) fn shows(rules: &[Rule], names: &Names) -> Shows {
+    if rules.iter().any(|rule| is_page_of(rule, names)) { Shows::SuspensionPage } else { Shows::Site }
+}
+
+/// Makes sure that these, the tenant's rules, can be turned.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
-pub(crate) async fn shows(elb: &Client, settings: &Settings, names: &Names) -> Result<Shows> {
-    let rules = of_tenant(elb, settings, names).await?;
-    Ok(if rules.iter().any(|rule| is_page_of(rule, names)) { Shows::SuspensionPage } else { Shows::Site })
+/// As [`turn`], but for the target group.
+pub(crate) fn can_turn(rules: &[Rule], names: &Names) -> Result<()> {
+    if rules.is_empty() {
+        return Err(Error::new(
+            ErrorKind::EnvironmentNotReady,
+            format!(
+                "tenant {} has no listener rule that could show its site or that it is suspended: make one for its host",
+                names.tenant()
+            ),
+        ));
+    }
+    let group = format!(":targetgroup/{}/", names.target_group());
+    let forwards = |rule: &Rule| target_groups(rule).find(|arn| !arn.contains(&group)).map(str::to_owned);
+    match rules.iter().find_map(|rule| Some((rule.rule_arn().unwrap_or_default(), forwards(rule)?))) {
+        Some((rule, other)) => Err(Error::new(
+            ErrorKind::ResourceConflict,
+            format!("listener rule ({rule}) also forwards to {other}: suspending the tenant would forget that"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Whether the rule answers with the tenant's page.
@@ -51,7 +72,7 @@ pub(crate) fn is_page_of(rule: &Rule, names: &Names) -> bool {
 ///
 /// # Errors
 /// `ResourceConflict` when a rule also forwards to somebody else's target group, which would be forgotten;
-/// `EnvironmentNotReady` when the target group to forward to is missing.
+/// `EnvironmentNotReady` when there is no rule, or the target group to forward to is missing.
 pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Turned> {
     let names = settings.names(&request.tenant_id);
     let answers = |rule: &Rule| match request.shows {
@@ -59,6 +80,7 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
         Shows::Site => is_page_of(rule, &names),
     };
     let mut rules = of_tenant(elb, settings, &names).await?;
+    can_turn(&rules, &names)?;
     rules.retain(answers);
     let mut turned = Turned { shows: request.shows, listener_rule_arns: Vec::new() };
     if rules.is_empty() {
@@ -71,7 +93,7 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
     for rule in rules {
         let arn = rule.rule_arn().unwrap_or_default();
         let doing = format!("updating listener rule ({arn})");
-        let actions = with_answer(&rule, &answer, &names)?;
+        let actions = rule.actions().iter().map(|action| in_place_of(action, &answer)).collect();
         let modified = elb.modify_rule().rule_arn(arn).set_actions(Some(actions)).send().await;
         modified.map_err(|error| match error.code() {
             Some("RuleNotFound") => Error::new(ErrorKind::ResourceConflict, format!("{doing}: somebody deleted it")),
@@ -82,7 +104,11 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
     Ok(turned)
 }
 
-async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
+/// The tenant's rules on every listener of the environment.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
     let host = names.host(settings.required("DOMAIN")?);
     let mut all = Vec::new();
     for listener in environment::listeners(elb, settings).await? {
@@ -91,21 +117,7 @@ async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<V
     Ok(all)
 }
 
-/// The rule's actions, with another answer in place of the last.
-fn with_answer(rule: &Rule, answer: &Action, names: &Names) -> Result<Vec<Action>> {
-    let group = format!(":targetgroup/{}/", names.target_group());
-    if let Some(other) = target_groups(rule).find(|arn| !arn.contains(&group)) {
-        return Err(Error::new(
-            ErrorKind::ResourceConflict,
-            format!(
-                "listener rule ({}) also forwards to {other}: suspending the tenant would forget that",
-                rule.rule_arn().unwrap_or_default()
-            ),
-        ));
-    }
-    Ok(rule.actions().iter().map(|action| in_place_of(action, answer)).collect())
-}
-
+/// The action, or the answer in its place if it is one.
 fn in_place_of(action: &Action, answer: &Action) -> Action {
     if matches!(action.r#type(), Some(ActionTypeEnum::Forward | ActionTypeEnum::FixedResponse)) {
         let mut answer = answer.clone();
@@ -263,10 +275,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rule_that_serves_another_target_group_too_is_not_forgotten() {
+    async fn a_rule_that_is_missing_or_serves_another_target_group_too_is_told() {
         let both = rule("123456789012.example.com", vec![to(GROUP), to(OTHER)]);
         let error = run(vec![both], Shows::SuspensionPage, &[]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceConflict);
         assert!(error.chain().contains(OTHER), "{}", error.chain());
+        assert_eq!(run(vec![], Shows::Site, &[]).await.unwrap_err().kind(), ErrorKind::EnvironmentNotReady);
     }
 }

@@ -24,6 +24,9 @@ pub struct Check {
     pub task_definition_arn: String,
     /// The deployment, where it is known: a forced one has the task definition of the one before.
     pub deployment: Option<Started>,
+    /// A later deployment of the same task definition will do, as the one by which ECS rolls back by itself.
+    #[serde(default)]
+    pub or_a_later_one: bool,
     /// This is the last check: a deployment that is still in progress has failed.
     #[serde(default)]
     pub last_check: bool,
@@ -131,9 +134,19 @@ fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'se
         if started.replaces.is_some() || is_scaled { Seen::It(primary) } else { Seen::NotYet }
     } else if !is_known && started.replaces.as_deref() == primary.id() {
         Seen::NotYet
+    } else if request.or_a_later_one && runs_it {
+        Seen::It(primary)
     } else {
         Seen::Another
     }
+}
+
+/// Whether the service's deployment has failed: it then starts no tasks any more.
+/// Source: the API reference of ECS, Deployment, `rolloutState`.
+pub(crate) fn has_failed(service: &Service) -> bool {
+    let mut deployments = service.deployments().iter();
+    let primary = deployments.find(|deployment| deployment.status() == Some("PRIMARY"));
+    primary.and_then(Deployment::rollout_state) == Some(&DeploymentRolloutState::Failed)
 }
 
 fn unsteady(service: &Service) -> Checked {
@@ -223,7 +236,13 @@ mod tests {
     }
 
     fn of(deployment: Option<Started>) -> Check {
-        Check { tenant_id: tenant(), task_definition_arn: DEFINITION.to_owned(), deployment, last_check: false }
+        Check {
+            tenant_id: tenant(),
+            task_definition_arn: DEFINITION.to_owned(),
+            deployment,
+            or_a_later_one: false,
+            last_check: false,
+        }
     }
 
     #[tokio::test]
@@ -325,6 +344,11 @@ mod tests {
             let checked = check(&client, &settings(&[]), of(Some(started))).await;
             assert_eq!(checked.ok().map(|checked| checked.steady), steady, "{ids:?} {desired}");
         }
+        // On the way back, any deployment of what was there before will do.
+        let (service, tasks) = shown(&["newest", "new"], 2, DEFINITION);
+        let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
+        let request = Check { or_a_later_one: true, ..of(Some(forced())) };
+        assert!(check(&client, &settings(&[]), request).await.unwrap().steady);
         // It was rolled back even before the call that started it was answered.
         let (service, tasks) = shown(&["old"], 2, "arn:other:1");
         let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);

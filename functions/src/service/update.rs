@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use shared::owner::TAG_RESUME_COUNT;
 use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
-use super::deployment::Started;
-use super::describe;
-use crate::state::State;
+use super::deployment::{Started, has_failed};
+use super::{UNREACHED, describe};
+use crate::state::{Shows, State};
 
 /// Input of update-service.
 #[derive(Debug, Deserialize)]
@@ -39,11 +39,11 @@ pub(crate) fn resume_count(service: &Service) -> Option<u32> {
     service.tags().iter().find(|tag| tag.key() == Some(TAG_RESUME_COUNT))?.value()?.parse().ok()
 }
 
-/// Gives the tenant's service a task definition and a number of tasks.
+/// Gives the tenant's service a task definition and a number of tasks. What it has already is left alone.
 ///
 /// # Errors
-/// `TenantNotFound` when somebody deleted the service meanwhile; `ResourceConflict` when ECS starts no tasks for a
-/// service whose target group no rule forwards to.
+/// `TenantNotFound` when somebody deleted the service meanwhile; `ResourceConflict` when ECS changes nothing about
+/// a suspended service, whose target group no rule forwards to.
 pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Result<Updated> {
     let names = settings.names(&request.tenant_id);
     let state = request.state;
@@ -54,13 +54,25 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
     if state.resume_count.is_some() && state.resume_count != resume_count(&before) {
         remember(ecs, &before, state.resume_count.unwrap_or_default()).await?;
     }
+    let desired_count = i32::try_from(state.desired_count).unwrap_or(i32::MAX);
+    let started = |id, replaces| Started { id, replaces, desired_count: state.desired_count };
+    // A service whose revision was deregistered can be scaled, but not be told to run that revision.
+    let definition = Some(&state.task_definition_arn).filter(|arn| before.task_definition() != Some(arn.as_str()));
+    // Only a deployment tells whether its tasks stay alive. Scaling from nothing starts none by itself, and one that has
+    // failed starts no tasks any more.
+    let starts_anew = before.desired_count() == 0 || has_failed(&before);
+    let force = request.force_new_deployment || (starts_anew && desired_count > 0);
+    if definition.is_none() && before.desired_count() == desired_count && !force {
+        let id = primary(&before).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
+        return Ok(Updated { deployment: started(id, None) });
+    }
     let updated = ecs
         .update_service()
         .cluster(names.cluster())
         .service(names.service())
-        .task_definition(&state.task_definition_arn)
-        .desired_count(i32::try_from(state.desired_count).unwrap_or(i32::MAX))
-        .force_new_deployment(request.force_new_deployment)
+        .set_task_definition(definition.cloned())
+        .desired_count(desired_count)
+        .force_new_deployment(force)
         .send()
         .await;
     let after = match updated {
@@ -68,17 +80,22 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
         Err(error) if matches!(error.code(), Some("ServiceNotFoundException" | "ServiceNotActiveException")) => {
             return Err(deleted(&names));
         }
-        Err(error)
-            if error.message().is_some_and(|text| text.contains("does not have an associated load balancer")) =>
-        {
-            let hint = "; resume the tenant by the same update (\"suspended\": false)";
-            return Err(Error::new(ErrorKind::ResourceConflict, Error::aws(doing(), error).chain() + hint));
+        Err(error) if error.message().is_some_and(|text| text.contains(UNREACHED)) => {
+            let message = Error::aws(doing(), error).chain();
+            return Err(match state.shows {
+                // The rule was turned a moment ago.
+                Shows::Site => Error::new(ErrorKind::Transient, message),
+                Shows::SuspensionPage => {
+                    let hint = "; resume the tenant by the same update (\"suspended\": false)";
+                    Error::new(ErrorKind::ResourceConflict, message + hint)
+                }
+            });
         }
         Err(error) => return Err(Error::aws(doing(), error)),
     };
     let id = after.as_ref().and_then(primary).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
     let replaces = primary(&before).filter(|before| before != &id);
-    Ok(Updated { deployment: Started { id, replaces, desired_count: state.desired_count } })
+    Ok(Updated { deployment: started(id, replaces) })
 }
 
 fn primary(service: &Service) -> Option<String> {
@@ -103,21 +120,25 @@ mod tests {
     use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
     use aws_sdk_ecs::operation::tag_resource::TagResourceOutput;
     use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceOutput};
-    use aws_sdk_ecs::types::Deployment;
+    use aws_sdk_ecs::types::builders::ServiceBuilder;
+    use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState};
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
 
     use super::*;
-    use crate::state::Shows;
     use crate::testing::{settings, tenant};
 
     const DEFINITION: &str = "arn:aws:ecs:eu-west-1:536580886816:task-definition/dev-123456789012:2";
 
     fn service(deployment: &str, resume_count: Option<&str>) -> Service {
+        running(deployment, resume_count).build()
+    }
+
+    fn running(deployment: &str, resume_count: Option<&str>) -> ServiceBuilder {
         let deployment = Deployment::builder().id(deployment).status("PRIMARY").build();
         let tag = resume_count.map(|count| Tag::builder().key(TAG_RESUME_COUNT).value(count).build());
         let service = Service::builder().service_arn("arn:service").status("ACTIVE").deployments(deployment);
-        service.set_tags(Some(tag.into_iter().collect())).build()
+        service.set_tags(Some(tag.into_iter().collect()))
     }
 
     fn found(service: Service) -> Rule {
@@ -138,6 +159,7 @@ mod tests {
     }
 
     async fn run(rules: &[&Rule], desired_count: u32, resume_count: Option<u32>) -> Result<Updated> {
+        let shows = if resume_count.is_some() { Shows::SuspensionPage } else { Shows::Site };
         let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let state = State {
             task_definition_arn: DEFINITION.to_owned(),
@@ -146,7 +168,7 @@ mod tests {
             memory: 512,
             desired_count,
             resume_count,
-            shows: Shows::Site,
+            shows,
         };
         let request = Update { tenant_id: tenant(), state, force_new_deployment: false };
         update(&ecs, &settings(&[]), request).await
@@ -185,9 +207,39 @@ mod tests {
     #[tokio::test]
     async fn tasks_that_nobody_could_reach_are_a_conflict_that_says_what_to_do() {
         let message = "The target group with targetGroupArn arn does not have an associated load balancer.";
-        let rules = [&found(service("old", Some("1"))), &refused("InvalidParameterException", message)];
-        let error = run(&rules, 0, Some(1)).await.unwrap_err();
+        let refusal = || refused("InvalidParameterException", message);
+        let error = run(&[&found(service("old", Some("1"))), &refusal()], 0, Some(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceConflict);
         assert!(error.chain().contains("\"suspended\": false"), "{}", error.chain());
+        // On the way to the site, the rule was turned a moment ago.
+        let error = run(&[&found(service("old", None)), &refusal()], 1, None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+    }
+
+    #[tokio::test]
+    async fn what_the_service_has_already_is_left_alone() {
+        let there = || running("old", None).task_definition(DEFINITION).desired_count(2).build();
+        let updated = run(&[&found(there())], 2, None).await.unwrap();
+        assert_eq!(updated.deployment, Started { id: "old".to_owned(), replaces: None, desired_count: 2 });
+        // Also when that revision is deregistered.
+        let scaled = mock!(Client::update_service)
+            .match_requests(|request| {
+                assert_eq!(request.force_new_deployment(), Some(false));
+                request.task_definition().is_none() && request.desired_count() == Some(3)
+            })
+            .then_output(|| UpdateServiceOutput::builder().service(service("old", None)).build());
+        run(&[&found(there()), &scaled], 3, None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn tasks_that_start_from_nothing_or_after_a_failure_are_a_deployment_of_their_own() {
+        let failed = Deployment::builder().id("old").status("PRIMARY").rollout_state(DeploymentRolloutState::Failed);
+        let failed = Service::builder().status("ACTIVE").desired_count(1).deployments(failed.build()).build();
+        for before in [service("old", None), failed] {
+            let forced = mock!(Client::update_service)
+                .match_requests(|request| request.force_new_deployment() == Some(true))
+                .then_output(|| UpdateServiceOutput::builder().service(service("new", None)).build());
+            run(&[&found(before), &forced], 1, None).await.unwrap();
+        }
     }
 }

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
 use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
-use aws_sdk_ecs::types::{ContainerDefinition, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus};
+use aws_sdk_ecs::types::{
+    ContainerDefinition, Deployment, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus,
+};
 use serde::{Deserialize, Serialize};
 use shared::owner::tags;
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
@@ -165,7 +167,9 @@ pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<
     let service = service::describe(ecs, &names).await?.filter(|service| service.status() == Some("ACTIVE"));
     let runs = service.as_ref().and_then(|service| service.task_definition());
     let deployments = service.as_ref().map(|service| service.deployments()).unwrap_or_default();
-    let deployed: BTreeSet<_> = deployments.iter().filter_map(|deployment| deployment.task_definition()).collect();
+    let has_tasks = |it: &&Deployment| it.running_count() + it.pending_count() + it.desired_count() > 0;
+    let deployed: BTreeSet<_> = deployments.iter().filter(has_tasks).filter_map(Deployment::task_definition).collect();
+    let is_used = |arn: &str| runs == Some(arn) || deployed.contains(arn);
 
     let active = revisions(ecs, &names, TaskDefinitionStatus::Active).await?;
     let mut useless = Vec::new();
@@ -173,7 +177,7 @@ pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<
         // One that is deregistered already may come from a run that got no further.
         let inactive = revisions(ecs, &names, TaskDefinitionStatus::Inactive).await?;
         let newest = active.iter().rev().take(KEPT).chain(inactive.iter().rev().take(KEPT));
-        for arn in newest.filter(|arn| runs != Some(arn.as_str())) {
+        for arn in newest.filter(|arn| !is_used(arn)) {
             let found = described(ecs, &names, arn).await?;
             let ours = found.filter(|(_, found)| found.owner.as_ref() == Some(&request.owner));
             useless.extend(ours.map(|_| arn.clone()));
@@ -181,8 +185,7 @@ pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<
     }
     let (mut deregistered, active): (Vec<_>, Vec<_>) = active.into_iter().partition(|arn| useless.contains(arn));
     let old = active.iter().take(active.len().saturating_sub(KEPT));
-    let old: Vec<_> =
-        old.filter(|arn| !deployed.contains(arn.as_str()) && runs != Some(arn.as_str())).cloned().collect();
+    let old: Vec<_> = old.filter(|arn| !is_used(arn)).cloned().collect();
 
     deregistered.extend(old.into_iter().take(DEREGISTERED_AT_A_TIME));
     for arn in &deregistered {
@@ -199,7 +202,7 @@ mod tests {
     use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
     use aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput;
     use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionOutput;
-    use aws_sdk_ecs::types::{Compatibility, Deployment, EphemeralStorage, NetworkMode, PidMode, Service, Volume};
+    use aws_sdk_ecs::types::{Compatibility, EphemeralStorage, NetworkMode, PidMode, Service, Volume};
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 
     use super::*;

@@ -1,8 +1,10 @@
 //! A lock that an execution holds: an object in the stack's bucket that names the execution.
 //!
-//! S3 decides who is first: a conditional write succeeds for one of several that try at once. A lock whose execution
-//! does not run any more, because it was stopped or died, is taken over. Who asks twice is answered alike.
+//! S3 decides who is first: a conditional write succeeds for one of several that try at once. A lock whose execution was
+//! stopped or died is taken over a while later. Who asks twice is answered alike.
 //! Source: the user guide of S3, "Conditional requests".
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_s3::Client as S3;
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -26,11 +28,12 @@ struct Held {
     e_tag: String,
 }
 
-/// Takes the lock for an execution.
+/// Takes the lock for an execution. That of one that has ended is taken over after `grace`, in which a function that it
+/// started may still work: Lambda does not stop it with the execution.
 ///
 /// # Errors
-/// `ResourceConflict` when another execution has it, and runs.
-pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner) -> Result<()> {
+/// `ResourceConflict` when another execution has it.
+pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner, grace: Duration) -> Result<()> {
     for _ in 0..LOOKS {
         if put(s3, lock, owner, None).await? {
             return Ok(());
@@ -39,11 +42,14 @@ pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner) 
         if &held.by == owner {
             return Ok(());
         }
-        if runs(sfn, &held.by).await? {
-            return Err(Error::new(
-                ErrorKind::ResourceConflict,
-                format!("the tenant is being updated by {}: try again when that has ended", held.by),
-            ));
+        match ended(sfn, &held.by).await? {
+            None => return Err(is_held(&held.by, "try again when that has ended")),
+            Some(since) if since < grace => {
+                let left = (grace - since).as_secs() + 1;
+                let hint = format!("it has ended, but a function of it may still work: try again in {left} s");
+                return Err(is_held(&held.by, &hint));
+            }
+            Some(_) => {}
         }
         if put(s3, lock, owner, Some(held.e_tag)).await? {
             return Ok(());
@@ -65,16 +71,26 @@ pub async fn release(s3: &S3, lock: &Location, owner: &Owner) -> Result<bool> {
     }
 }
 
-/// Whether an execution runs. One that is not known any more does not.
+fn is_held(by: &Owner, hint: &str) -> Error {
+    Error::new(ErrorKind::ResourceConflict, format!("the tenant is being updated by {by}: {hint}"))
+}
+
+/// For how long an execution has ended; nothing while it runs. One that is not known any more ended long ago.
 ///
 /// # Errors
 /// When Step Functions cannot be asked.
-pub async fn runs(sfn: &StepFunctions, execution: &Owner) -> Result<bool> {
-    match sfn.describe_execution().execution_arn(execution.as_str()).send().await {
-        Ok(described) => Ok(matches!(described.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive)),
-        Err(error) if error.code() == Some("ExecutionDoesNotExist") => Ok(false),
-        Err(error) => Err(Error::aws(format!("reading execution ({execution})"), error)),
+pub async fn ended(sfn: &StepFunctions, execution: &Owner) -> Result<Option<Duration>> {
+    let described = match sfn.describe_execution().execution_arn(execution.as_str()).send().await {
+        Ok(described) => described,
+        Err(error) if error.code() == Some("ExecutionDoesNotExist") => return Ok(Some(Duration::MAX)),
+        Err(error) => return Err(Error::aws(format!("reading execution ({execution})"), error)),
+    };
+    if matches!(described.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive) {
+        return Ok(None);
     }
+    let stopped = described.stop_date().map(|date| date.as_secs_f64()).unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    Ok(Some(Duration::try_from_secs_f64(now - stopped).unwrap_or_default()))
 }
 
 /// Writes the lock where there is none, or in place of the one with this ETag. `false` when somebody was faster.
@@ -121,6 +137,7 @@ mod tests {
     use aws_sdk_s3::operation::put_object::{PutObjectError, PutObjectOutput};
     use aws_sdk_sfn::operation::describe_execution::{DescribeExecutionError, DescribeExecutionOutput};
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
     use aws_smithy_types::error::ErrorMetadata;
 
     use super::*;
@@ -155,10 +172,19 @@ mod tests {
     }
 
     fn execution(status: Option<ExecutionStatus>) -> Rule {
+        ended_at(status, 0)
+    }
+
+    fn ended_at(status: Option<ExecutionStatus>, stopped: i64) -> Rule {
         match status {
             Some(status) => mock!(StepFunctions::describe_execution).then_output(move || {
                 let described = DescribeExecutionOutput::builder().execution_arn("arn").state_machine_arn("arn");
-                described.status(status.clone()).start_date(aws_smithy_types::DateTime::from_secs(0)).build().unwrap()
+                described
+                    .status(status.clone())
+                    .start_date(DateTime::from_secs(0))
+                    .stop_date(DateTime::from_secs(stopped))
+                    .build()
+                    .unwrap()
             }),
             None => mock!(StepFunctions::describe_execution).then_error(|| {
                 DescribeExecutionError::generic(ErrorMetadata::builder().code("ExecutionDoesNotExist").build())
@@ -169,7 +195,7 @@ mod tests {
     async fn run(s3: &[&Rule], sfn: &[&Rule]) -> Result<()> {
         let s3 = mock_client!(aws_sdk_s3, RuleMode::Sequential, s3);
         let sfn = mock_client!(aws_sdk_sfn, RuleMode::Sequential, sfn);
-        take(&s3, &sfn, &lock(), &owner()).await
+        take(&s3, &sfn, &lock(), &owner(), Duration::from_secs(75)).await
     }
 
     #[tokio::test]
@@ -192,6 +218,16 @@ mod tests {
             let s3 = [&not_written("PreconditionFailed"), &held(other_owner()), &written(Some("\"1\""))];
             run(&s3, &[&execution(status)]).await.unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_lock_whose_execution_ended_a_moment_ago_is_not_taken_over_yet() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let stopped = ended_at(Some(ExecutionStatus::Aborted), i64::try_from(now).unwrap() - 10);
+        let s3 = [&not_written("PreconditionFailed"), &held(other_owner())];
+        let error = run(&s3, &[&stopped]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ResourceConflict);
+        assert!(error.chain().contains("try again in 6"), "{}", error.chain());
     }
 
     #[tokio::test]

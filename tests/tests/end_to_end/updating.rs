@@ -143,13 +143,23 @@ async fn of_two_updates_at_once_the_second_is_refused_and_names_the_first() {
 }
 
 #[tokio::test]
-async fn the_lock_of_an_update_that_was_stopped_is_taken_over() {
-    let (stack, _together) = Stack::together().await;
+async fn the_lock_of_an_update_that_was_stopped_is_taken_over_but_not_at_once() {
+    let (stack, _alone) = Stack::alone().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
     let first = started(stack, json!({"tenant_id": tenant, "image": "wordpress:7"})).await;
     stack.sfn.stop_execution().execution_arn(&first).send().await.unwrap();
     assert_eq!(stack.ended(&first).await.status, ExecutionStatus::Aborted);
-    let result = stack.run("update-tenant", json!({"tenant_id": tenant, "image": "wordpress:8"})).await.succeeded();
+    let input = json!({"tenant_id": tenant, "image": "wordpress:8"});
+    let (error, cause) = stack.run("update-tenant", input.clone()).await.failed();
+    assert_eq!(error, "ResourceConflict", "{cause}");
+    assert!(text(&cause["message"]).contains("a function of it may still work"), "{cause}");
+    let variables = stack.variables("begin-update").await;
+    let mut impatient = variables.clone();
+    impatient.insert("LOCK_GRACE_SECONDS".to_owned(), "0".to_owned());
+    stack.set_variables("begin-update", impatient).await;
+    let outcome = stack.run("update-tenant", input).await;
+    stack.set_variables("begin-update", variables).await;
+    let result = outcome.succeeded();
     assert_eq!(result["current"]["image"], "wordpress:8");
     assert!(!is_locked(stack, &tenant).await);
 }
