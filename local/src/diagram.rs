@@ -8,13 +8,14 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const MACHINES: [&str; 6] = [
+const MACHINES: [&str; 7] = [
     "provision-tenant",
     "teardown-tenant",
     "deprovision-tenant",
     "deprovision-tenants",
     "deprovision-tenant-everywhere",
     "run-database-task",
+    "conclude-execution",
 ];
 
 /// Draws the pictures into the README.
