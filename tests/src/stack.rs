@@ -27,6 +27,8 @@ pub struct Stack {
     pub ecs: aws_sdk_ecs::Client,
     /// EFS.
     pub efs: aws_sdk_efs::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// IAM.
@@ -39,6 +41,8 @@ pub struct Stack {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Step Functions.
     pub sfn: aws_sdk_sfn::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
     /// S3.
     pub s3: aws_sdk_s3::Client,
     /// `dev`, `sit` or `prod`.
@@ -82,12 +86,14 @@ impl Stack {
         Self {
             ecs: aws_sdk_ecs::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
+            events: aws_sdk_eventbridge::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             iam: aws_sdk_iam::Client::new(aws),
             lambda: aws_sdk_lambda::Client::new(aws),
             logs: aws_sdk_cloudwatchlogs::Client::new(aws),
             secrets: aws_sdk_secretsmanager::Client::new(aws),
             sfn: aws_sdk_sfn::Client::new(aws),
+            sqs: aws_sdk_sqs::Client::new(aws),
             s3: aws_sdk_s3::Client::new(aws),
             environment,
             account: account.to_owned(),
