@@ -12,7 +12,8 @@ use crate::request::SignupId;
 /// An event takes 256 KB at most. A message of this many characters and so many leftovers stay far below.
 /// Source: the API reference of EventBridge, PutEvents.
 const LONGEST_MESSAGE: usize = 2000;
-const MOST_LEFTOVERS: usize = 100;
+const MOST_LEFTOVERS: usize = 50;
+const LONGEST_REASON: usize = 500;
 
 /// What is put on the bus.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -150,7 +151,7 @@ impl Detail {
         self.message = self.message.map(|message| shortened(&message));
         if let Some(leftovers) = &mut self.leftovers {
             leftovers.truncate(MOST_LEFTOVERS);
-            leftovers.iter_mut().for_each(|remaining| remaining.shorten_reason(LONGEST_MESSAGE / 10));
+            leftovers.iter_mut().for_each(|remaining| remaining.shorten_reason(LONGEST_REASON));
         }
         self
     }

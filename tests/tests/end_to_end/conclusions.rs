@@ -174,6 +174,24 @@ async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well(
 }
 
 #[tokio::test]
+async fn a_database_that_only_a_task_reaches_is_dropped_once_more_when_no_task_can_still_run() {
+    let (_, _together) = Stack::together().await;
+    let stack = Stack::of("sit").await;
+    let mut bus = stack.announcements().await;
+    let tenant = new_tenant_id();
+    let run = start(stack, "provision-tenant", json!({"tenant_id": tenant})).await;
+    run.entered("Create the database by a task").await;
+    run.stop().await;
+    let event = bus.the_one_about(&run.arn).await;
+    assert_eq!((&event["detail"]["rolled_back"], &event["detail"]["leftovers"]), (&json!(true), &json!([])), "{event}");
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+    let conclusion = stack.history(&stack.conclusion_of(&run.arn).await).await;
+    let entered = conclusion.iter().filter_map(|event| event.state_entered_event_details());
+    assert_eq!(entered.filter(|entered| entered.name() == "Remove what it made").count(), 2);
+    bus.close().await;
+}
+
+#[tokio::test]
 async fn an_end_that_is_told_again_and_again_is_concluded_once() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
