@@ -34,8 +34,8 @@ diagrams:
 ## Everything that CI runs, with a stack of its own beside that of `make up`.
 test: export LOCAL_DIR ?= .local/test
 test: export GATEWAY_PORT ?= 4666
-# Every environment, and one of them with a database that only ECS tasks reach.
+# Every environment, and one of them with a database that only ECS tasks reach, and little patience with deployments.
 test: export ENVIRONMENTS ?= dev sit prod
-test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task
+test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8
 test:
 	@trap '$(local) down; exit 130' INT TERM; $(local) test

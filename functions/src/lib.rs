@@ -7,6 +7,7 @@ pub mod database;
 pub mod database_task;
 pub mod deletion;
 pub mod environment;
+pub mod events;
 pub mod failure;
 pub mod files;
 pub mod inventory;
@@ -17,10 +18,12 @@ pub mod request;
 pub mod resource;
 pub mod secret;
 pub mod service;
+pub mod state;
 mod storage;
 pub mod target_group;
 pub mod task_definition;
 pub mod tenants;
+pub mod update;
 
 #[cfg(test)]
 mod testing;

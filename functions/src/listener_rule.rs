@@ -19,6 +19,8 @@ use crate::request::Teardown;
 use crate::resource::{Found, Kind, Removal, ours};
 use crate::target_group::{elb_tags, owner_of};
 
+pub mod suspension;
+
 /// The highest priority that AWS accepts. Source: API reference of CreateRule.
 const LAST_PRIORITY: u32 = 50_000;
 /// DescribeRules gives 400 at most. Source: its API reference.
@@ -116,16 +118,18 @@ pub async fn rules(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
 }
 
 /// A rule is the tenant's when it serves the tenant's host and no other; also a host of another domain, which the
-/// stack may have had before, when it forwards to the tenant's target group and no other. Any other host that is sent
-/// to the tenant is somebody else's decision.
+/// stack may have had before, when it forwards to the tenant's target group and no other, or shows that the tenant is
+/// suspended. Any other host that is sent to the tenant is somebody else's decision.
 pub(crate) fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
     let hosts = hosts(rule);
     let group = format!(":targetgroup/{}/", names.target_group());
-    let of_another_domain = || {
+    let is_only_for_the_tenant = || {
         let mut groups = target_groups(rule).peekable();
+        groups.peek().is_some() && groups.all(|arn| arn.contains(&group))
+    };
+    let of_another_domain = || {
         matches!(&hosts[..], [other] if other.starts_with(&format!("{}.", names.tenant())))
-            && groups.peek().is_some()
-            && groups.all(|arn| arn.contains(&group))
+            && (is_only_for_the_tenant() || suspension::is_page_of(rule, names))
     };
     rule.is_default() != Some(true) && (hosts == [host] || of_another_domain())
 }

@@ -7,6 +7,7 @@ use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sts::Client as Sts;
+use shared::input::invalid;
 use shared::{EnvironmentName, Error, ErrorKind, Result, Settings};
 
 mod check;
@@ -149,6 +150,20 @@ pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
+/// The peers that a person chose, each once; every peer when nothing was said. In the order dev, sit, prod.
+///
+/// # Errors
+/// `InvalidRequest` for an empty list; `EnvironmentNotReady` when one is no peer, or the stack's parameter makes no sense.
+pub fn chosen(settings: &Settings, environments: Option<Vec<EnvironmentName>>) -> Result<Vec<Peer>> {
+    let Some(mut environments) = environments else { return all(settings) };
+    if environments.is_empty() {
+        return Err(invalid("environments: the list is empty: name some, or leave it out for all of them"));
+    }
+    environments.sort_unstable();
+    environments.dedup();
+    environments.into_iter().map(|environment| Peer::of(settings, environment)).collect()
+}
+
 fn not_ready(message: String) -> Error {
     Error::new(ErrorKind::EnvironmentNotReady, message)
 }
@@ -202,6 +217,20 @@ mod tests {
         let region = aws_config::Region::new("af-south-1");
         let aws = SdkConfig::builder().region(region).behavior_version(aws_config::BehaviorVersion::latest()).build();
         assert_eq!(sts(&aws).config().region().unwrap().as_ref(), REGION_OF_STS);
+    }
+
+    #[test]
+    fn those_are_chosen_that_are_named_or_all() {
+        use EnvironmentName::{Dev, Prod, Sit};
+        let settings = settings(&[("PEERS", "sit:815856636111:eu-west-1,dev:536580886816:eu-west-1")]);
+        let chosen = |environments| chosen(&settings, environments);
+        let names = |peers: Vec<Peer>| peers.iter().map(Peer::environment).collect::<Vec<_>>();
+        assert_eq!(names(chosen(None).unwrap()), [Dev, Sit]);
+        assert_eq!(names(chosen(Some(vec![Sit, Dev, Sit])).unwrap()), [Dev, Sit]);
+        assert_eq!(chosen(Some(vec![])).unwrap_err().kind(), ErrorKind::InvalidRequest);
+        let error = chosen(Some(vec![Sit, Prod])).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
+        assert!(error.chain().contains("Peers has no prod, only: dev, sit"), "{}", error.chain());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What people and other systems ask for: the inputs of the state machines.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::{
@@ -8,24 +10,32 @@ use shared::{
 };
 
 /// Input of provision-tenant, as it is written.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProvisionRequest {
     /// The tenant's id; generated when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<TenantId>,
     /// The signup that the tenant comes from; carried through to the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signup_id: Option<SignupId>,
+    /// The event that brought the signup; carried through to the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
     /// Guard: must be the stack's environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
     /// Container image; the stack's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageReference>,
     /// CPU units; the stack's default when absent.
-    #[serde(default, deserialize_with = "fargate::units")]
+    #[serde(default, deserialize_with = "fargate::units", skip_serializing_if = "Option::is_none")]
     pub cpu: Option<u32>,
     /// Memory in MiB; the stack's default when absent.
-    #[serde(default, deserialize_with = "fargate::units")]
+    #[serde(default, deserialize_with = "fargate::units", skip_serializing_if = "Option::is_none")]
     pub memory: Option<u32>,
     /// Number of tasks; one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_count: Option<DesiredCount>,
 }
 
@@ -38,6 +48,9 @@ pub struct Provision {
     /// The signup that the tenant comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signup_id: Option<SignupId>,
+    /// The event that brought the signup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
     /// Container image.
     pub image: ImageReference,
     /// CPU units and memory in MiB.
@@ -64,6 +77,7 @@ impl ProvisionRequest {
         Ok(Provision {
             tenant_id: self.tenant_id,
             signup_id: self.signup_id,
+            event_id: self.event_id,
             image: self.image.map_or_else(|| default_image(settings), Ok)?,
             size: FargateSize::new(cpu, memory).map_err(invalid)?,
             desired_count: self.desired_count.unwrap_or(DesiredCount::ONE),
@@ -76,6 +90,7 @@ impl ProvisionRequest {
             Self {
                 tenant_id: None,
                 signup_id: None,
+                event_id: None,
                 environment: None,
                 image: None,
                 cpu: None,
@@ -206,20 +221,54 @@ impl TryFrom<String> for SignupId {
     type Error = String;
 
     fn try_from(id: String) -> Result<Self, String> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        if (1..=64).contains(&id.len()) && id.bytes().all(allowed) {
-            Ok(Self(id))
-        } else {
-            Err(format!(
-                "{id:?} is not a signup id: allowed are 1 to 64 letters, digits, hyphens, underscores and dots"
-            ))
-        }
+        named_by_another_system("a signup id", id).map(Self)
     }
 }
 
 impl From<SignupId> for String {
     fn from(id: SignupId) -> Self {
         id.0
+    }
+}
+
+impl fmt::Display for SignupId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// EventBridge's id of an event: the same each time that the event is delivered, and another one when it is sent again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventId(String);
+
+impl TryFrom<String> for EventId {
+    type Error = String;
+
+    fn try_from(id: String) -> Result<Self, String> {
+        named_by_another_system("an event's id", id).map(Self)
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// Checks an id that another system made. It may become part of an execution's name.
+fn named_by_another_system(what: &str, id: String) -> Result<String, String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if (1..=64).contains(&id.len()) && id.bytes().all(allowed) {
+        Ok(id)
+    } else {
+        Err(format!("{id:?} is not {what}: allowed are 1 to 64 letters, digits, hyphens, underscores and dots"))
     }
 }
 
@@ -271,6 +320,7 @@ mod tests {
             (json!({"desired_count": 100_000}), "desired_count: 100000", "1 to 50"),
             (json!({"environment": "staging"}), "environment: \"staging\"", "\"prod\""),
             (json!({"signup_id": "a b"}), "signup_id: \"a b\"", "letters"),
+            (json!({"event_id": ""}), "event_id: \"\"", "letters"),
         ] {
             let error = decide(request).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

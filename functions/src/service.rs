@@ -8,9 +8,8 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration,
-    DeploymentRolloutState, DesiredStatus, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags, Service,
-    ServiceField, Tag,
+    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer,
+    NetworkConfiguration, PropagateTags, Service, ServiceField, Tag,
 };
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
@@ -20,14 +19,15 @@ use crate::request::Teardown;
 use crate::resource::{Found, Kind, Left, Removal, ours, tenant_named};
 use crate::task_definition::{CONTAINER, PORT};
 
+pub mod deployment;
+pub mod update;
+
 /// What CreateService says about a listener rule, or ECS's service-linked role, that was made a moment ago.
 const NOT_YET: [&str; 2] = ["does not have an associated load balancer", "assume the service linked role"];
 /// ListServices gives 100 at most. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;
 /// DescribeServices takes ten at most. Source: its API reference.
 pub(crate) const DESCRIBED_PER_CALL: usize = 10;
-/// How many of the service's own reasons an error quotes.
-const REASONS: usize = 5;
 
 /// Input of create-service.
 #[derive(Debug, Deserialize)]
@@ -195,121 +195,6 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
     }
 }
 
-/// Input of check-service-deployment.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Check {
-    /// The tenant.
-    pub tenant_id: TenantId,
-    /// The task definition that is being deployed.
-    pub task_definition_arn: String,
-    /// This is the last check: a deployment that is still in progress has failed.
-    #[serde(default)]
-    pub last_check: bool,
-}
-
-/// Output of check-service-deployment.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Checked {
-    /// The deployment is complete and every task runs.
-    pub steady: bool,
-    /// Tasks that run.
-    pub running_count: i32,
-    /// Tasks that should run.
-    pub desired_count: i32,
-    /// What the service says about it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reasons: Vec<String>,
-}
-
-/// Tells whether the tenant's deployment is complete.
-///
-/// # Errors
-/// `DeploymentFailed`, with the service's own reasons, when it has failed or was not steady at the last check.
-pub async fn check_deployment(ecs: &Client, settings: &Settings, request: Check) -> Result<Checked> {
-    let names = settings.names(&request.tenant_id);
-    let failed = |why: &str, reasons: &[String]| {
-        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
-        Error::new(ErrorKind::DeploymentFailed, format!("deployment of service ({}) {why}{reasons}", names.service()))
-    };
-    let service = describe(ecs, &names).await?;
-    if service.as_ref().is_some_and(|service| service.status() == Some("DRAINING")) {
-        return Err(failed("cannot end: somebody deleted the service", &[]));
-    }
-    let Some(service) = service.filter(|service| service.status() == Some("ACTIVE")) else {
-        // Right after its creation a service may not be visible yet, or only an INACTIVE one of the same name.
-        return if request.last_check {
-            Err(failed("cannot end: there is no such service", &[]))
-        } else {
-            Ok(Checked { steady: false, running_count: 0, desired_count: 0, reasons: Vec::new() })
-        };
-    };
-    let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-    let ours = primary.filter(|deployment| deployment.task_definition() == Some(&request.task_definition_arn));
-    let Some(deployment) = ours else {
-        return Err(failed(
-            "was replaced: ECS rolled it back, or somebody started another one",
-            &reasons(ecs, &names, &service).await?,
-        ));
-    };
-    if deployment.rollout_state() == Some(&DeploymentRolloutState::Failed) {
-        return Err(failed("failed", &reasons(ecs, &names, &service).await?));
-    }
-    let steady = is_steady(&service, deployment);
-    if !steady && request.last_check {
-        let counts = format!(
-            "did not end in time with {} of {} tasks running",
-            service.running_count(),
-            service.desired_count()
-        );
-        return Err(failed(&counts, &reasons(ecs, &names, &service).await?));
-    }
-    Ok(Checked {
-        steady,
-        running_count: service.running_count(),
-        desired_count: service.desired_count(),
-        reasons: deployment.rollout_state_reason().map(str::to_owned).into_iter().collect(),
-    })
-}
-
-fn is_steady(service: &Service, deployment: &Deployment) -> bool {
-    deployment.rollout_state() == Some(&DeploymentRolloutState::Completed)
-        && deployment.running_count() == service.desired_count()
-        && service.running_count() == service.desired_count()
-}
-
-/// Why the deployment does not end: what the deployment, the stopped tasks and the service's events say.
-async fn reasons(ecs: &Client, names: &Names, service: &Service) -> Result<Vec<String>> {
-    let deployments = service.deployments().iter().filter_map(Deployment::rollout_state_reason).map(str::to_owned);
-    let events = service.events().iter().filter_map(|event| event.message()).map(str::to_owned);
-    let mut seen = BTreeSet::new();
-    let all = deployments.chain(stopped_tasks(ecs, names).await?).chain(events);
-    Ok(all.filter(|reason| seen.insert(reason.clone())).take(REASONS).collect())
-}
-
-async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<String>> {
-    let doing = || format!("reading stopped tasks of service ({})", names.service());
-    let tasks =
-        ecs.list_tasks().cluster(names.cluster()).service_name(names.service()).desired_status(DesiredStatus::Stopped);
-    let tasks = tasks.max_results(10).send().await.map_err(|error| Error::aws(doing(), error))?;
-    if tasks.task_arns().is_empty() {
-        return Ok(Vec::new());
-    }
-    let tasks = ecs.describe_tasks().cluster(names.cluster()).set_tasks(tasks.task_arns).send().await;
-    let tasks = tasks.map_err(|error| Error::aws(doing(), error))?;
-    Ok(tasks
-        .tasks()
-        .iter()
-        .flat_map(|task| {
-            let containers = task.containers().iter().filter_map(|container| {
-                let exit = container.exit_code().map(|code| format!("exit code {code}"));
-                container.reason().map(str::to_owned).or(exit)
-            });
-            task.stopped_reason().map(str::to_owned).into_iter().chain(containers)
-        })
-        .collect())
-}
-
 /// Scales the tenant's service to 0 and deletes it. While it drains, it is reported as going: call again.
 ///
 /// # Errors
@@ -352,11 +237,9 @@ mod tests {
     use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceOutput};
     use aws_sdk_ecs::operation::delete_service::DeleteServiceOutput;
     use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
-    use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
-    use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
     use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceOutput};
+    use aws_sdk_ecs::types::Failure;
     use aws_sdk_ecs::types::builders::ServiceBuilder;
-    use aws_sdk_ecs::types::{Failure, ServiceEvent, Task};
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
 
@@ -440,86 +323,6 @@ mod tests {
         });
         let rules = [&missing(), &exists, &found(service("ACTIVE", Some(owner())))];
         assert_eq!(run_create(&rules).await.unwrap().service_arn, ARN);
-    }
-
-    fn deployment(state: DeploymentRolloutState, running: i32, definition: &str) -> Deployment {
-        Deployment::builder()
-            .status("PRIMARY")
-            .rollout_state(state)
-            .running_count(running)
-            .task_definition(definition)
-            .build()
-    }
-
-    async fn run_check(rules: &[&Rule], last_check: bool) -> Result<Checked> {
-        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
-        let request = Check { tenant_id: tenant(), task_definition_arn: DEFINITION.to_owned(), last_check };
-        check_deployment(&client, &settings(&[]), request).await
-    }
-
-    #[tokio::test]
-    async fn steady_means_completed_with_every_task_running() {
-        let at = |state: DeploymentRolloutState, running: i32| {
-            found(
-                service("ACTIVE", None)
-                    .desired_count(2)
-                    .running_count(running)
-                    .deployments(deployment(state, running, DEFINITION)),
-            )
-        };
-        assert!(run_check(&[&at(DeploymentRolloutState::Completed, 2)], false).await.unwrap().steady);
-        for unsteady in [at(DeploymentRolloutState::InProgress, 2), at(DeploymentRolloutState::Completed, 1)] {
-            assert!(!run_check(&[&unsteady], false).await.unwrap().steady);
-        }
-    }
-
-    #[tokio::test]
-    async fn a_failed_deployment_is_explained_by_the_services_own_reasons() {
-        let tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().task_arns("arn:task").build());
-        let stopped = mock!(Client::describe_tasks).then_output(|| {
-            DescribeTasksOutput::builder()
-                .tasks(Task::builder().stopped_reason("CannotPullContainerError").build())
-                .build()
-        });
-        let event = ServiceEvent::builder().message("unable to place a task").build();
-        let failed = found(
-            service("ACTIVE", None)
-                .desired_count(1)
-                .deployments(deployment(DeploymentRolloutState::Failed, 0, DEFINITION))
-                .events(event),
-        );
-        let error = run_check(&[&failed, &tasks, &stopped], false).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
-        assert!(error.chain().contains("CannotPullContainerError; unable to place a task"), "{}", error.chain());
-    }
-
-    #[tokio::test]
-    async fn a_deployment_that_ended_otherwise_has_failed() {
-        let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
-        let replaced = found(service("ACTIVE", None).desired_count(1).deployments(deployment(
-            DeploymentRolloutState::Completed,
-            1,
-            "arn:other:7",
-        )));
-        assert_eq!(run_check(&[&replaced, &no_tasks], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
-        let draining = found(service("DRAINING", None));
-        assert_eq!(run_check(&[&draining], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
-        assert_eq!(run_check(&[&missing()], true).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
-        let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
-        let slow = found(service("ACTIVE", None).desired_count(1).deployments(deployment(
-            DeploymentRolloutState::InProgress,
-            0,
-            DEFINITION,
-        )));
-        let error = run_check(&[&slow, &no_tasks], true).await.unwrap_err();
-        assert!(error.chain().contains("0 of 1 tasks"), "{}", error.chain());
-    }
-
-    #[tokio::test]
-    async fn a_service_that_is_not_visible_yet_is_looked_for_again() {
-        for early in [missing(), found(service("INACTIVE", None))] {
-            assert!(!run_check(&[&early], false).await.unwrap().steady);
-        }
     }
 
     #[tokio::test]

@@ -21,6 +21,8 @@ use shared::{Error, FargateSize, ImageReference, Names, Owner, Result, Settings,
 use crate::request::Teardown;
 use crate::resource::{Found, Kind, Removal, ours, tenant_named};
 
+pub mod revision;
+
 /// Name of the container; the service's load balancer refers to it.
 pub const CONTAINER: &str = "wordpress";
 /// Port of the container.
@@ -273,13 +275,24 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
     let inactive = find_in(ecs, &names, TaskDefinitionStatus::Inactive).await?;
     let mut ours = removal.keep_foreign(active, request.owner.as_ref());
     for found in &ours {
-        let deregistered = ecs.deregister_task_definition().task_definition(&found.identifier).send().await;
-        let doing = || format!("deregistering task definition ({})", found.identifier);
-        deregistered.map_err(|error| Error::aws(doing(), error))?;
+        deregister(ecs, &found.identifier).await?;
     }
     ours.extend(removal.keep_foreign(inactive, request.owner.as_ref()));
     let ours: Vec<_> = ours.into_iter().map(|found| found.identifier).collect();
-    for arns in ours.chunks(DELETIONS_PER_CALL) {
+    delete_revisions(ecs, &names, &ours).await?;
+    removal.removed = ours;
+    Ok(removal)
+}
+
+async fn deregister(ecs: &Client, arn: &str) -> Result<()> {
+    let deregistered = ecs.deregister_task_definition().task_definition(arn).send().await;
+    deregistered.map_err(|error| Error::aws(format!("deregistering task definition ({arn})"), error))?;
+    Ok(())
+}
+
+/// Deletes revisions that are deregistered.
+async fn delete_revisions(ecs: &Client, names: &Names, arns: &[String]) -> Result<()> {
+    for arns in arns.chunks(DELETIONS_PER_CALL) {
         let deleted = ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;
         let deleted =
             deleted.map_err(|error| Error::aws(format!("deleting task definitions ({})", names.family()), error))?;
@@ -293,8 +306,7 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
             )));
         }
     }
-    removal.removed = ours;
-    Ok(removal)
+    Ok(())
 }
 
 #[cfg(test)]

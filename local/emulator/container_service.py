@@ -1,9 +1,11 @@
 """Elastic Container Service, as AWS has it."""
 
+import json
 import sys
 
 import container_engine
 from mend import wraps
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import ecs
 
 
@@ -15,6 +17,27 @@ def a_first_deployment_is_in_progress(make_deployment, task_definition, desired_
         deployment["rolloutState"] = "IN_PROGRESS"
         deployment["rolloutStateReason"] = f"ECS deployment {deployment['id']} in progress."
     return deployment
+
+
+@wraps(ecs, "_update_service", ecs._ACTION_MAP)
+def a_deployment_of_fewer_tasks_is_completed(update_service, data):
+    """AWS: a deployment is complete once its tasks run, also when fewer of them are wanted meanwhile. MiniStack: looks
+    only after a task has started."""
+    answer = update_service(data)
+    if answer[0] == 200:
+        service = json.loads(answer[2])["service"]
+        cluster = service["clusterArn"].rpartition("/")[2]
+        key = f"{cluster}/{service['serviceName']}"
+        ecs._schedule_service_deployment_completion(cluster, key, get_account_id(), get_region())
+    return answer
+
+
+@wraps(ecs, "_record_service_task_healthy")
+def a_task_that_has_ended_is_not_healthy(record_healthy, service, task):
+    """AWS: a task whose container exits right after its start has failed. MiniStack: counts it as started when it has
+    not looked at the container meanwhile."""
+    ecs._maybe_mark_stopped(task)
+    record_healthy(service, task)
 
 
 def containers_can_fail():

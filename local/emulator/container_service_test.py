@@ -1,10 +1,60 @@
 """What the mends of container_service.py promise."""
 
-import container_service  # noqa: F401
+import time
+
+import container_service
 from ministack.services import ecs
 from testing import LocalTestCase
 
 
 class ContainerService(LocalTestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, ecs, "_docker", ecs._docker)
+        self.addCleanup(ecs.reset)
+        container_service.containers_can_fail()
+
     def test_a_first_deployment_is_in_progress(self):
         self.assertEqual(ecs._make_deployment("family:1", 1)["rolloutState"], "IN_PROGRESS")
+
+    def service(self):
+        """A service whose deployment is in progress."""
+        ecs._ACTION_MAP["CreateCluster"]({"clusterName": "c"})
+        container = {"name": "wordpress", "image": "wordpress"}
+        ecs._ACTION_MAP["RegisterTaskDefinition"]({"family": "f", "containerDefinitions": [container]})
+        ecs._ACTION_MAP["CreateService"](
+            {"cluster": "c", "serviceName": "s", "taskDefinition": "f", "desiredCount": 0}
+        )
+        service = ecs._services["c/s"]
+        service["deployments"][0]["rolloutState"] = "IN_PROGRESS"
+        return service
+
+    def task(self, service, **fields):
+        """A running task of a service."""
+        ecs._tasks["t"] = {
+            "taskArn": "t",
+            "group": "service:s",
+            "clusterArn": service["clusterArn"],
+            "taskDefinitionArn": service["taskDefinition"],
+            "lastStatus": "RUNNING",
+            "_deployment_id": service["deployments"][0]["id"],
+            **fields,
+        }
+        return ecs._tasks["t"]
+
+    def test_a_task_that_has_ended_is_not_healthy(self):
+        crashed = ecs._docker.containers.run("crash:1")
+        task = self.task(self.service(), _docker_ids=[crashed.id], containers=[{}])
+        ecs._record_service_task_healthy("c/s", task)
+        self.assertEqual(task["lastStatus"], "STOPPED")
+        self.assertNotIn("_startup_stable", task)
+
+    def test_a_deployment_of_fewer_tasks_is_completed(self):
+        service = self.service()
+        deployment = service["deployments"][0]
+        self.task(service, _startup_stable=True)
+        ecs._ACTION_MAP["UpdateService"]({"cluster": "c", "service": "s", "desiredCount": 1})
+        deadline = time.monotonic() + 10
+        while deployment["rolloutState"] == "IN_PROGRESS" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertEqual(deployment["rolloutState"], "COMPLETED")

@@ -55,3 +55,12 @@ def a_missing_target_group_is_not_found(describe_target_groups, params):
     if any(name not in known for name in alb._parse_member_list(params, "Names")):
         return alb._error("TargetGroupNotFound", "One or more target groups not found")
     return describe_target_groups(params)
+
+
+@wraps(alb, "_action_xml")
+def a_page_may_be_html(action_xml, action):
+    """AWS: a fixed response's body may be any text. MiniStack: puts it into its XML as it is."""
+    response = action.get("FixedResponseConfig")
+    if response:
+        action = {**action, "FixedResponseConfig": {**response, "MessageBody": alb._esc(response["MessageBody"])}}
+    return action_xml(action)

@@ -49,3 +49,10 @@ class LoadBalancing(LocalTestCase):
         missing = self.call("DescribeTargetGroups", **{"Names.member.1": "elsewhere"})[1]
         self.assertIn("<Code>TargetGroupNotFound</Code>", missing)
         self.assertIn("<Code>RuleNotFound</Code>", self.call("DeleteRule", RuleArn="elsewhere")[1])
+
+    def test_a_page_may_be_html(self):
+        response = {"StatusCode": "503", "ContentType": "text/html", "MessageBody": "<p>a & b</p>"}
+        fields = {f"Actions.member.1.FixedResponseConfig.{name}": value for name, value in response.items()}
+        rule = self.rule("1")[1].partition("<RuleArn>")[2].partition("<")[0]
+        _, body = self.call("ModifyRule", RuleArn=rule, **{"Actions.member.1.Type": "fixed-response"}, **fields)
+        self.assertIn("<MessageBody>&lt;p&gt;a &amp; b&lt;/p&gt;</MessageBody>", body)

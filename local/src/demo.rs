@@ -1,8 +1,10 @@
 //! The demo: tenants come and go, one arrives broken, and nothing is left.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +20,8 @@ const DENY_CREATE_SERVICE: &str =
     r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "ecs:CreateService", "Resource": "*"}]}"#;
 const TAKEN_AWAY: &str = "taken-away-by-the-demo";
 const MISSING_IMAGE: &str = "registry.example.com/wordpress:does-not-exist";
+
+const NEW_IMAGE: &str = "public.ecr.aws/docker/library/wordpress:6.8-apache";
 
 /// Sets up, starts, shows, stops.
 ///
@@ -38,17 +42,19 @@ async fn show(settings: &Settings) -> Result<()> {
     let demo = Demo {
         environment,
         machines: aws_sdk_sfn::Client::new(&aws::config(settings, environment)),
+        bus: aws_sdk_eventbridge::Client::new(&aws::config(settings, environment)),
         functions: aws_sdk_lambda::Client::new(&aws::config(settings, environment)),
         roles: aws_sdk_iam::Client::new(&aws::config(settings, environment)),
     };
-    let inputs = [event(settings, "provision-tenant")?, event(settings, "provision-tenant-2")?];
 
-    say::chapter("Two tenants are provisioned at once");
-    let runs: Vec<_> = inputs
-        .iter()
-        .map(|input| (text(input, "tenant_id").unwrap_or("new tenant").to_owned(), input.clone()))
-        .collect();
-    let provisioned = demo.run("provision-tenant", &runs).await?;
+    say::chapter("Two tenants sign up at once: an event on the bus for each, and one of the events comes twice");
+    let mut first = event(settings, "tenant-signed-up")?["detail"].take();
+    // A signup that was seen before starts nothing, and this stack may have been up before the demo.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).doing("reading the clock")?.as_secs();
+    first["signup_id"] = json!(format!("signup-{now}-a"));
+    first["environment"] = json!(environment.name);
+    let second = json!({"signup_id": format!("signup-{now}-b")});
+    let provisioned = demo.sign_up(&[first.clone(), second, first]).await?;
     let mut tenants = Vec::new();
     for outcome in &provisioned {
         succeeded(outcome)?;
@@ -68,6 +74,22 @@ async fn show(settings: &Settings) -> Result<()> {
     say::result(table("Tenants", &list_rows(&listed)));
     let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
     say::result(table(&format!("Tenant {}", tenants[0]), &described));
+
+    say::chapter("One is updated: a new image, and two tasks; then to an image that does not exist, which leads back");
+    let update = json!({"tenant_id": tenants[0], "image": NEW_IMAGE, "desired_count": 2});
+    let updated = demo.run("update-tenant", &[(tenants[0].clone(), update)]).await?.remove(0);
+    succeeded(&updated)?;
+    say::result(table(
+        &format!("Tenant {}, updated in {:.1} s", tenants[0], updated.took.as_secs_f64()),
+        &updated.output,
+    ));
+    let broken = json!({"tenant_id": tenants[0], "image": MISSING_IMAGE});
+    let failed = demo.run("update-tenant", &[(tenants[0].clone(), broken)]).await?.remove(0);
+    expect_failure(&failed, "DeploymentFailed")?;
+    say::result(table(&format!("{} after {:.1} s", failed.error, failed.took.as_secs_f64()), &failed.cause));
+    if failed.cause.get("rolled_back") != Some(&json!(true)) {
+        return Err(format!("the failed update of {} does not say that it was rolled back", tenants[0]).into());
+    }
 
     say::chapter("A third one fails at create-service, which lacks the permission: it is rolled back");
     let role = demo.take_away_create_service().await?;
@@ -105,6 +127,7 @@ async fn show(settings: &Settings) -> Result<()> {
 struct Demo<'a> {
     environment: &'a Environment,
     machines: aws_sdk_sfn::Client,
+    bus: aws_sdk_eventbridge::Client,
     functions: aws_sdk_lambda::Client,
     roles: aws_sdk_iam::Client,
 }
@@ -116,6 +139,26 @@ impl Demo<'_> {
         let mut executions: Vec<Followed> = Vec::new();
         for (label, input) in runs {
             executions.push(watch::start(&self.machines, &machine, label, input).await?);
+        }
+        watch::follow(&self.machines, &executions, BOUND).await
+    }
+
+    /// Puts the events of signups on the bus, and follows the executions that they start: one for each signup.
+    async fn sign_up(&self, details: &[Value]) -> Result<Vec<Outcome>> {
+        let entry = |detail: &Value| {
+            let entry = PutEventsRequestEntry::builder().source("signup").detail_type("TenantSignedUp");
+            entry.detail(detail.to_string()).build()
+        };
+        let put = self.bus.put_events().set_entries(Some(details.iter().map(entry).collect())).send().await;
+        let put = put.map_err(aws_sdk_eventbridge::error::SdkError::into_service_error);
+        let put = put.doing("putting signups on the bus")?;
+        if put.failed_entry_count() != 0 {
+            return Err(format!("the bus refuses a signup: {:?}", put.entries()).into());
+        }
+        let machine = self.environment.state_machine("provision-tenant");
+        let mut executions = Vec::new();
+        for signup in details.iter().filter_map(|detail| text(detail, "signup_id")).collect::<BTreeSet<_>>() {
+            executions.push(watch::appearing(&self.machines, &machine, signup, BOUND).await?);
         }
         watch::follow(&self.machines, &executions, BOUND).await
     }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const MACHINES: [&str; 7] = [
+const MACHINES: [&str; 8] = [
     "provision-tenant",
+    "update-tenant",
     "teardown-tenant",
     "deprovision-tenant",
     "deprovision-tenants",

@@ -50,6 +50,28 @@ pub async fn start(client: &Client, machine: &str, label: &str, input: &Value) -
     Ok(Followed { label: label.to_owned(), arn: started.execution_arn })
 }
 
+/// Waits for an execution that something else starts, and whose name begins with the label and a hyphen.
+///
+/// # Errors
+/// When it does not appear within `bound`, or executions cannot be listed.
+pub async fn appearing(client: &Client, machine: &str, label: &str, bound: Duration) -> Result<Followed> {
+    let start = Instant::now();
+    loop {
+        let listed = client.list_executions().state_machine_arn(machine).into_paginator().items().send();
+        let listed: std::result::Result<Vec<_>, _> = listed.collect().await;
+        let listed = listed.map_err(SdkError::into_service_error).map_err(shown);
+        let listed = listed.doing(format!("listing the executions of {machine}"))?;
+        let of_label = |name: &str| name.strip_prefix(label).is_some_and(|rest| rest.starts_with('-'));
+        if let Some(found) = listed.into_iter().find(|execution| of_label(&execution.name)) {
+            return Ok(Followed { label: label.to_owned(), arn: found.execution_arn });
+        }
+        if start.elapsed() > bound {
+            return Err(format!("no execution of {machine} for {label} within {} s", bound.as_secs()).into());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 /// Shows executions until all have ended; their outcomes are in the same order.
 ///
 /// # Errors

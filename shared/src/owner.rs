@@ -20,6 +20,8 @@ pub const TAG_MANAGED_BY: &str = "tenant:managed-by";
 pub const MANAGED_BY: &str = "tenant-management";
 /// Tag that carries the owner.
 pub const TAG_EXECUTION: &str = "tenant:execution";
+/// Tag of a suspended tenant's service: how many tasks run once it is resumed.
+pub const TAG_RESUME_COUNT: &str = "tenant:resume-count";
 
 /// AWS allows 256 characters in a tag's value.
 const LONGEST: usize = 256;

@@ -27,6 +27,12 @@ impl Stack {
         self.listen(bus, json!({"source": ["tenant-management"]})).await
     }
 
+    /// Listens to what Step Functions tells of a machine's executions that have failed.
+    pub async fn ends_of(&'static self, machine: &str) -> Ear {
+        let detail = json!({"stateMachineArn": [self.machine_arn(machine)], "status": ["FAILED"]});
+        self.listen("default".to_owned(), json!({"source": ["aws.states"], "detail": detail})).await
+    }
+
     /// Listens to events of this pattern.
     ///
     /// # Panics
@@ -121,15 +127,17 @@ impl Stack {
     }
 }
 
-/// Checks an event against the schema of its detail-type.
+/// Checks an announcement: its detail against the schema of its detail-type.
 ///
 /// # Panics
 /// When it does not fit.
 pub fn fits_its_schema(event: &Value) {
+    assert_eq!(event["source"], "tenant-management");
     let name = text(&event["detail-type"]);
     let schema = std::fs::read_to_string(format!("../events/schemas/{name}.json")).expect(&name);
     let schema = serde_json::from_str(&schema).expect("JSON");
     let schema = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
-    let wrong: Vec<_> = schema.iter_errors(event).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    let wrong = schema.iter_errors(&event["detail"]).map(|error| format!("{}: {error}", error.instance_path()));
+    let wrong: Vec<_> = wrong.collect();
     assert!(wrong.is_empty(), "{name} does not fit its schema: {wrong:#?}\n{event:#}");
 }

@@ -31,6 +31,8 @@ pub struct Stack {
     pub events: aws_sdk_eventbridge::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
     /// Lambda.
@@ -88,6 +90,7 @@ impl Stack {
             efs: aws_sdk_efs::Client::new(aws),
             events: aws_sdk_eventbridge::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
+            events: aws_sdk_eventbridge::Client::new(aws),
             iam: aws_sdk_iam::Client::new(aws),
             lambda: aws_sdk_lambda::Client::new(aws),
             logs: aws_sdk_cloudwatchlogs::Client::new(aws),

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use serde_json::Value;
+use tests::events::fits_its_schema;
 use tests::stack::functions;
 
 const RESOURCE_OF_A_FUNCTION: &str = "arn:aws:states:::lambda:invoke";
@@ -89,8 +90,9 @@ fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine
     let used: BTreeSet<_> = states().iter().filter_map(|(_, _, state)| function_of(state)).collect();
     let read: BTreeSet<_> =
         ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"].map(str::to_owned).into();
-    let of_events: BTreeSet<_> = ["start-conclusion"].map(str::to_owned).into();
-    let used: BTreeSet<_> = used.into_iter().chain(read).chain(of_events).collect();
+    let told: BTreeSet<_> =
+        ["start-provisioning", "start-deprovisioning", "start-conclusion"].map(str::to_owned).into();
+    let used: BTreeSet<_> = used.into_iter().chain(read).chain(told).collect();
     assert_eq!(used, functions(), "people read, events start, machines do the rest");
     for function in functions() {
         assert!(template.contains(&format!("Binary: {function} }}")), "{function} is not in template.yaml");
@@ -110,4 +112,13 @@ fn a_deletion_that_saw_nothing_is_tried_again_before_its_resource_counts_as_left
     assert!(without_an_error["Condition"].as_str().unwrap().contains("$count($failures) = 0"));
     let wait = of_teardown(without_an_error["Next"].as_str().unwrap());
     assert_eq!(wait["Next"], "Delete the service", "the chain from its start");
+}
+
+#[test]
+fn the_samples_of_events_are_as_their_schemas_have_them() {
+    for sample in ["tenant-signed-up", "start-provisioning", "tenant-cancelled", "start-deprovisioning"] {
+        let event: Value =
+            serde_json::from_str(&fs::read_to_string(format!("../events/{sample}.json")).unwrap()).unwrap();
+        assert!(fits_its_schema(event["detail-type"].as_str().unwrap(), &event["detail"]), "{sample}");
+    }
 }

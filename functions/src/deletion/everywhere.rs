@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use shared::input::{self, invalid};
+use shared::input;
 use shared::{EnvironmentName, Result, Settings, TenantId};
 
 use super::DeletionRequest;
@@ -49,18 +49,8 @@ pub struct PeerRequest {
 pub fn check(settings: &Settings, request: Request) -> Result<Approved> {
     guard(request.environment, settings)?;
     let common: DeletionRequest = input::parse(Value::Object(request.common))?;
-    let mut environments = match request.environments {
-        Some(environments) if environments.is_empty() => {
-            return Err(invalid("environments: the list is empty: name some, or leave it out for all of them"));
-        }
-        Some(environments) => environments,
-        None => peers::all(settings)?.iter().map(Peer::environment).collect(),
-    };
-    environments.sort_unstable();
-    environments.dedup();
-    for environment in &environments {
-        Peer::of(settings, *environment)?;
-    }
+    let peers = peers::chosen(settings, request.environments)?;
+    let environments: Vec<_> = peers.iter().map(Peer::environment).collect();
     // The strictest is the last of them.
     let strictest = environments.last().copied().unwrap_or(EnvironmentName::Prod);
     Ok(Approved {

@@ -6,11 +6,10 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sts::Client as Sts;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::input::invalid;
 use shared::{EnvironmentName, Error, ErrorKind, Result, Settings, TenantId};
 use tokio::task::JoinSet;
 
-use super::{Peer, all};
+use super::{Peer, chosen};
 
 /// Input of locate-tenant.
 #[derive(Debug, Deserialize)]
@@ -92,9 +91,9 @@ struct Failed {
 /// Looks for a tenant in several environments. One that cannot be reached is an answer, not an error.
 ///
 /// # Errors
-/// `InvalidRequest`; `EnvironmentNotReady` when the environments that the stack knows make no sense.
+/// As [`chosen`].
 pub async fn locate(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Locate) -> Result<Located> {
-    let peers = chosen(all(settings)?, request.environments)?;
+    let peers = chosen(settings, request.environments)?;
     let mut looks = JoinSet::new();
     for peer in peers {
         let (sts, aws, tenant) = (sts.clone(), aws.clone(), request.tenant_id.clone());
@@ -114,20 +113,6 @@ pub async fn locate(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Lo
     let mut environments = looks.join_all().await;
     environments.sort_by_key(|place| place.environment);
     Ok(Located { tenant_id: request.tenant_id, environments })
-}
-
-fn chosen(mut peers: Vec<Peer>, wanted: Option<Vec<EnvironmentName>>) -> Result<Vec<Peer>> {
-    let Some(wanted) = wanted else { return Ok(peers) };
-    if wanted.is_empty() {
-        return Err(invalid("environments: the list is empty: name some, or leave it out for all of them"));
-    }
-    let known: Vec<_> = peers.iter().map(|peer| peer.environment.as_str()).collect();
-    if let Some(unknown) = wanted.iter().find(|name| !known.contains(&name.as_str())) {
-        let known = known.join(", ");
-        return Err(invalid(format!("environments: {unknown} is none of the stack's parameter Peers, only: {known}")));
-    }
-    peers.retain(|peer| wanted.contains(&peer.environment));
-    Ok(peers)
 }
 
 async fn look(lambda: &Lambda, peer: &Peer, tenant: &TenantId) -> Result<Seen> {
@@ -245,16 +230,6 @@ mod tests {
         let seen = Seen::unreachable(look(&lambda, &peer(), &tenant()).await.unwrap_err());
         assert_eq!((seen.status.as_str(), seen.error.as_deref()), ("unreachable", Some("AccessDenied")));
         assert!(seen.message.unwrap().contains("sit-describe-tenant"));
-    }
-
-    #[test]
-    fn environments_that_are_not_known_are_named() {
-        assert_eq!(chosen(vec![peer()], None).unwrap().len(), 1);
-        for (wanted, named) in [(vec![], "empty"), (vec![EnvironmentName::Prod], "prod is none")] {
-            let error = chosen(vec![peer()], Some(wanted)).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
-            assert!(error.chain().contains(named), "{}", error.chain());
-        }
     }
 
     #[test]

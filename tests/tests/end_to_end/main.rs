@@ -16,4 +16,6 @@ mod reading;
 mod rollback;
 mod samples;
 mod secrecy;
+mod signups;
 mod teardown;
+mod updating;

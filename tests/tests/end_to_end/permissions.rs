@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use tests::Stack;
+use tests::events::delivered;
 use tests::stack::{new_tenant_id, text};
 
 const PROVISIONING: [&str; 11] = [
@@ -39,6 +40,15 @@ const MANY_TENANTS_AND_OTHER_PLACES: [&str; 6] = [
     "check-peer-execution",
 ];
 
+const UPDATING: [&str; 6] = [
+    "begin-update",
+    "revise-task-definition",
+    "update-service",
+    "update-listener-rule",
+    "prune-task-definitions",
+    "end-update",
+];
+const BY_EVENTS: [&str; 2] = ["start-provisioning", "start-deprovisioning"];
 const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-execution"];
 
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
@@ -204,6 +214,39 @@ async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_
 }
 
 #[tokio::test]
+async fn what_events_start_has_the_permissions_that_it_needs() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    let details = [json!({"signup_id": format!("signup-{tenant}")}), crate::deprovisioning::request(&tenant)];
+    for (function, detail) in BY_EVENTS.into_iter().zip(details) {
+        let event = delivered(&format!("event-{tenant}"), "", &detail);
+        let started = stack.invoke(function, &event).await.unwrap();
+        let ended = stack.ended(&text(&started["execution_arn"])).await;
+        for action in ["states:StartExecution", "states:DescribeExecution"] {
+            permitted_and_needed(stack, function, action, &event, None).await;
+        }
+        if let Some(made) = ended.output.get("tenant_id") {
+            let removal = json!({"tenant_id": made, "force_delete_secret": true});
+            stack.run("teardown-tenant", removal).await.succeeded();
+        }
+
+        // Lambda needs it for what has failed, and says so when it is told the destination.
+        let name = stack.named(function);
+        let get = stack.lambda.get_function_event_invoke_config().function_name(&name).qualifier("$LATEST");
+        let destination = get.send().await.unwrap().destination_config.unwrap();
+        let put = stack.lambda.put_function_event_invoke_config().function_name(&name).qualifier("$LATEST");
+        let put = put.destination_config(destination).maximum_retry_attempts(2).maximum_event_age_in_seconds(21600);
+        put.clone().send().await.unwrap();
+        stack.take_away(function, "sqs:SendMessage").await;
+        let answer = put.send().await;
+        stack.give_back(function).await;
+        assert!(answer.unwrap_err().into_service_error().is_invalid_parameter_value_exception(), "{function}");
+        let granted = ["sqs:SendMessage", "states:DescribeExecution", "states:StartExecution"].map(str::to_owned);
+        assert_eq!(stack.granted(function).await, granted.into(), "{function}");
+    }
+}
+
+#[tokio::test]
 async fn whoever_reads_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
@@ -256,6 +299,70 @@ async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissi
     }
 }
 
+#[tokio::test]
+async fn an_update_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let owner = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-update-tenant:{tenant}");
+    let shows = |what: &str| json!({"tenant_id": tenant, "shows": what});
+    let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "suspended": true, "image": "wordpress:7"}});
+    let end = json!({"owner": owner, "tenant_id": tenant});
+
+    // Each in an order in which what was done without one permission leaves need for the next.
+    let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:DescribeServices"];
+    let of_elb = ["LoadBalancers", "Listeners", "Rules"].map(|what| format!("elasticloadbalancing:Describe{what}"));
+    let of_elb: Vec<_> = of_elb.iter().map(String::as_str).collect();
+    let reads = [&actions[..], &["ecs:DescribeTaskDefinition"], &of_elb].concat();
+    let plan = refused_without_each(stack, "begin-update", &begin, &reads).await;
+    let revise = json!({"tenant_id": tenant, "owner": owner, "previous": plan["previous"], "wanted": plan["wanted"]});
+    let actions = ["iam:PassRole", "ecs:TagResource", "ecs:RegisterTaskDefinition", "ecs:DescribeTaskDefinition"];
+    refused_without_each(stack, "revise-task-definition", &revise, &actions).await;
+    let update = json!({"tenant_id": tenant, "state": plan["wanted"]});
+    let actions = ["ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"];
+    refused_without_each(stack, "update-service", &update, &actions).await;
+    stack.invoke("update-listener-rule", &shows("suspension-page")).await.unwrap();
+    let more =
+        ["DescribeTargetGroups", "DescribeTags", "ModifyRule"].map(|what| format!("elasticloadbalancing:{what}"));
+    let turn: Vec<_> = of_elb.into_iter().chain(more.iter().map(String::as_str)).collect();
+    refused_without_each(stack, "update-listener-rule", &shows("site"), &turn).await;
+    let prune = json!({"tenant_id": tenant, "owner": owner, "discard": true});
+    let actions = [
+        "ecs:DescribeServices",
+        "ecs:ListTaskDefinitions",
+        "ecs:DescribeTaskDefinition",
+        "ecs:DeregisterTaskDefinition",
+        "ecs:DeleteTaskDefinitions",
+    ];
+    refused_without_each(stack, "prune-task-definitions", &prune, &actions).await;
+    refused_without_each(stack, "end-update", &end, &["s3:GetObject", "s3:DeleteObject"]).await;
+    refused_without_each(stack, "end-update", &end, &["s3:ListBucket"]).await;
+    // The lock was free when it was taken: of these, begin-update needs s3:ListBucket only when it loses a race.
+    for (function, count) in [
+        ("begin-update", reads.len() + 1),
+        ("revise-task-definition", 4),
+        ("update-service", 3),
+        ("update-listener-rule", turn.len()),
+        ("prune-task-definitions", 5),
+        ("end-update", 3),
+    ] {
+        assert_eq!(stack.granted(function).await.len(), count, "{function}: each is above");
+    }
+}
+
+async fn refused_without_each(stack: &Stack, function: &str, input: &Value, actions: &[&str]) -> Value {
+    for action in actions {
+        stack.take_away(function, action).await;
+        let answer = stack.invoke(function, input).await;
+        stack.give_back(function).await;
+        let (error, message) = answer.expect_err(action);
+        assert_eq!(error, "AccessDenied", "{function} without {action}: {message}");
+        // S3 does not say that it would list the bucket to tell that an object is missing.
+        assert!(message.contains(action) || *action == "s3:ListBucket", "{function} without {action}: {message}");
+    }
+    stack.invoke(function, input).await.unwrap()
+}
+
 async fn a_task(stack: &Stack, tenant: &str) -> String {
     let tasks =
         stack.ecs.list_tasks().cluster("dev-cluster").service_name(format!("dev-{tenant}-service")).send().await;
@@ -276,7 +383,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
-    let covered = covered.chain(READING).chain(CONCLUDING);
+    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();

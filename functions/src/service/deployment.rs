@@ -1,0 +1,334 @@
+//! A deployment of a tenant's service: whether it is complete, and if it is not and will not be, why.
+//!
+//! Only looks, so it can be asked as often as one likes.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, DesiredStatus, Service};
+use serde::{Deserialize, Serialize};
+use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
+
+use super::describe;
+
+/// How many of the service's own reasons an error quotes.
+const REASONS: usize = 5;
+
+/// Input of check-service-deployment.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The task definition that is being deployed.
+    pub task_definition_arn: String,
+    /// The deployment, where it is known: a forced one has the task definition of the one before.
+    pub deployment: Option<Started>,
+    /// This is the last check: a deployment that is still in progress has failed.
+    #[serde(default)]
+    pub last_check: bool,
+}
+
+/// A deployment that was started, or a change of the number of tasks in one that was there already.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Started {
+    /// ECS's id of the deployment.
+    pub id: String,
+    /// The deployment before it; none when it was there already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<String>,
+    /// Tasks that should run.
+    pub desired_count: u32,
+}
+
+/// Output of check-service-deployment.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The deployment is complete and every task runs.
+    pub steady: bool,
+    /// Tasks that run.
+    pub running_count: i32,
+    /// Tasks that should run.
+    pub desired_count: i32,
+    /// What the service says about it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasons: Vec<String>,
+}
+
+/// Tells whether the tenant's deployment is complete.
+///
+/// # Errors
+/// `DeploymentFailed`, with the service's own reasons, when it has failed or was not steady at the last check.
+pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<Checked> {
+    let names = settings.names(&request.tenant_id);
+    let failed = |why: &str, reasons: &[String]| {
+        let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
+        Error::new(ErrorKind::DeploymentFailed, format!("deployment of service ({}) {why}{reasons}", names.service()))
+    };
+    let service = describe(ecs, &names).await?;
+    if service.as_ref().is_some_and(|service| service.status() == Some("DRAINING")) {
+        return Err(failed("cannot end: somebody deleted the service", &[]));
+    }
+    let Some(service) = service.filter(|service| service.status() == Some("ACTIVE")) else {
+        // Right after its creation a service may not be visible yet, or only an INACTIVE one of the same name.
+        return if request.last_check {
+            Err(failed("cannot end: there is no such service", &[]))
+        } else {
+            Ok(unsteady(&Service::builder().build()))
+        };
+    };
+    let deployment = match deployment(&service, &request) {
+        Seen::It(deployment) => deployment,
+        Seen::NotYet if !request.last_check => return Ok(unsteady(&service)),
+        Seen::NotYet => return Err(failed("cannot end: it never started", &[])),
+        Seen::Another => {
+            let why = "was replaced: ECS rolled it back, or somebody started another one";
+            return Err(failed(why, &reasons(ecs, &names, &service).await?));
+        }
+    };
+    if deployment.rollout_state() == Some(&DeploymentRolloutState::Failed) {
+        return Err(failed("failed", &reasons(ecs, &names, &service).await?));
+    }
+    let steady = is_steady(&service, deployment);
+    if !steady && request.last_check {
+        let counts = format!(
+            "did not end in time with {} of {} tasks running",
+            service.running_count(),
+            service.desired_count()
+        );
+        return Err(failed(&counts, &reasons(ecs, &names, &service).await?));
+    }
+    Ok(Checked {
+        steady,
+        running_count: service.running_count(),
+        desired_count: service.desired_count(),
+        reasons: deployment.rollout_state_reason().map(str::to_owned).into_iter().collect(),
+    })
+}
+
+/// The deployment that was asked about, among those of the service.
+enum Seen<'service> {
+    It(&'service Deployment),
+    /// ECS shows what was before.
+    NotYet,
+    /// It is not the one that the service works on.
+    Another,
+}
+
+fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'service> {
+    let deployments = service.deployments();
+    let Some(primary) = deployments.iter().find(|deployment| deployment.status() == Some("PRIMARY")) else {
+        return Seen::Another;
+    };
+    let runs_it = primary.task_definition() == Some(&request.task_definition_arn);
+    let Some(started) = &request.deployment else {
+        return if runs_it { Seen::It(primary) } else { Seen::Another };
+    };
+    let is_known = deployments.iter().any(|deployment| deployment.id() == Some(&started.id));
+    if primary.id() == Some(&started.id) && runs_it {
+        let is_scaled = u32::try_from(service.desired_count()) == Ok(started.desired_count);
+        if started.replaces.is_some() || is_scaled { Seen::It(primary) } else { Seen::NotYet }
+    } else if !is_known && started.replaces.as_deref() == primary.id() {
+        Seen::NotYet
+    } else {
+        Seen::Another
+    }
+}
+
+fn unsteady(service: &Service) -> Checked {
+    let (running_count, desired_count) = (service.running_count(), service.desired_count());
+    Checked { steady: false, running_count, desired_count, reasons: Vec::new() }
+}
+
+fn is_steady(service: &Service, deployment: &Deployment) -> bool {
+    deployment.rollout_state() == Some(&DeploymentRolloutState::Completed)
+        && deployment.running_count() == service.desired_count()
+        && service.running_count() == service.desired_count()
+}
+
+/// Why the deployment does not end: what the deployment, the stopped tasks and the service's events say.
+async fn reasons(ecs: &Client, names: &Names, service: &Service) -> Result<Vec<String>> {
+    let deployments = service.deployments().iter().filter_map(Deployment::rollout_state_reason).map(str::to_owned);
+    let events = service.events().iter().filter_map(|event| event.message()).map(str::to_owned);
+    let mut seen = BTreeSet::new();
+    let all = deployments.chain(stopped_tasks(ecs, names).await?).chain(events);
+    Ok(all.filter(|reason| seen.insert(reason.clone())).take(REASONS).collect())
+}
+
+async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<String>> {
+    let doing = || format!("reading stopped tasks of service ({})", names.service());
+    let tasks =
+        ecs.list_tasks().cluster(names.cluster()).service_name(names.service()).desired_status(DesiredStatus::Stopped);
+    let tasks = tasks.max_results(10).send().await.map_err(|error| Error::aws(doing(), error))?;
+    if tasks.task_arns().is_empty() {
+        return Ok(Vec::new());
+    }
+    let tasks = ecs.describe_tasks().cluster(names.cluster()).set_tasks(tasks.task_arns).send().await;
+    let tasks = tasks.map_err(|error| Error::aws(doing(), error))?;
+    Ok(tasks
+        .tasks()
+        .iter()
+        .flat_map(|task| {
+            let containers = task.containers().iter().filter_map(|container| {
+                let exit = container.exit_code().map(|code| format!("exit code {code}"));
+                container.reason().map(str::to_owned).or(exit)
+            });
+            task.stopped_reason().map(str::to_owned).into_iter().chain(containers)
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
+    use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
+    use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
+    use aws_sdk_ecs::types::builders::ServiceBuilder;
+    use aws_sdk_ecs::types::{Failure, ServiceEvent, Task};
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+
+    use super::*;
+    use crate::testing::{settings, tenant};
+
+    const DEFINITION: &str = "arn:aws:ecs:eu-west-1:536580886816:task-definition/dev-123456789012:1";
+
+    fn service(status: &str) -> ServiceBuilder {
+        Service::builder().status(status)
+    }
+
+    fn found(service: ServiceBuilder) -> Rule {
+        mock!(Client::describe_services)
+            .then_output(move || DescribeServicesOutput::builder().services(service.clone().build()).build())
+    }
+
+    fn missing() -> Rule {
+        mock!(Client::describe_services).then_output(|| {
+            DescribeServicesOutput::builder().failures(Failure::builder().reason("MISSING").build()).build()
+        })
+    }
+
+    fn deployment(state: DeploymentRolloutState, running: i32, definition: &str) -> Deployment {
+        Deployment::builder()
+            .status("PRIMARY")
+            .rollout_state(state)
+            .running_count(running)
+            .task_definition(definition)
+            .build()
+    }
+
+    async fn run_check(rules: &[&Rule], last_check: bool) -> Result<Checked> {
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        check(&client, &settings(&[]), Check { last_check, ..of(None) }).await
+    }
+
+    fn of(deployment: Option<Started>) -> Check {
+        Check { tenant_id: tenant(), task_definition_arn: DEFINITION.to_owned(), deployment, last_check: false }
+    }
+
+    #[tokio::test]
+    async fn steady_means_completed_with_every_task_running() {
+        let at = |state: DeploymentRolloutState, running: i32| {
+            found(
+                service("ACTIVE")
+                    .desired_count(2)
+                    .running_count(running)
+                    .deployments(deployment(state, running, DEFINITION)),
+            )
+        };
+        assert!(run_check(&[&at(DeploymentRolloutState::Completed, 2)], false).await.unwrap().steady);
+        for unsteady in [at(DeploymentRolloutState::InProgress, 2), at(DeploymentRolloutState::Completed, 1)] {
+            assert!(!run_check(&[&unsteady], false).await.unwrap().steady);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_deployment_is_explained_by_the_services_own_reasons() {
+        let tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().task_arns("arn:task").build());
+        let stopped = mock!(Client::describe_tasks).then_output(|| {
+            DescribeTasksOutput::builder()
+                .tasks(Task::builder().stopped_reason("CannotPullContainerError").build())
+                .build()
+        });
+        let event = ServiceEvent::builder().message("unable to place a task").build();
+        let failed = found(
+            service("ACTIVE")
+                .desired_count(1)
+                .deployments(deployment(DeploymentRolloutState::Failed, 0, DEFINITION))
+                .events(event),
+        );
+        let error = run_check(&[&failed, &tasks, &stopped], false).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
+        assert!(error.chain().contains("CannotPullContainerError; unable to place a task"), "{}", error.chain());
+    }
+
+    #[tokio::test]
+    async fn a_deployment_that_ended_otherwise_has_failed() {
+        let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
+        let replaced = found(service("ACTIVE").desired_count(1).deployments(deployment(
+            DeploymentRolloutState::Completed,
+            1,
+            "arn:other:7",
+        )));
+        assert_eq!(run_check(&[&replaced, &no_tasks], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        let draining = found(service("DRAINING"));
+        assert_eq!(run_check(&[&draining], false).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        assert_eq!(run_check(&[&missing()], true).await.unwrap_err().kind(), ErrorKind::DeploymentFailed);
+        let no_tasks = mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
+        let slow = found(service("ACTIVE").desired_count(1).deployments(deployment(
+            DeploymentRolloutState::InProgress,
+            0,
+            DEFINITION,
+        )));
+        let error = run_check(&[&slow, &no_tasks], true).await.unwrap_err();
+        assert!(error.chain().contains("0 of 1 tasks"), "{}", error.chain());
+    }
+
+    #[tokio::test]
+    async fn a_service_that_is_not_visible_yet_is_looked_for_again() {
+        for early in [missing(), found(service("INACTIVE"))] {
+            assert!(!run_check(&[&early], false).await.unwrap().steady);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deployment_is_told_from_the_one_before_it_and_from_the_one_after_it() {
+        let shown = |ids: &[&str], desired: i32, definition: &str| {
+            let deployments = ids.iter().enumerate().map(|(place, id)| {
+                Deployment::builder()
+                    .id(*id)
+                    .status(if place == 0 { "PRIMARY" } else { "ACTIVE" })
+                    .rollout_state(DeploymentRolloutState::Completed)
+                    .running_count(desired)
+                    .task_definition(definition)
+                    .build()
+            });
+            let service = service("ACTIVE").desired_count(desired).running_count(desired);
+            (
+                found(service.set_deployments(Some(deployments.collect()))),
+                mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build()),
+            )
+        };
+        let forced = || Started { id: "new".to_owned(), replaces: Some("old".to_owned()), desired_count: 2 };
+        let scaled = || Started { id: "old".to_owned(), replaces: None, desired_count: 2 };
+        for (started, ids, desired, steady) in [
+            (forced(), &["new"][..], 2, Some(true)),
+            (forced(), &["old"], 2, Some(false)),
+            (forced(), &["old", "new"], 2, None),
+            (forced(), &["newest", "new"], 2, None),
+            (scaled(), &["old"], 2, Some(true)),
+            (scaled(), &["old"], 1, Some(false)),
+            (scaled(), &["newest"], 2, None),
+        ] {
+            let (service, tasks) = shown(ids, desired, DEFINITION);
+            let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
+            let checked = check(&client, &settings(&[]), of(Some(started))).await;
+            assert_eq!(checked.ok().map(|checked| checked.steady), steady, "{ids:?} {desired}");
+        }
+        // It was rolled back even before the call that started it was answered.
+        let (service, tasks) = shown(&["old"], 2, "arn:other:1");
+        let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
+        let error = check(&client, &settings(&[]), of(Some(scaled()))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
+    }
+}

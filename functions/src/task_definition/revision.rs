@@ -1,0 +1,346 @@
+//! A new revision of a tenant's task definition: the one that the service runs, with another image or size and nothing
+//! else changed, whoever made it. And the end of revisions that nobody needs.
+//!
+//! A revision bears the mark of the execution that registered it, so that asking twice gives one revision, and an update
+//! that failed takes its own away again: by the name of the family alone ECS would start the newest.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionInputBuilder;
+use aws_sdk_ecs::types::{ContainerDefinition, Tag, TaskDefinition, TaskDefinitionField, TaskDefinitionStatus};
+use serde::{Deserialize, Serialize};
+use shared::owner::tags;
+use shared::{Error, Names, Owner, Result, Settings, TenantId};
+
+use super::{CONTAINER, delete_revisions, deregister, described, revisions};
+use crate::service;
+use crate::state::State;
+
+/// How many revisions a family keeps.
+const KEPT: usize = 10;
+/// How many old ones go at a time; the next update goes on.
+const DEREGISTERED_AT_A_TIME: usize = 50;
+
+/// Input of revise-task-definition.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revise {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that updates it.
+    pub owner: Owner,
+    /// What the service runs.
+    pub previous: State,
+    /// What it is to run.
+    pub wanted: State,
+}
+
+/// Output of revise-task-definition.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Revised {
+    /// What the service is to run, with its task definition.
+    pub state: State,
+    /// There is a new revision.
+    pub registered: bool,
+}
+
+/// Registers a revision with the wanted image and size, if they are other than now.
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Result<Revised> {
+    let Revise { tenant_id, owner, previous, wanted } = request;
+    if wanted.has_the_tasks_of(&previous) {
+        let state = State { task_definition_arn: previous.task_definition_arn, ..wanted };
+        return Ok(Revised { state, registered: false });
+    }
+    let names = settings.names(&tenant_id);
+    let with =
+        |task_definition_arn| Revised { state: State { task_definition_arn, ..wanted.clone() }, registered: true };
+    if let Some((definition, found)) = described(ecs, &names, &names.family()).await?
+        && definition.status() == Some(&TaskDefinitionStatus::Active)
+        && found.owner.as_ref() == Some(&owner)
+    {
+        return Ok(with(found.identifier));
+    }
+    let arn = &previous.task_definition_arn;
+    let current = ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags).send().await;
+    let current = current.map_err(|error| Error::aws(format!("reading task definition ({arn})"), error))?;
+    let revision = copy(&current, &previous, &wanted).set_tags(Some(tags_of(&current, &names, &owner)));
+    let registered = revision.send_with(ecs).await;
+    let registered =
+        registered.map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
+    let arn = registered.task_definition().and_then(TaskDefinition::task_definition_arn).unwrap_or_default();
+    Ok(with(arn.to_owned()))
+}
+
+/// Everything that can be registered of what is described.
+fn copy(
+    current: &DescribeTaskDefinitionOutput,
+    previous: &State,
+    wanted: &State,
+) -> RegisterTaskDefinitionInputBuilder {
+    let definition = current.task_definition.clone().unwrap_or_else(|| TaskDefinition::builder().build());
+    let containers = with_changes(&definition, previous, wanted);
+    RegisterTaskDefinitionInputBuilder::default()
+        .cpu(wanted.cpu.to_string())
+        .memory(wanted.memory.to_string())
+        .set_container_definitions(Some(containers))
+        .set_family(definition.family)
+        .set_task_role_arn(definition.task_role_arn)
+        .set_execution_role_arn(definition.execution_role_arn)
+        .set_network_mode(definition.network_mode)
+        .set_volumes(definition.volumes)
+        .set_placement_constraints(definition.placement_constraints)
+        .set_requires_compatibilities(definition.requires_compatibilities)
+        .set_pid_mode(definition.pid_mode)
+        .set_ipc_mode(definition.ipc_mode)
+        .set_proxy_configuration(definition.proxy_configuration)
+        .set_ephemeral_storage(definition.ephemeral_storage)
+        .set_runtime_platform(definition.runtime_platform)
+        .set_enable_fault_injection(definition.enable_fault_injection)
+}
+
+/// The containers, of which the site's has the wanted image. Where a container was given all of the task, it gets all of
+/// the task again.
+fn with_changes(definition: &TaskDefinition, previous: &State, wanted: &State) -> Vec<ContainerDefinition> {
+    let mut containers = definition.container_definitions().to_vec();
+    let named = containers.iter().position(|container| container.name() == Some(CONTAINER));
+    if let Some(site) = containers.get_mut(named.unwrap_or_default()) {
+        site.image = Some(wanted.image.clone());
+    }
+    let all_of = |old: u32, new: u32, given: i32| if i64::from(given) == i64::from(old) { as_i32(new) } else { given };
+    for container in &mut containers {
+        container.cpu = all_of(previous.cpu, wanted.cpu, container.cpu);
+        container.memory = container.memory.map(|memory| all_of(previous.memory, wanted.memory, memory));
+        let reservation = container.memory_reservation;
+        container.memory_reservation = reservation.map(|memory| all_of(previous.memory, wanted.memory, memory));
+    }
+    containers
+}
+
+fn as_i32(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// The tags that were there, and those of this execution. Nobody may set those of AWS.
+fn tags_of(current: &DescribeTaskDefinitionOutput, names: &Names, owner: &Owner) -> Vec<Tag> {
+    let ours = tags(names.environment(), names.tenant(), owner);
+    let theirs = current.tags().iter().filter(|tag| {
+        let key = tag.key().unwrap_or_default();
+        !key.starts_with("aws:") && !ours.iter().any(|(our, _)| *our == key)
+    });
+    let theirs: Vec<_> = theirs.cloned().collect();
+    ours.iter().map(|(key, value)| Tag::builder().key(*key).value(value).build()).chain(theirs).collect()
+}
+
+/// Input of prune-task-definitions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prune {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that updated it.
+    pub owner: Owner,
+    /// The update failed: what this execution registered is of no use.
+    pub discard: bool,
+}
+
+/// Output of prune-task-definitions.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Pruned {
+    /// ARNs of the revisions that were deregistered.
+    pub deregistered: Vec<String>,
+}
+
+/// Deregisters the tenant's revisions beyond the last ten, and deletes those of an update that failed. What the service
+/// runs always stays.
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<Pruned> {
+    let names = settings.names(&request.tenant_id);
+    let service = service::describe(ecs, &names).await?.filter(|service| service.status() == Some("ACTIVE"));
+    let runs = service.as_ref().and_then(|service| service.task_definition());
+    let deployments = service.as_ref().map(|service| service.deployments()).unwrap_or_default();
+    let deployed: BTreeSet<_> = deployments.iter().filter_map(|deployment| deployment.task_definition()).collect();
+
+    let active = revisions(ecs, &names, TaskDefinitionStatus::Active).await?;
+    let mut useless = Vec::new();
+    if request.discard {
+        // One that is deregistered already may come from a run that got no further.
+        let inactive = revisions(ecs, &names, TaskDefinitionStatus::Inactive).await?;
+        let newest = active.iter().rev().take(KEPT).chain(inactive.iter().rev().take(KEPT));
+        for arn in newest.filter(|arn| runs != Some(arn.as_str())) {
+            let found = described(ecs, &names, arn).await?;
+            let ours = found.filter(|(_, found)| found.owner.as_ref() == Some(&request.owner));
+            useless.extend(ours.map(|_| arn.clone()));
+        }
+    }
+    let (mut deregistered, active): (Vec<_>, Vec<_>) = active.into_iter().partition(|arn| useless.contains(arn));
+    let old = active.iter().take(active.len().saturating_sub(KEPT));
+    let old: Vec<_> =
+        old.filter(|arn| !deployed.contains(arn.as_str()) && runs != Some(arn.as_str())).cloned().collect();
+
+    deregistered.extend(old.into_iter().take(DEREGISTERED_AT_A_TIME));
+    for arn in &deregistered {
+        deregister(ecs, arn).await?;
+    }
+    delete_revisions(ecs, &names, &useless).await?;
+    Ok(Pruned { deregistered })
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::delete_task_definitions::DeleteTaskDefinitionsOutput;
+    use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionOutput;
+    use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
+    use aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput;
+    use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionOutput;
+    use aws_sdk_ecs::types::{Compatibility, Deployment, EphemeralStorage, NetworkMode, PidMode, Service, Volume};
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+
+    use super::*;
+    use crate::state::Shows;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    fn arn(revision: usize) -> String {
+        format!("arn:aws:ecs:eu-west-1:536580886816:task-definition/dev-123456789012:{revision}")
+    }
+
+    fn state(image: &str, cpu: u32, memory: u32) -> State {
+        let (task_definition_arn, image) = (arn(1), image.to_owned());
+        State { task_definition_arn, image, cpu, memory, desired_count: 1, resume_count: None, shows: Shows::Site }
+    }
+
+    fn made_by(owner: Owner) -> Tag {
+        Tag::builder().key("tenant:execution").value(owner.as_str()).build()
+    }
+
+    fn definition(revision: usize, by: Owner) -> Rule {
+        mock!(Client::describe_task_definition).then_output(move || {
+            let site = ContainerDefinition::builder().name(CONTAINER).image("wordpress:6").cpu(256).memory(512);
+            let other = ContainerDefinition::builder().name("logs").image("fluentbit:1").cpu(0).memory_reservation(64);
+            let definition = TaskDefinition::builder()
+                .task_definition_arn(arn(revision))
+                .family("dev-123456789012")
+                .status(TaskDefinitionStatus::Active)
+                .cpu("256")
+                .memory("512")
+                .task_role_arn("arn:task-role")
+                .execution_role_arn("arn:execution-role")
+                .network_mode(NetworkMode::Awsvpc)
+                .requires_compatibilities(Compatibility::Fargate)
+                .pid_mode(PidMode::Task)
+                .ephemeral_storage(EphemeralStorage::builder().size_in_gib(21).build())
+                .volumes(Volume::builder().name("files").build())
+                .container_definitions(other.build())
+                .container_definitions(site.build());
+            DescribeTaskDefinitionOutput::builder()
+                .task_definition(definition.build())
+                .tags(Tag::builder().key("cost-centre").value("7").build())
+                .tags(Tag::builder().key("aws:cloudformation:stack-name").value("x").build())
+                .tags(made_by(by.clone()))
+                .build()
+        })
+    }
+
+    async fn run(rules: &[&Rule], wanted: State) -> Result<Revised> {
+        let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let previous = state("wordpress:6", 256, 512);
+        revise(&ecs, &settings(&[]), Revise { tenant_id: tenant(), owner: owner(), previous, wanted }).await
+    }
+
+    #[tokio::test]
+    async fn nothing_is_registered_when_image_and_size_stay() {
+        let wanted = State { desired_count: 3, ..state("wordpress:6", 256, 512) };
+        assert_eq!(run(&[], wanted.clone()).await.unwrap(), Revised { state: wanted, registered: false });
+    }
+
+    #[tokio::test]
+    async fn only_the_image_and_the_size_change() {
+        let registration = mock!(Client::register_task_definition)
+            .match_requests(|request| {
+                assert_eq!((request.cpu(), request.memory()), (Some("512"), Some("1024")));
+                assert_eq!(request.task_role_arn(), Some("arn:task-role"));
+                assert_eq!(request.execution_role_arn(), Some("arn:execution-role"));
+                assert_eq!(request.network_mode(), Some(&NetworkMode::Awsvpc));
+                assert_eq!(request.pid_mode(), Some(&PidMode::Task));
+                assert_eq!(request.requires_compatibilities(), [Compatibility::Fargate]);
+                assert_eq!(request.ephemeral_storage().unwrap().size_in_gib(), 21);
+                assert_eq!(request.volumes()[0].name(), Some("files"));
+                let [logs, site] = request.container_definitions() else { panic!("two containers") };
+                assert_eq!((logs.image(), logs.memory_reservation()), (Some("fluentbit:1"), Some(64)));
+                assert_eq!((site.image(), site.cpu(), site.memory()), (Some("wordpress:7"), 512, Some(1024)));
+                let tags = |key| request.tags().iter().filter(move |tag| tag.key() == Some(key));
+                assert_eq!(tags("cost-centre").count(), 1);
+                assert_eq!(tags("tenant:execution").next().unwrap().value(), Some(owner().as_str()));
+                request.tags().len() == 5
+            })
+            .then_output(|| {
+                let definition = TaskDefinition::builder().task_definition_arn(arn(2)).build();
+                RegisterTaskDefinitionOutput::builder().task_definition(definition).build()
+            });
+        let rules = [&definition(1, other_owner()), &definition(1, other_owner()), &registration];
+        let revised = run(&rules, state("wordpress:7", 512, 1024)).await.unwrap();
+        assert_eq!((revised.state.task_definition_arn, revised.registered), (arn(2), true));
+    }
+
+    #[tokio::test]
+    async fn a_registration_whose_answer_was_lost_is_found_again() {
+        let revised = run(&[&definition(2, owner())], state("wordpress:7", 256, 512)).await.unwrap();
+        assert_eq!(revised.state.task_definition_arn, arn(2));
+    }
+
+    fn service(deployed: usize) -> Rule {
+        mock!(Client::describe_services).then_output(move || {
+            let deployment = Deployment::builder().task_definition(arn(deployed)).build();
+            let service = Service::builder().status("ACTIVE").task_definition(arn(deployed)).deployments(deployment);
+            DescribeServicesOutput::builder().services(service.build()).build()
+        })
+    }
+
+    fn listed(revisions: std::ops::RangeInclusive<usize>) -> Rule {
+        mock!(Client::list_task_definitions).then_output(move || {
+            let arns = revisions.clone().map(arn).collect();
+            ListTaskDefinitionsOutput::builder().set_task_definition_arns(Some(arns)).build()
+        })
+    }
+
+    fn deregistered() -> Rule {
+        mock!(Client::deregister_task_definition).then_output(|| DeregisterTaskDefinitionOutput::builder().build())
+    }
+
+    async fn pruned(rules: &[&Rule], discard: bool) -> Vec<String> {
+        let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let request = Prune { tenant_id: tenant(), owner: owner(), discard };
+        prune(&ecs, &settings(&[]), request).await.unwrap().deregistered
+    }
+
+    #[tokio::test]
+    async fn the_last_ten_revisions_and_the_one_that_runs_stay() {
+        let rules = [&service(13), &listed(1..=13), &deregistered(), &deregistered(), &deregistered()];
+        assert_eq!(pruned(&rules, false).await, [arn(1), arn(2), arn(3)]);
+        assert_eq!(pruned(&[&service(1), &listed(1..=12), &deregistered()], false).await, [arn(2)]);
+        assert!(pruned(&[&service(10), &listed(1..=10)], false).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_failed_update_takes_its_own_revision_away_and_no_other() {
+        let gone = || {
+            mock!(Client::delete_task_definitions)
+                .match_requests(|request| request.task_definitions() == [arn(3)])
+                .then_output(|| DeleteTaskDefinitionsOutput::builder().build())
+        };
+        let looks = (definition(3, owner()), definition(1, other_owner()));
+        let nothing =
+            || mock!(Client::list_task_definitions).then_output(|| ListTaskDefinitionsOutput::builder().build());
+        let rules = [&service(2), &listed(1..=3), &nothing(), &looks.0, &looks.1, &deregistered(), &gone()];
+        assert_eq!(pruned(&rules, true).await, [arn(3)]);
+        // A run before this one got no further than the deregistration.
+        let rules = [&service(2), &nothing(), &listed(3..=3), &definition(3, owner()), &gone()];
+        assert!(pruned(&rules, true).await.is_empty());
+    }
+}
