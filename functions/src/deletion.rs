@@ -12,7 +12,7 @@ pub mod everywhere;
 mod outcome;
 pub mod report;
 
-pub use outcome::Outcome;
+pub use outcome::{Outcome, Remaining};
 
 const LONGEST_APPROVER: usize = 256;
 

@@ -9,6 +9,7 @@ import asynchronous_invocation  # noqa: F401
 import container_service
 import cross_account  # noqa: F401
 import distributed_map  # noqa: F401
+import ends_of_executions  # noqa: F401
 import event_delivery  # noqa: F401
 import executions  # noqa: F401
 import file_system  # noqa: F401

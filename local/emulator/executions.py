@@ -59,14 +59,14 @@ def _described(execution):
 
 def _start_and_wait(request):
     """Starts an execution of a standard state machine, or finds the one that runs already, and waits for its end. When
-    the execution whose task this is was stopped meanwhile, stops it too, as AWS does where the role may."""
+    the execution whose task this is has ended meanwhile, stops it too, as AWS does where the role may."""
     status, headers, body = sfn._start_execution(request)
     if status >= 400:
         return status, headers, body
     execution, parent = sfn._executions[json.loads(body)["executionArn"]], state_machines.execution_of_task()
     # MiniStack sets the status first, and when the execution stopped last.
     while execution["stopDate"] is None:
-        stopped = parent and parent["status"] == "ABORTED"
+        stopped = parent and parent["status"] != "RUNNING"
         if stopped and not state_machines.refusal(parent, "states:StopExecution", execution["executionArn"]):
             sfn._stop_execution({"executionArn": execution["executionArn"], "cause": "The parent was stopped"})
             break

@@ -87,9 +87,13 @@ class Executions(LocalTestCase):
     def test_a_nested_execution_stops_with_its_parent(self):
         machine = self.machine("m", {"A": {"Type": "Succeed"}})
         (_, nested), _ = self.held(machine, "one")
-        parent = {"executionArn": "p", "stateMachineArn": "none", "status": "ABORTED", "events": [], "name": "p"}
+        parent = {"executionArn": "p", "stateMachineArn": "none", "status": "RUNNING", "events": [], "name": "p"}
         task = {"Type": "Task", "Resource": NESTED, "Arguments": {"StateMachineArn": machine, "Name": "one"}, "End": True}
         context = {"QueryLanguage": "JSONata", "State": {"Name": "A"}}
+        # It is stopped as soon as its task has begun.
+        original = sfn._start_execution
+        self.addCleanup(setattr, sfn, "_start_execution", original)
+        sfn._start_execution = lambda request: (parent.update(status="ABORTED"), original(request))[1]
         with self.assertRaises(sfn._ExecutionError):
             sfn._execute_task(task, {}, parent, context)
         self.assertEqual(sfn._executions[nested["executionArn"]]["status"], "ABORTED")

@@ -93,6 +93,11 @@ for _kind in ("Pass", "Task", "Choice", "Wait", "Parallel", "Map"):
     states_in_branches_are_events(_kind)
 
 
+def execution_of_branch():
+    """The execution whose branch or iteration is walked through here, if one is."""
+    return _branch_of.get()
+
+
 @wraps(sfn, "_nested_execution_failure")
 def a_failed_nested_execution_is_a_failed_task(nested_execution_failure, payload):
     """AWS: a nested execution that fails ends its task with States.TaskFailed, and the cause is JSON that has the

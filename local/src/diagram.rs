@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const MACHINES: [&str; 7] = [
+const MACHINES: [&str; 8] = [
     "provision-tenant",
     "update-tenant",
     "teardown-tenant",
@@ -16,6 +16,7 @@ const MACHINES: [&str; 7] = [
     "deprovision-tenants",
     "deprovision-tenant-everywhere",
     "run-database-task",
+    "conclude-execution",
 ];
 
 /// Draws the pictures into the README.

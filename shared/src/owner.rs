@@ -40,9 +40,13 @@ impl Owner {
     /// A token for AWS's idempotent calls, the same whenever this owner makes `resource`.
     /// 36 characters, which every such call allows.
     pub fn idempotency_token(&self, resource: &str) -> String {
-        let name = format!("{}/{resource}", self.0);
-        Uuid::new_v5(&Uuid::NAMESPACE_URL, name.as_bytes()).to_string()
+        token(&self.0, resource)
     }
+}
+
+/// A name for what is made for an execution, the same whenever it is asked for: 36 letters, digits and hyphens.
+pub fn token(execution: &str, purpose: &str) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{execution}/{purpose}").as_bytes()).to_string()
 }
 
 impl TryFrom<String> for Owner {

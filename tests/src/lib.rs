@@ -5,6 +5,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
+pub mod bus;
 pub mod database;
 pub mod events;
 pub mod execution;

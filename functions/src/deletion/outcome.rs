@@ -49,6 +49,13 @@ pub struct Remaining {
     reason: Option<String>,
 }
 
+impl Remaining {
+    /// Leaves out what the reason has beyond `most` characters.
+    pub(crate) fn shorten_reason(&mut self, most: usize) {
+        self.reason = self.reason.take().map(|reason| reason.chars().take(most).collect());
+    }
+}
+
 /// What a success and a failure say, as JSON. They say more.
 #[derive(Default, Deserialize)]
 #[serde(default)]

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bulk;
+mod conclusions;
 mod database;
 mod database_task;
 mod deprovisioning;

@@ -49,6 +49,7 @@ const UPDATING: [&str; 6] = [
     "end-update",
 ];
 const BY_EVENTS: [&str; 2] = ["start-provisioning", "start-deprovisioning"];
+const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-execution"];
 
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
@@ -187,6 +188,29 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
     stack.give_back("read-database-task").await;
     let (_, told) = answer.unwrap_err();
     assert!(told.contains("exit status 1") && told.contains("logs:GetLogEvents"), "{told}");
+}
+
+#[tokio::test]
+async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let stopped = stack.start("provision-tenant", &json!({"tenant_id": new_tenant_id()})).await;
+    stack.sfn.stop_execution().execution_arn(&stopped).send().await.unwrap();
+    let conclusion = stack.conclusion_of(&stopped).await;
+    let announcement = json!({"detail_type": "TenantProvisioningFailed", "detail": {
+        "environment": "dev", "execution_arn": stopped, "status": "ABORTED", "started_at": "2026-11-25T10:16:22Z",
+        "stopped_at": "2026-11-25T10:16:23Z", "duration_seconds": 1.0, "error": "ABORTED", "message": "stopped",
+        "rolled_back": false, "leftovers": []
+    }});
+    let event = json!({"detail": {"executionArn": stopped}});
+    for (function, action, input) in [
+        ("start-conclusion", "states:StartExecution", &event),
+        ("read-execution", "states:DescribeExecution", &json!({"execution_arn": stopped})),
+        ("read-execution", "states:GetExecutionHistory", &json!({"execution_arn": stopped})),
+        ("announce-execution", "events:PutEvents", &announcement),
+    ] {
+        permitted_and_needed(stack, function, action, input, None).await;
+    }
+    stack.ended(&conclusion).await.succeeded();
 }
 
 #[tokio::test]
@@ -359,7 +383,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
-    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS);
+    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();

@@ -1,0 +1,92 @@
+//! Puts the event on the bus.
+
+use aws_sdk_eventbridge::Client as EventBridge;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use serde::Serialize;
+use shared::owner::MANAGED_BY;
+use shared::{Error, ErrorKind, Result, Settings};
+
+use super::Announcement;
+
+/// Output of announce-execution.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Announced {
+    /// EventBridge's id of the event.
+    pub event_id: String,
+}
+
+/// Puts an event on the bus of the stack's parameter.
+///
+/// # Errors
+/// `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
+pub async fn announce(events: &EventBridge, settings: &Settings, request: Announcement) -> Result<Announced> {
+    let bus = settings.required("EVENT_BUS")?;
+    let Announcement { detail_type, detail } = request;
+    let doing = format!("putting {} for {} on bus {bus}", detail_type.name(), detail.execution_arn);
+    let execution = detail.execution_arn.to_string();
+    let detail = serde_json::to_string(&detail.bounded());
+    let detail = detail.map_err(|error| Error::internal(&doing).with_source(error))?;
+    let entry = PutEventsRequestEntry::builder()
+        .event_bus_name(bus)
+        .source(MANAGED_BY)
+        .detail_type(detail_type.name())
+        .detail(detail)
+        .resources(execution);
+    let put = events.put_events().entries(entry.build()).send().await.map_err(|error| Error::aws(&doing, error))?;
+    let entry = put.entries().first();
+    // A call that succeeds may have put nothing: each entry has a result of its own.
+    if let Some(event_id) = entry.and_then(|entry| entry.event_id()).filter(|_| put.failed_entry_count() == 0) {
+        return Ok(Announced { event_id: event_id.to_owned() });
+    }
+    let code = entry.and_then(|entry| entry.error_code()).unwrap_or("without a reason");
+    let message = entry.and_then(|entry| entry.error_message()).unwrap_or_default();
+    let kind = ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal);
+    Err(Error::new(kind, format!("{doing}: refused, {code}: {message}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_eventbridge::operation::put_events::PutEventsOutput;
+    use aws_sdk_eventbridge::types::PutEventsResultEntry;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::json;
+    use shared::input;
+
+    use super::*;
+    use crate::conclusion::detail::tests::failed;
+    use crate::testing::settings;
+
+    async fn put(entry: PutEventsResultEntry, failed_entries: i32) -> Result<Announced> {
+        let answer = mock!(EventBridge::put_events)
+            .match_requests(|request| {
+                let entry = &request.entries()[0];
+                (entry.event_bus_name(), entry.source()) == (Some("signups"), Some("tenant-management"))
+                    && entry.detail_type() == Some("TenantProvisioningFailed")
+                    && entry.detail().unwrap().contains("check-service-deployment")
+            })
+            .then_output(move || {
+                PutEventsOutput::builder().failed_entry_count(failed_entries).entries(entry.clone()).build()
+            });
+        let events = mock_client!(aws_sdk_eventbridge, RuleMode::MatchAny, [&answer]);
+        let request = input::parse(json!({"detail_type": "TenantProvisioningFailed", "detail": failed()})).unwrap();
+        announce(&events, &settings(&[("EVENT_BUS", "signups")]), request).await
+    }
+
+    #[tokio::test]
+    async fn an_event_that_is_taken_has_an_id() {
+        let announced = put(PutEventsResultEntry::builder().event_id("id").build(), 0).await.unwrap();
+        assert_eq!(announced.event_id, "id");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_succeeds_and_puts_nothing_is_an_error_which_may_be_worth_a_retry() {
+        for (code, kind) in [("InternalFailure", ErrorKind::Transient), ("ThrottlingException", ErrorKind::Transient)] {
+            let refused = PutEventsResultEntry::builder().error_code(code).error_message("later").build();
+            let error = put(refused, 1).await.unwrap_err();
+            assert_eq!(error.kind(), kind);
+            assert!(error.chain().contains("signups") && error.chain().contains(code), "{}", error.chain());
+        }
+        let lost = put(PutEventsResultEntry::builder().build(), 0).await.unwrap_err();
+        assert_eq!(lost.kind(), ErrorKind::Internal);
+    }
+}

@@ -1,0 +1,199 @@
+//! What is told of every kind of end.
+
+use aws_sdk_sfn::types::HistoryEvent;
+use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use serde_json::json;
+
+use super::history::tests::{chose, ended, entered, history};
+use super::*;
+use crate::testing::{owner, settings, tenant};
+
+/// An execution that took 61.5 seconds.
+struct Execution {
+    machine: &'static str,
+    status: ExecutionStatus,
+    input: Value,
+    output: Option<Value>,
+    error: Option<&'static str>,
+    cause: Option<String>,
+    history: Vec<HistoryEvent>,
+}
+
+impl Execution {
+    fn of(machine: &'static str, status: ExecutionStatus) -> Self {
+        let input = json!({"signup_id": "signup-7"});
+        Self { machine, status, input, output: None, error: None, cause: None, history: Vec::new() }
+    }
+
+    fn failed(machine: &'static str, error: &'static str, cause: Value) -> Self {
+        let cause = Some(cause.to_string());
+        Self { error: Some(error), cause, ..Self::of(machine, ExecutionStatus::Failed) }
+    }
+
+    async fn read(self) -> Result<Value> {
+        self.read_with(&[]).await
+    }
+
+    async fn read_with(self, parameters: &[(&str, &str)]) -> Result<Value> {
+        let arn = owner().as_str().replace("provision-tenant", self.machine);
+        let request = Read { execution_arn: ExecutionArn::try_from(arn.clone()).unwrap() };
+        let history = history(self.history.clone());
+        let described = mock!(StepFunctions::describe_execution).then_output(move || {
+            DescribeExecutionOutput::builder()
+                .execution_arn(&arn)
+                .state_machine_arn("arn")
+                .status(self.status.clone())
+                .start_date(DateTime::from_secs(1_795_601_782))
+                .stop_date(DateTime::from_fractional_secs(1_795_601_843, 0.5))
+                .input(self.input.to_string())
+                .set_output(self.output.as_ref().map(Value::to_string))
+                .set_error(self.error.map(str::to_owned))
+                .set_cause(self.cause.clone())
+                .build()
+                .unwrap()
+        });
+        let machines = mock_client!(aws_sdk_sfn, RuleMode::MatchAny, [&described, &history]);
+        Ok(serde_json::to_value(super::read(&machines, &settings(parameters), request).await?).unwrap())
+    }
+}
+
+fn report(fields: Value) -> Value {
+    let mut report = json!({"error": "DeploymentFailed", "message": "no", "step": "check-service-deployment"});
+    report.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    report
+}
+
+#[tokio::test]
+async fn a_success_is_told_with_the_tenant_and_where_its_site_is() {
+    let output = json!({"tenant_id": tenant(), "signup_id": "signup-7", "url": "https://x", "secret_arn": "arn"});
+    let execution = Execution { output: Some(output), ..Execution::of("provision-tenant", ExecutionStatus::Succeeded) };
+    assert_eq!(
+        execution.read().await.unwrap(),
+        json!({"detail_type": "TenantProvisioned", "detail": {
+            "tenant_id": tenant(), "environment": "dev", "signup_id": "signup-7", "url": "https://x",
+            "execution_arn": owner().as_str(), "status": "SUCCEEDED", "started_at": "2026-11-25T10:16:22Z",
+            "stopped_at": "2026-11-25T10:17:23.5Z", "duration_seconds": 61.5
+        }})
+    );
+}
+
+#[tokio::test]
+async fn a_failure_that_was_rolled_back_needs_no_clean_up() {
+    let cause = report(json!({"tenant_id": tenant(), "rolled_back": true, "removed": ["arn"], "leftovers": []}));
+    let read = Execution::failed("provision-tenant", "DeploymentFailed", cause).read().await.unwrap();
+    assert_eq!(read["detail_type"], "TenantProvisioningFailed");
+    let detail = &read["detail"];
+    assert_eq!((&detail["error"], &detail["step"]), (&json!("DeploymentFailed"), &json!("check-service-deployment")));
+    assert_eq!((&detail["rolled_back"], &detail["leftovers"]), (&json!(true), &json!([])));
+    assert_eq!((&detail["signup_id"], detail.get("removed")), (&json!("signup-7"), None));
+    assert_eq!(read.get("clean_up"), None);
+}
+
+#[tokio::test]
+async fn what_a_rollback_left_is_removed_at_once_since_nothing_runs_any_more() {
+    let leftovers = json!([{"kind": "target-group", "identifier": "arn:tg"}]);
+    let cause = report(json!({"tenant_id": tenant(), "rolled_back": false, "leftovers": leftovers}));
+    let read = Execution::failed("provision-tenant", "DeploymentFailed", cause).read().await.unwrap();
+    assert_eq!(read["detail"]["leftovers"], leftovers);
+    assert_eq!(read["clean_up"], json!({"tenant_id": tenant(), "owner": owner(), "quiet_seconds": 0}));
+}
+
+#[tokio::test]
+async fn a_request_that_was_refused_is_told_without_an_id_that_is_none_and_needs_no_clean_up() {
+    for (given, told) in [(json!("12"), None), (json!(tenant()), Some(json!(tenant())))] {
+        let cause = report(json!({"tenant_id": given, "rolled_back": false, "leftovers": []}));
+        let mut execution = Execution::failed("provision-tenant", "InvalidRequest", cause);
+        execution.input = json!({"tenant_id": given, "signup_id": "not one"});
+        let read = execution.read().await.unwrap();
+        assert_eq!(read["detail"].get("tenant_id"), told.as_ref());
+        assert_eq!((read["detail"].get("signup_id"), read.get("clean_up")), (None, None));
+    }
+}
+
+#[tokio::test]
+async fn of_an_execution_that_was_stopped_the_history_knows_the_id_and_the_state() {
+    let mut execution = Execution::of("provision-tenant", ExecutionStatus::Aborted);
+    execution.cause = Some("Ada thought better of it".to_owned());
+    execution.history = vec![ended(), entered("Create the service"), chose(tenant().as_str())];
+    let read = execution.read().await.unwrap();
+    let detail = &read["detail"];
+    assert_eq!((&detail["status"], &detail["error"]), (&json!("ABORTED"), &json!("ABORTED")));
+    assert_eq!((&detail["step"], &detail["rolled_back"]), (&json!("Create the service"), &json!(false)));
+    let message = "the execution was stopped in its state \"Create the service\": Ada thought better of it";
+    assert_eq!(detail["message"], message);
+    assert_eq!(read["clean_up"], json!({"tenant_id": tenant(), "owner": owner(), "quiet_seconds": 75}));
+}
+
+#[tokio::test]
+async fn whoever_stops_an_execution_cannot_talk_its_clean_up_away() {
+    let mut execution = Execution::of("provision-tenant", ExecutionStatus::Aborted);
+    execution.cause = Some(report(json!({"rolled_back": true, "tenant_id": "999999999999"})).to_string());
+    execution.history = vec![ended(), entered("Create the service"), chose(tenant().as_str())];
+    assert_eq!(execution.read().await.unwrap()["clean_up"]["tenant_id"], tenant().as_str());
+}
+
+#[tokio::test]
+async fn what_nobody_could_catch_is_cleaned_up_after_and_a_database_task_is_waited_for() {
+    for (status, message) in [
+        (ExecutionStatus::TimedOut, "the execution took longer than it may in its state \"Claim the tenant id\""),
+        (ExecutionStatus::Failed, "the execution failed in its state \"Claim the tenant id\": too large"),
+    ] {
+        let mut execution = Execution::of("provision-tenant", status.clone());
+        if status == ExecutionStatus::Failed {
+            (execution.error, execution.cause) = (Some("States.DataLimitExceeded"), Some("too large".to_owned()));
+        }
+        execution.history = vec![ended(), entered("Claim the tenant id"), chose(tenant().as_str())];
+        let read = execution.read_with(&[("DATABASE_ACCESS", "ecs-task")]).await.unwrap();
+        assert_eq!(read["detail"]["message"], message);
+        assert_eq!(read["clean_up"]["quiet_seconds"], 300);
+    }
+}
+
+#[tokio::test]
+async fn an_execution_that_had_no_id_yet_has_made_nothing() {
+    let mut execution = Execution::of("provision-tenant", ExecutionStatus::Aborted);
+    execution.history = vec![ended(), entered("Resolve the environment")];
+    let read = execution.read().await.unwrap();
+    assert_eq!((read["detail"].get("tenant_id"), read.get("clean_up")), (None, None));
+}
+
+#[tokio::test]
+async fn an_update_and_a_deprovisioning_are_told_and_never_cleaned_up_after() {
+    let output = json!({"tenant_id": tenant(), "changes": ["cpu"], "previous": {"cpu": 256}, "current": {"cpu": 512}});
+    let updated = Execution { output: Some(output), ..Execution::of("update-tenant", ExecutionStatus::Succeeded) };
+    let updated = updated.read().await.unwrap();
+    assert_eq!((&updated["detail_type"], &updated["detail"]["changes"]), (&json!("TenantUpdated"), &json!(["cpu"])));
+    assert_eq!(updated["detail"]["current"]["cpu"], 512);
+
+    let mut stopped = Execution::of("update-tenant", ExecutionStatus::Aborted);
+    stopped.input = json!({"tenant_id": tenant()});
+    stopped.history = vec![ended(), entered("Update the service")];
+    let stopped = stopped.read().await.unwrap();
+    assert_eq!(
+        (&stopped["detail_type"], &stopped["detail"]["tenant_id"]),
+        (&json!("TenantUpdateFailed"), &json!(tenant()))
+    );
+    assert_eq!(stopped.get("clean_up"), None);
+
+    let left = json!([{"kind": "secret", "identifier": "arn:s", "reason": "no"}]);
+    let cause = report(json!({"tenant_id": tenant(), "leftovers": left, "removed": []}));
+    let left_over = Execution::failed("deprovision-tenant", "TeardownIncomplete", cause).read().await.unwrap();
+    assert_eq!(left_over["detail_type"], "TenantDeprovisioningFailed");
+    assert_eq!((&left_over["detail"]["leftovers"], left_over.get("clean_up")), (&left, None));
+}
+
+#[tokio::test]
+async fn an_execution_that_seems_to_run_is_read_again_later() {
+    for status in [ExecutionStatus::Running, ExecutionStatus::PendingRedrive] {
+        let error = Execution::of("provision-tenant", status).read().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Transient);
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_makes_no_sense_hides_no_other() {
+    let output = json!({"tenant_id": 5, "changes": "cpu", "url": "https://x"});
+    let execution = Execution { output: Some(output), ..Execution::of("update-tenant", ExecutionStatus::Succeeded) };
+    let detail = &execution.read().await.unwrap()["detail"];
+    assert_eq!((detail.get("tenant_id"), detail.get("changes"), &detail["url"]), (None, None, &json!("https://x")));
+}

@@ -1,0 +1,143 @@
+//! What is said on the event buses, heard by a queue of the test's own.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_eventbridge::types::Target;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+
+use crate::stack::{Stack, new_tenant_id, text};
+
+/// The longest clean-up of these tests waits for half a minute before it gives up.
+const BOUND: Duration = Duration::from_secs(120);
+
+/// A rule, and the queue that it fills.
+pub struct Ear {
+    stack: &'static Stack,
+    queue: String,
+    rule: String,
+    bus: String,
+    heard: Vec<Value>,
+}
+
+impl Stack {
+    /// Listens to what the stack announces.
+    pub async fn announcements(&'static self) -> Ear {
+        let bus = self.variables("announce-execution").await["EVENT_BUS"].clone();
+        self.listen(bus, json!({"source": ["tenant-management"]})).await
+    }
+
+    /// Listens to what Step Functions tells of a machine's executions that have failed.
+    pub async fn ends_of(&'static self, machine: &str) -> Ear {
+        let detail = json!({"stateMachineArn": [self.machine_arn(machine)], "status": ["FAILED"]});
+        self.listen("default".to_owned(), json!({"source": ["aws.states"], "detail": detail})).await
+    }
+
+    /// Listens to events of this pattern.
+    ///
+    /// # Panics
+    /// When AWS refuses.
+    pub async fn listen(&'static self, bus: String, pattern: Value) -> Ear {
+        let name = format!("test-{}", new_tenant_id());
+        let queue = self.sqs.create_queue().queue_name(&name).send().await.expect("a queue").queue_url;
+        let queue = queue.expect("its URL");
+        let rule = self.events.put_rule().name(&name).event_bus_name(&bus).event_pattern(pattern.to_string());
+        let rule_arn = rule.send().await.expect("a rule").rule_arn.expect("its ARN");
+        let arn = format!("arn:aws:sqs:{}:{}:{name}", self.region, self.account);
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": rule_arn}}
+        }]});
+        let permitted = self.sqs.set_queue_attributes().queue_url(&queue);
+        let permitted = permitted.attributes(QueueAttributeName::Policy, policy.to_string());
+        permitted.send().await.expect("a queue that takes events");
+        let target = Target::builder().id("ear").arn(arn).build().expect("a target");
+        let target = self.events.put_targets().rule(&name).event_bus_name(&bus).targets(target);
+        target.send().await.expect("a target");
+        Ear { stack: self, queue, rule: name, bus, heard: Vec::new() }
+    }
+}
+
+impl Ear {
+    /// The events about an execution, once there is one: all that have come.
+    ///
+    /// # Panics
+    /// When none comes in time.
+    pub async fn about(&mut self, execution: &str) -> Vec<Value> {
+        let start = Instant::now();
+        loop {
+            // Everything that is there, so that a second event would be seen.
+            while self.hear().await {}
+            let about = |event: &&Value| event["resources"][0] == execution;
+            let about: Vec<_> = self.heard.iter().filter(about).cloned().collect();
+            if !about.is_empty() {
+                return about;
+            }
+            assert!(start.elapsed() < BOUND, "nothing was said of {execution} within {BOUND:?}");
+        }
+    }
+
+    /// The one announcement of an execution. It fits its schema, and the execution's conclusion has ended.
+    ///
+    /// # Panics
+    /// When there are several, or it does not fit.
+    pub async fn the_one_about(&mut self, execution: &str) -> Value {
+        self.about(execution).await;
+        let conclusion = self.stack.conclusion_of(execution).await;
+        self.stack.ended(&conclusion).await;
+        let mut about = self.about(execution).await;
+        assert_eq!(about.len(), 1, "{about:#?}");
+        let event = about.remove(0);
+        fits_its_schema(&event);
+        event
+    }
+
+    async fn hear(&mut self) -> bool {
+        let received = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
+        let messages = received.wait_time_seconds(1).send().await.expect("messages").messages.unwrap_or_default();
+        for message in &messages {
+            self.heard.push(serde_json::from_str(message.body().expect("a body")).expect("JSON"));
+            let handle = message.receipt_handle().expect("a handle");
+            self.stack.sqs.delete_message().queue_url(&self.queue).receipt_handle(handle).send().await.expect("heard");
+        }
+        !messages.is_empty()
+    }
+
+    /// Removes the rule and the queue.
+    ///
+    /// # Panics
+    /// When AWS refuses.
+    pub async fn close(self) {
+        let Self { stack, queue, rule, bus, .. } = self;
+        let targets = stack.events.remove_targets().rule(&rule).event_bus_name(&bus).ids("ear");
+        targets.send().await.expect("no targets");
+        stack.events.delete_rule().name(rule).event_bus_name(bus).send().await.expect("no rule");
+        stack.sqs.delete_queue().queue_url(queue).send().await.expect("no queue");
+    }
+}
+
+impl Stack {
+    /// The execution that concludes another one: telling the end once more starts none, and gives it.
+    ///
+    /// # Panics
+    /// When start-conclusion fails.
+    pub async fn conclusion_of(&self, execution: &str) -> String {
+        let told = json!({"detail": {"executionArn": execution, "redriveCount": 0}});
+        text(&self.invoke("start-conclusion", &told).await.expect("a conclusion")["execution_arn"])
+    }
+}
+
+/// Checks an announcement: its detail against the schema of its detail-type.
+///
+/// # Panics
+/// When it does not fit.
+pub fn fits_its_schema(event: &Value) {
+    assert_eq!(event["source"], "tenant-management");
+    let name = text(&event["detail-type"]);
+    let schema = std::fs::read_to_string(format!("../events/schemas/{name}.json")).expect(&name);
+    let schema = serde_json::from_str(&schema).expect("JSON");
+    let schema = jsonschema::options().should_validate_formats(true).build(&schema).expect("a schema");
+    let wrong = schema.iter_errors(&event["detail"]).map(|error| format!("{}: {error}", error.instance_path()));
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{name} does not fit its schema: {wrong:#?}\n{event:#}");
+}
