@@ -23,6 +23,8 @@ pub const ENVIRONMENTS: [(&str, &str, &str); 3] = [
 
 /// A running stack of one environment.
 pub struct Stack {
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
     /// EFS.
@@ -80,6 +82,7 @@ impl Stack {
 
     fn new(aws: &SdkConfig, environment: &'static str, account: &str, region: &str) -> Self {
         Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(aws),
             ecs: aws_sdk_ecs::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),

@@ -8,6 +8,7 @@ mod database;
 mod database_task;
 mod deprovisioning;
 mod everywhere;
+mod operations;
 mod parents;
 mod permissions;
 mod provisioning;
