@@ -9,6 +9,7 @@ use aws_sdk_ec2::types::Filter;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum};
 use serde::Serialize;
+use shared::metrics::{self, RoomLeft};
 use shared::{Error, ErrorKind, Result, Settings};
 
 use crate::listener_rule;
@@ -86,6 +87,27 @@ pub struct Capacity {
     pub access_points: Room,
 }
 
+impl Capacity {
+    /// What is left of each quota.
+    fn left(&self) -> RoomLeft {
+        let Self { listener_rules, target_groups, access_points } = self;
+        let percent = [listener_rules, target_groups, access_points].map(Room::percent_left).into_iter().min();
+        RoomLeft {
+            listener_rules: listener_rules.left(),
+            target_groups: target_groups.left(),
+            access_points: access_points.left(),
+            percent: percent.unwrap_or_default(),
+        }
+    }
+
+    fn suffices(&self, settings: &Settings) -> Result<()> {
+        let Self { listener_rules, target_groups, access_points } = self;
+        listener_rules.suffices("listener rules", settings)?;
+        target_groups.suffices("target groups", settings)?;
+        access_points.suffices("access points", settings)
+    }
+}
+
 /// How much of a quota is used.
 #[derive(Debug, Serialize)]
 pub struct Room {
@@ -93,6 +115,28 @@ pub struct Room {
     pub used: usize,
     /// The quota.
     pub limit: usize,
+}
+
+impl Room {
+    fn left(&self) -> usize {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Rounded down, so that 0 is reached no later than the quota.
+    fn percent_left(&self) -> usize {
+        self.left().saturating_mul(100).checked_div(self.limit).unwrap_or_default()
+    }
+
+    fn suffices(&self, what: &str, settings: &Settings) -> Result<()> {
+        if self.left() > 0 {
+            return Ok(());
+        }
+        let (Self { used, limit }, environment) = (self, settings.environment());
+        Err(Error::new(
+            ErrorKind::QuotaExceeded,
+            format!("{used} of {limit} {what} are used in {environment}: there is no room for another tenant"),
+        ))
+    }
 }
 
 /// Checks the request, the account and everything that a new tenant needs. Changes nothing.
@@ -110,10 +154,13 @@ pub async fn resolve(clients: &Clients, settings: &Settings, request: ProvisionR
         secret::read_master_credentials(&clients.secrets, settings),
     )?;
     let capacity = Capacity {
-        listener_rules: room("listener rules", balancer.rules, settings, "MAX_LISTENER_RULES")?,
-        target_groups: room("target groups", balancer.target_groups, settings, "MAX_TARGET_GROUPS")?,
-        access_points: room("access points", file_system.access_points, settings, "MAX_ACCESS_POINTS")?,
+        listener_rules: room(balancer.rules, settings, "MAX_LISTENER_RULES")?,
+        target_groups: room(balancer.target_groups, settings, "MAX_TARGET_GROUPS")?,
+        access_points: room(file_system.access_points, settings, "MAX_ACCESS_POINTS")?,
     };
+    // Before anything is refused: a full environment is what the alarm is there for.
+    metrics::room_left(settings.environment(), capacity.left()).write();
+    capacity.suffices(settings)?;
     Ok(Resolved {
         request,
         environment: Environment {
@@ -423,15 +470,8 @@ async fn cluster(ecs: &aws_sdk_ecs::Client, settings: &Settings) -> Result<()> {
     }
 }
 
-fn room(what: &str, used: usize, settings: &Settings, limit: &str) -> Result<Room> {
-    let limit = settings.parsed(limit)?;
-    if used < limit {
-        return Ok(Room { used, limit });
-    }
-    Err(Error::new(
-        ErrorKind::QuotaExceeded,
-        format!("{used} of {limit} {what} are used in {}: there is no room for another tenant", settings.environment()),
-    ))
+fn room(used: usize, settings: &Settings, limit: &str) -> Result<Room> {
+    Ok(Room { used, limit: settings.parsed(limit)? })
 }
 
 fn not_ready(message: impl Into<String>) -> Error {

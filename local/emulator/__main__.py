@@ -13,7 +13,9 @@ import ends_of_executions  # noqa: F401
 import event_delivery  # noqa: F401
 import executions  # noqa: F401
 import file_system  # noqa: F401
+import function_logs  # noqa: F401
 import load_balancing  # noqa: F401
+import monitoring  # noqa: F401
 import object_storage  # noqa: F401
 import permissions  # noqa: F401
 import roles  # noqa: F401

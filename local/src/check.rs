@@ -38,7 +38,10 @@ pub fn static_checks(settings: &Settings) -> Result<()> {
         "validating the template",
         "sam",
         &["validate", "--lint", "--template-file", "template.yaml", "--region", "eu-west-1"],
-    )
+    )?;
+    let mut checkov = Command::new(setup::checkov(settings)?);
+    checkov.current_dir(&settings.root).args(["--config-file", ".checkov.yaml"]);
+    command::run("checking the templates' security (checkov)", &mut checkov, &settings.path("log/check-checkov.log"))
 }
 
 /// The static checks, the unit tests, and the end-to-end tests with the stack that `settings` describe.
@@ -47,7 +50,11 @@ pub fn static_checks(settings: &Settings) -> Result<()> {
 /// At the first finding or failure. The stack is stopped even so.
 pub fn everything(settings: &Settings) -> Result<()> {
     static_checks(settings)?;
-    cargo(settings, "unit tests", &["test", "--release", "--workspace", "--lib", "--test", "definitions", "--quiet"])?;
+    cargo(
+        settings,
+        "unit tests",
+        &["test", "--release", "--workspace", "--lib", "--test", "definitions", "--test", "monitoring", "--quiet"],
+    )?;
     let tested = stack::up(settings).and_then(|()| end_to_end(settings));
     let stopped = stack::down(settings);
     tested.and(stopped)

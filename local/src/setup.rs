@@ -19,6 +19,7 @@ const PROGRAMS: [(&str, &str); 4] = [
 ];
 
 const CARGO_DENY: &str = "0.20.2";
+const CHECKOV: &str = "3.3.30";
 
 /// Installs what is missing: the programs of MariaDB and openssl from Debian, and the Python tools in `.local/venv`.
 ///
@@ -114,5 +115,29 @@ pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
         let log = settings.root.join(".local/log/setup-cargo-deny.log");
         command::run("installing cargo-deny (about three minutes)", &mut cargo, &log)?;
     }
+    Ok(program)
+}
+
+/// Where checkov is, which only the linters need. Installs it if it is not there in the pinned version: in an environment
+/// of its own, as it wants other versions of the AWS SDK than SAM CLI and MiniStack do.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn checkov(settings: &Settings) -> Result<PathBuf> {
+    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
+    let root = settings.root.join(format!(".local/checkov-{CHECKOV}"));
+    let program = root.join("bin/checkov");
+    // Written last, so that half an environment has none.
+    let stamp = root.join("installed");
+    if stamp.is_file() {
+        return Ok(program);
+    }
+    let log = settings.root.join(".local/log/setup-checkov.log");
+    let mut python = Command::new("python3");
+    command::run("making a Python environment for checkov", python.args(["-m", "venv", "--clear"]).arg(&root), &log)?;
+    let mut pip = Command::new(root.join("bin/python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).arg(format!("checkov=={CHECKOV}"));
+    command::run("installing checkov (about a minute)", &mut pip, &log)?;
+    fs::write(&stamp, CHECKOV).doing(format!("writing {}", stamp.display()))?;
     Ok(program)
 }

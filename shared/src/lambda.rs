@@ -1,21 +1,24 @@
 //! The shell around every function: read the input, run the step, answer or fail under a known name.
 
 use std::future::Future;
+use std::time::Instant;
 
 use lambda_runtime::{LambdaEvent, service_fn, tracing::init_default_subscriber};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tracing::{Instrument, error, info, info_span};
+use tracing::{Instrument, error, info};
 
 use crate::error::Result;
 use crate::input;
+use crate::invocation::Invocation;
+use crate::metrics;
 use crate::settings::Settings;
 
 /// Serves invocations with `step` until Lambda ends the process.
 ///
 /// An input that cannot be read is answered with `InvalidRequest` before `step` runs. Every invocation
-/// logs one line with its outcome, as JSON when the function's log format says so.
+/// logs one line with its outcome, as JSON when the function's log format says so; an error is also a metric.
 ///
 /// # Errors
 /// When the Lambda Runtime API cannot be reached.
@@ -29,12 +32,18 @@ where
     init_default_subscriber();
     let step = &step;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let span = span(&event.payload);
+        let invocation = Invocation::of(&event.payload, &event.context.request_id);
+        let span = invocation.span();
         async {
+            let started = Instant::now();
             let outcome = answer(step, event.payload).await;
+            let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &outcome {
-                Ok(_) => info!("done"),
-                Err(error) => error!(error = error.kind().name(), "{}", error.chain()),
+                Ok(_) => info!(duration_ms, "done"),
+                Err(error) => {
+                    error!(duration_ms, error = error.kind().name(), "{}", error.chain());
+                    metrics::step_error(&invocation, error.kind()).write();
+                }
             }
             outcome
         }
@@ -54,30 +63,4 @@ where
     let input = input::parse(payload)?;
     // Boxed: the compiler gives up on the layout of futures that nest as deeply as the SDK's under this shell.
     Box::pin(step(settings, input)).await
-}
-
-/// The fields that every log line of an invocation bears.
-fn span(payload: &Value) -> tracing::Span {
-    let text = |name: &str| payload.get(name).and_then(Value::as_str).unwrap_or_default();
-    info_span!(
-        "step",
-        step = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
-        environment = std::env::var("ENVIRONMENT").unwrap_or_default(),
-        tenant_id = text("tenant_id"),
-        execution = text("owner"),
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_span_takes_any_payload() {
-        for payload in [json!(null), json!([]), json!({"tenant_id": 5}), json!({"tenant_id": "123456789012"})] {
-            let _ = span(&payload);
-        }
-    }
 }

@@ -23,6 +23,8 @@ pub const ENVIRONMENTS: [(&str, &str, &str); 3] = [
 
 /// A running stack of one environment.
 pub struct Stack {
+    /// CloudFormation.
+    pub cloudformation: aws_sdk_cloudformation::Client,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
     /// EFS.
@@ -86,6 +88,7 @@ impl Stack {
 
     fn new(aws: &SdkConfig, environment: &'static str, account: &str, region: &str) -> Self {
         Self {
+            cloudformation: aws_sdk_cloudformation::Client::new(aws),
             ecs: aws_sdk_ecs::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
             events: aws_sdk_eventbridge::Client::new(aws),

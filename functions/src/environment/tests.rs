@@ -255,3 +255,19 @@ async fn a_full_environment_is_refused() {
         assert!(error.chain().contains(what), "{}", error.chain());
     }
 }
+
+#[test]
+fn what_is_left_is_known_and_the_scarcest_quota_decides() {
+    let capacity = |rules, groups, access_points| Capacity {
+        listener_rules: Room { used: rules, limit: 100 },
+        target_groups: Room { used: groups, limit: 200 },
+        access_points: Room { used: access_points, limit: 10_000 },
+    };
+    let left = RoomLeft { listener_rules: 96, target_groups: 1, access_points: 9_000, percent: 0 };
+    assert_eq!(capacity(4, 199, 1_000).left(), left);
+    assert_eq!(capacity(91, 0, 0).left().percent, 9);
+    assert_eq!(
+        capacity(0, 0, 12_000).left(),
+        RoomLeft { listener_rules: 100, target_groups: 200, access_points: 0, percent: 0 }
+    );
+}

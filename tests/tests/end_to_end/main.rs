@@ -9,6 +9,7 @@ mod database;
 mod database_task;
 mod deprovisioning;
 mod everywhere;
+mod operations;
 mod parents;
 mod permissions;
 mod provisioning;
