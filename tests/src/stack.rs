@@ -29,8 +29,6 @@ pub struct Stack {
     pub ecs: aws_sdk_ecs::Client,
     /// EFS.
     pub efs: aws_sdk_efs::Client,
-    /// EventBridge.
-    pub events: aws_sdk_eventbridge::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// EventBridge.
@@ -91,7 +89,6 @@ impl Stack {
             cloudformation: aws_sdk_cloudformation::Client::new(aws),
             ecs: aws_sdk_ecs::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
-            events: aws_sdk_eventbridge::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             events: aws_sdk_eventbridge::Client::new(aws),
             iam: aws_sdk_iam::Client::new(aws),
