@@ -2,6 +2,7 @@
 //! one file per step under `bin/` makes it a Lambda function.
 
 pub mod access_point;
+mod bus;
 pub mod conclusion;
 pub mod database;
 pub mod database_task;

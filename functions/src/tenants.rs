@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::resource::Kind;
 
+pub mod audit;
 pub mod describe;
 pub mod list;
 pub mod logs;
 
 /// How a tenant is, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Every task runs.
@@ -30,6 +31,22 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] =
+        [Self::Active, Self::Deploying, Self::Degraded, Self::Suspended, Self::Draining, Self::Partial];
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deploying => "deploying",
+            Self::Degraded => "degraded",
+            Self::Suspended => "suspended",
+            Self::Draining => "draining",
+            Self::Partial => "partial",
+        }
+    }
+
     /// The status of a tenant with this service that lacks these resources.
     pub fn of(service: Option<&Service>, lacks: &BTreeSet<Kind>) -> Self {
         let Some(service) = service else { return Self::Partial };
@@ -96,6 +113,13 @@ mod tests {
         assert_eq!(Status::of(Some(&service("ACTIVE", 1, 1, completed.clone())), &lacks), Status::Partial);
         assert_eq!(Status::of(Some(&service("DRAINING", 0, 0, completed)), &lacks), Status::Draining);
         assert_eq!(Status::of(None, &nothing), Status::Partial);
+    }
+
+    #[test]
+    fn a_status_is_written_by_its_name() {
+        for status in Status::ALL {
+            assert_eq!(serde_json::to_value(status).unwrap(), status.name());
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const MACHINES: [&str; 8] = [
+const MACHINES: [&str; 9] = [
     "provision-tenant",
     "update-tenant",
     "teardown-tenant",
@@ -17,6 +17,7 @@ const MACHINES: [&str; 8] = [
     "deprovision-tenant-everywhere",
     "run-database-task",
     "conclude-execution",
+    "audit-tenants",
 ];
 
 /// Draws the pictures into the README.

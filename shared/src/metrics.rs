@@ -32,17 +32,20 @@ pub enum Metric {
     CapacityLeftPercent,
     /// Tenants of one status.
     TenantsByStatus,
+    /// Tenants that lacked something in two audits in a row.
+    TenantsIncomplete,
 }
 
 impl Metric {
     /// Every metric.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::StepErrors,
         Self::ListenerRulesLeft,
         Self::TargetGroupsLeft,
         Self::AccessPointsLeft,
         Self::CapacityLeftPercent,
         Self::TenantsByStatus,
+        Self::TenantsIncomplete,
     ];
 
     /// Its name in CloudWatch.
@@ -54,6 +57,7 @@ impl Metric {
             Self::AccessPointsLeft => "AccessPointsLeft",
             Self::CapacityLeftPercent => "CapacityLeftPercent",
             Self::TenantsByStatus => "TenantsByStatus",
+            Self::TenantsIncomplete => "TenantsIncomplete",
         }
     }
 
@@ -160,6 +164,11 @@ pub fn tenants_by_status(
         Line::new(&[(Metric::TenantsByStatus, count)], &[("Environment", environment.as_str()), ("Status", status)])
     };
     tenants.into_iter().map(line).collect()
+}
+
+/// How many tenants lacked something in two audits in a row.
+pub fn tenants_incomplete(environment: EnvironmentName, count: usize) -> Line {
+    Line::new(&[(Metric::TenantsIncomplete, count)], &[("Environment", environment.as_str())])
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! Puts the event on the bus.
 
 use aws_sdk_eventbridge::Client as EventBridge;
-use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use serde::Serialize;
-use shared::owner::MANAGED_BY;
-use shared::{Error, ErrorKind, Result, Settings};
+use shared::{Result, Settings};
 
 use super::Announcement;
+use crate::bus;
 
 /// Output of announce-execution.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -18,30 +17,12 @@ pub struct Announced {
 /// Puts an event on the bus of the stack's parameter.
 ///
 /// # Errors
-/// `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
+/// As [`bus::put`].
 pub async fn announce(events: &EventBridge, settings: &Settings, request: Announcement) -> Result<Announced> {
-    let bus = settings.required("EVENT_BUS")?;
     let Announcement { detail_type, detail } = request;
-    let doing = format!("putting {} for {} on bus {bus}", detail_type.name(), detail.execution_arn);
     let execution = detail.execution_arn.to_string();
-    let detail = serde_json::to_string(&detail.bounded());
-    let detail = detail.map_err(|error| Error::internal(&doing).with_source(error))?;
-    let entry = PutEventsRequestEntry::builder()
-        .event_bus_name(bus)
-        .source(MANAGED_BY)
-        .detail_type(detail_type.name())
-        .detail(detail)
-        .resources(execution);
-    let put = events.put_events().entries(entry.build()).send().await.map_err(|error| Error::aws(&doing, error))?;
-    let entry = put.entries().first();
-    // A call that succeeds may have put nothing: each entry has a result of its own.
-    if let Some(event_id) = entry.and_then(|entry| entry.event_id()).filter(|_| put.failed_entry_count() == 0) {
-        return Ok(Announced { event_id: event_id.to_owned() });
-    }
-    let code = entry.and_then(|entry| entry.error_code()).unwrap_or("without a reason");
-    let message = entry.and_then(|entry| entry.error_message()).unwrap_or_default();
-    let kind = ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal);
-    Err(Error::new(kind, format!("{doing}: refused, {code}: {message}")))
+    let event_id = bus::put(events, settings, detail_type.name(), &detail.bounded(), &execution).await?;
+    Ok(Announced { event_id })
 }
 
 #[cfg(test)]
@@ -50,7 +31,7 @@ mod tests {
     use aws_sdk_eventbridge::types::PutEventsResultEntry;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use serde_json::json;
-    use shared::input;
+    use shared::{ErrorKind, input};
 
     use super::*;
     use crate::conclusion::detail::tests::failed;

@@ -114,6 +114,27 @@ pub struct Tenant {
     pub lacks: BTreeSet<Kind>,
 }
 
+/// Every tenant of the environment, how it is, and what it lacks.
+///
+/// # Errors
+/// When one of the services cannot be asked.
+pub(super) async fn statuses(
+    clients: &Clients,
+    settings: &Settings,
+) -> Result<Vec<(TenantId, Status, BTreeSet<Kind>)>> {
+    let survey = Survey::take(clients, settings).await?;
+    let tenants: Vec<_> = survey.tenants().cloned().collect();
+    let services = details::services(&clients.ecs, settings, &tenants).await?;
+    let there = tenants.into_iter().filter(|tenant| survey.exists(tenant, services.get(tenant)));
+    Ok(there
+        .map(|tenant| {
+            let service = services.get(&tenant);
+            let lacks = survey.lacks(&tenant, service);
+            (tenant, Status::of(service, &lacks), lacks)
+        })
+        .collect())
+}
+
 /// Lists the environment's tenants.
 ///
 /// # Errors
