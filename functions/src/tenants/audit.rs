@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use shared::metrics;
 use shared::{EnvironmentName, ErrorKind, Owner, Result, Settings, TenantId};
 
-use super::{Status, list};
+use super::Status;
+use super::list::{self, Seen};
 use crate::bus;
 use crate::inventory::Clients;
 use crate::resource::Kind;
@@ -48,7 +49,7 @@ pub struct Audited {
 }
 
 /// A tenant that lacks something.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Incomplete {
     /// The tenant.
     pub tenant_id: TenantId,
@@ -82,15 +83,11 @@ pub async fn audit(
     settings: &Settings,
     request: Audit,
 ) -> Result<Audited> {
-    let memory = Location { bucket: settings.required("BUCKET")?.to_owned(), key: "audit-tenants/found.json".to_owned() };
+    let memory =
+        Location { bucket: settings.required("BUCKET")?.to_owned(), key: "audit-tenants/found.json".to_owned() };
     let before = remembered(s3, &memory).await?;
-    let found = list::statuses(clients, settings).await?;
-    let partial: Vec<_> = found
-        .iter()
-        .filter(|(_, status, _)| *status == Status::Partial)
-        .map(|(tenant, _, lacks)| Incomplete { tenant_id: tenant.clone(), lacks: lacks.clone() })
-        .collect();
-    let audited = told(settings.environment(), &request.execution, &found, &partial, before.before(&request.execution));
+    let seen = list::see_all(clients, settings).await?;
+    let audited = told(settings.environment(), &request.execution, &seen, before.before(&request.execution));
     let counts = audited.statuses.iter().map(|(status, count)| (status.name(), *count));
     metrics::tenants_by_status(settings.environment(), counts).iter().for_each(metrics::Line::write);
     metrics::tenants_incomplete(settings.environment(), audited.incomplete.len() + audited.more).write();
@@ -98,7 +95,7 @@ pub async fn audit(
         bus::put(events, settings, DETAIL_TYPE, &audited, request.execution.as_str()).await?;
     }
     let found_before = before.before(&request.execution).clone();
-    let found = partial.into_iter().map(|incomplete| incomplete.tenant_id).collect();
+    let found = seen.into_iter().filter(is_partial).map(|seen| seen.tenant_id).collect();
     storage::write(s3, &memory, &Memory { execution: Some(request.execution), found, found_before }).await?;
     Ok(audited)
 }
@@ -112,23 +109,22 @@ async fn remembered(s3: &aws_sdk_s3::Client, memory: &Location) -> Result<Memory
     }
 }
 
-fn told(
-    environment: EnvironmentName,
-    execution: &Owner,
-    found: &[(TenantId, Status, BTreeSet<Kind>)],
-    partial: &[Incomplete],
-    before: &BTreeSet<TenantId>,
-) -> Audited {
+fn told(environment: EnvironmentName, execution: &Owner, seen: &[Seen], before: &BTreeSet<TenantId>) -> Audited {
     // One of which there are none stays 0, or its last number would stay in sight.
     let mut statuses: BTreeMap<_, _> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
-    for (_, status, _) in found {
-        *statuses.entry(*status).or_default() += 1;
+    for seen in seen {
+        *statuses.entry(seen.status).or_default() += 1;
     }
+    let incomplete = seen.iter().filter(|seen| is_partial(seen) && before.contains(&seen.tenant_id));
     let mut incomplete: Vec<_> =
-        partial.iter().filter(|incomplete| before.contains(&incomplete.tenant_id)).cloned().collect();
+        incomplete.map(|seen| Incomplete { tenant_id: seen.tenant_id.clone(), lacks: seen.lacks.clone() }).collect();
     let more = incomplete.len().saturating_sub(TOLD);
     incomplete.truncate(TOLD);
-    Audited { environment, execution_arn: execution.clone(), total: found.len(), statuses, incomplete, more }
+    Audited { environment, execution_arn: execution.clone(), total: seen.len(), statuses, incomplete, more }
+}
+
+fn is_partial(seen: &Seen) -> bool {
+    seen.status == Status::Partial
 }
 
 #[cfg(test)]
@@ -145,16 +141,12 @@ mod tests {
         TenantId::try_from(format!("{number:012}")).unwrap()
     }
 
-    fn partial(numbers: std::ops::Range<usize>) -> (Vec<(TenantId, Status, BTreeSet<Kind>)>, Vec<Incomplete>) {
-        let lacks = BTreeSet::from([Kind::Service]);
-        let found = numbers.clone().map(|number| (id(number), Status::Partial, lacks.clone())).collect();
-        (found, numbers.map(|number| Incomplete { tenant_id: id(number), lacks: lacks.clone() }).collect())
-    }
-
     fn audited(numbers: std::ops::Range<usize>, before: std::ops::Range<usize>) -> Audited {
-        let (mut found, partial) = partial(numbers);
-        found.push((id(999_999), Status::Active, BTreeSet::new()));
-        told(EnvironmentName::Dev, &owner(), &found, &partial, &before.map(id).collect())
+        let lacks = BTreeSet::from([Kind::Service]);
+        let partial = |number| Seen { tenant_id: id(number), status: Status::Partial, lacks: lacks.clone() };
+        let mut seen: Vec<_> = numbers.map(partial).collect();
+        seen.push(Seen { tenant_id: id(999_999), status: Status::Active, lacks: BTreeSet::new() });
+        told(EnvironmentName::Dev, &owner(), &seen, &before.map(id).collect())
     }
 
     #[test]

@@ -114,25 +114,28 @@ pub struct Tenant {
     pub lacks: BTreeSet<Kind>,
 }
 
-/// Every tenant of the environment, how it is, and what it lacks.
+/// How a tenant is.
+pub(super) struct Seen {
+    pub(super) tenant_id: TenantId,
+    pub(super) status: Status,
+    pub(super) lacks: BTreeSet<Kind>,
+}
+
+/// Every tenant of the environment, and how it is.
 ///
 /// # Errors
 /// When one of the services cannot be asked.
-pub(super) async fn statuses(
-    clients: &Clients,
-    settings: &Settings,
-) -> Result<Vec<(TenantId, Status, BTreeSet<Kind>)>> {
+pub(super) async fn see_all(clients: &Clients, settings: &Settings) -> Result<Vec<Seen>> {
     let survey = Survey::take(clients, settings).await?;
     let tenants: Vec<_> = survey.tenants().cloned().collect();
     let services = details::services(&clients.ecs, settings, &tenants).await?;
     let there = tenants.into_iter().filter(|tenant| survey.exists(tenant, services.get(tenant)));
-    Ok(there
-        .map(|tenant| {
-            let service = services.get(&tenant);
-            let lacks = survey.lacks(&tenant, service);
-            (tenant, Status::of(service, &lacks), lacks)
-        })
-        .collect())
+    let seen = there.map(|tenant_id| {
+        let service = services.get(&tenant_id);
+        let lacks = survey.lacks(&tenant_id, service);
+        Seen { status: Status::of(service, &lacks), tenant_id, lacks }
+    });
+    Ok(seen.collect())
 }
 
 /// Lists the environment's tenants.

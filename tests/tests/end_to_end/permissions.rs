@@ -357,9 +357,7 @@ async fn an_audit_names_the_one_permission_that_it_lacks() {
     stack.logs.create_log_group().log_group_name(format!("/ecs/dev-{orphan}")).send().await.unwrap();
     let bucket = stack.variables("audit-tenants").await["BUCKET"].clone();
     stack.s3.delete_object().bucket(bucket).key("audit-tenants/found.json").send().await.unwrap();
-    let run = |name: &str| {
-        json!({"execution": format!("arn:aws:states:eu-west-1:536580886816:execution:dev-audit-tenants:{orphan}-{name}")})
-    };
+    let run = |name: &str| json!({"execution": format!("arn:aws:states:eu-west-1:536580886816:execution:dev-audit-tenants:{orphan}-{name}")});
     refused_without_each(stack, "audit-tenants", &run("first"), &["s3:ListBucket"]).await;
     let granted = stack.granted("audit-tenants").await;
     let others: Vec<_> = granted.iter().map(String::as_str).filter(|action| *action != "s3:ListBucket").collect();
