@@ -75,20 +75,24 @@ async fn the_stack_has_alarms_a_dashboard_and_queries() {
     let (stack, _together) = Stack::together().await;
     let resources = stack.cloudformation.list_stack_resources().stack_name("dev-tenant-management");
     let resources = resources.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for resource in &resources {
-        *kinds.entry(resource.resource_type().unwrap()).or_default() += 1;
-    }
-    for (kind, count) in [
-        ("AWS::CloudWatch::Alarm", 6),
-        ("AWS::CloudWatch::Dashboard", 1),
-        ("AWS::Logs::QueryDefinition", 5),
-        ("AWS::SNS::Topic", 1),
-        ("AWS::SNS::TopicPolicy", 1),
+    let kinds: BTreeMap<_, _> = resources
+        .iter()
+        .map(|resource| (resource.logical_resource_id().unwrap(), resource.resource_type().unwrap()))
+        .collect();
+    for (kind, names) in [
+        ("AWS::CloudWatch::Alarm", ["ProvisioningFailed", "UpdateFailed", "TeardownIncomplete"].as_slice()),
+        ("AWS::CloudWatch::Alarm", &["EventsUnhandled", "CapacityLow", "FunctionsThrottled"]),
+        ("AWS::CloudWatch::Dashboard", &["Dashboard"]),
+        ("AWS::Logs::QueryDefinition", &["ErrorsQuery", "TenantQuery", "ExecutionQuery", "SlowestStepsQuery"]),
+        ("AWS::Logs::QueryDefinition", &["ColdStartsQuery"]),
+        ("AWS::SNS::Topic", &["Alarms"]),
+        ("AWS::SNS::TopicPolicy", &["AlarmsPolicy"]),
     ] {
-        assert_eq!(kinds.get(kind), Some(&count), "{kind}");
+        for name in names {
+            assert_eq!(kinds.get(name), Some(&kind), "{name}");
+        }
     }
-    assert_eq!(kinds.get("AWS::SNS::Subscription"), None, "nobody is told unless AlarmEmail says whom");
+    assert_eq!(kinds.get("AlarmSubscription"), None, "nobody is told unless AlarmEmail says whom");
 }
 
 #[tokio::test]
