@@ -1,25 +1,26 @@
 //! What tells people how it goes: log lines, metrics, alarms, traces.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::{functions, new_tenant_id, text};
 
-use crate::secrecy::function_logs;
-
 const BOUND: Duration = Duration::from_secs(30);
 
-/// The first line of the functions' log that is as wanted. It may come after the function's answer.
+/// The first line of the functions' log of late that is as wanted. It may come after the function's answer.
 async fn line(stack: &Stack, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
+    let since = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - BOUND).as_millis();
     let mut tick = tokio::time::interval(Duration::from_millis(200));
     loop {
         tick.tick().await;
-        let lines = function_logs(stack).await;
-        let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        if let Some(found) = lines.into_iter().find(&wanted) {
+        let events = stack.logs.filter_log_events().log_group_name("/aws/lambda/dev-tenant-management");
+        let pages = events.start_time(i64::try_from(since).unwrap()).into_paginator().send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let lines = pages.iter().flat_map(|page| page.events()).filter_map(|event| event.message());
+        if let Some(found) = lines.filter_map(|line| serde_json::from_str(line).ok()).find(&wanted) {
             return found;
         }
         assert!(start.elapsed() < BOUND, "no such line within {BOUND:?}: {what}");
