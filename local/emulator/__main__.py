@@ -15,6 +15,7 @@ import executions  # noqa: F401
 import file_system  # noqa: F401
 import function_logs  # noqa: F401
 import load_balancing  # noqa: F401
+import log_events  # noqa: F401
 import monitoring  # noqa: F401
 import object_storage  # noqa: F401
 import permissions  # noqa: F401

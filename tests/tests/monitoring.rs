@@ -1,4 +1,5 @@
-//! What the alarms, the dashboard and the saved queries promise, read from the template: no stack is needed.
+//! What the alarms, the dashboard and the saved queries promise, read from the template: no stack is needed. The names of
+//! the metrics are the code's own.
 
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 

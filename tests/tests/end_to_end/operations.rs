@@ -1,25 +1,26 @@
 //! What tells people how it goes: log lines, metrics, alarms, traces.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::{functions, new_tenant_id, text};
 
-use crate::secrecy::function_logs;
-
 const BOUND: Duration = Duration::from_secs(30);
 
-/// The first line of the functions' log that is as wanted. It may come after the function's answer.
+/// The first line of the functions' log of late that is as wanted. It may come after the function's answer.
 async fn line(stack: &Stack, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
+    let since = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - BOUND).as_millis();
     let mut tick = tokio::time::interval(Duration::from_millis(200));
     loop {
         tick.tick().await;
-        let lines = function_logs(stack).await;
-        let lines = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        if let Some(found) = lines.into_iter().find(&wanted) {
+        let events = stack.logs.filter_log_events().log_group_name("/aws/lambda/dev-tenant-management");
+        let pages = events.start_time(i64::try_from(since).unwrap()).into_paginator().send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await.unwrap();
+        let lines = pages.iter().flat_map(|page| page.events()).filter_map(|event| event.message());
+        if let Some(found) = lines.filter_map(|line| serde_json::from_str(line).ok()).find(&wanted) {
             return found;
         }
         assert!(start.elapsed() < BOUND, "no such line within {BOUND:?}: {what}");
@@ -75,20 +76,24 @@ async fn the_stack_has_alarms_a_dashboard_and_queries() {
     let (stack, _together) = Stack::together().await;
     let resources = stack.cloudformation.list_stack_resources().stack_name("dev-tenant-management");
     let resources = resources.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for resource in &resources {
-        *kinds.entry(resource.resource_type().unwrap()).or_default() += 1;
-    }
-    for (kind, count) in [
-        ("AWS::CloudWatch::Alarm", 6),
-        ("AWS::CloudWatch::Dashboard", 1),
-        ("AWS::Logs::QueryDefinition", 5),
-        ("AWS::SNS::Topic", 1),
-        ("AWS::SNS::TopicPolicy", 1),
+    let kinds: BTreeMap<_, _> = resources
+        .iter()
+        .map(|resource| (resource.logical_resource_id().unwrap(), resource.resource_type().unwrap()))
+        .collect();
+    for (kind, names) in [
+        ("AWS::CloudWatch::Alarm", ["ProvisioningFailed", "UpdateFailed", "TeardownIncomplete"].as_slice()),
+        ("AWS::CloudWatch::Alarm", &["EventsUnhandled", "CapacityLow", "FunctionsThrottled"]),
+        ("AWS::CloudWatch::Dashboard", &["Dashboard"]),
+        ("AWS::Logs::QueryDefinition", &["ErrorsQuery", "TenantQuery", "ExecutionQuery", "SlowestStepsQuery"]),
+        ("AWS::Logs::QueryDefinition", &["ColdStartsQuery"]),
+        ("AWS::SNS::Topic", &["Alarms"]),
+        ("AWS::SNS::TopicPolicy", &["AlarmsPolicy"]),
     ] {
-        assert_eq!(kinds.get(kind), Some(&count), "{kind}");
+        for name in names {
+            assert_eq!(kinds.get(name), Some(&kind), "{name}");
+        }
     }
-    assert_eq!(kinds.get("AWS::SNS::Subscription"), None, "nobody is told unless AlarmEmail says whom");
+    assert_eq!(kinds.get("AlarmSubscription"), None, "nobody is told unless AlarmEmail says whom");
 }
 
 #[tokio::test]
