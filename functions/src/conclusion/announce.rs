@@ -17,7 +17,7 @@ pub struct Announced {
 /// Puts an event on the bus of the stack's parameter.
 ///
 /// # Errors
-/// As [`bus::put`].
+/// `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
 pub async fn announce(events: &EventBridge, settings: &Settings, request: Announcement) -> Result<Announced> {
     let Announcement { detail_type, detail } = request;
     let execution = detail.execution_arn.to_string();
