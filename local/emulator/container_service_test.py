@@ -44,7 +44,7 @@ class ContainerService(LocalTestCase):
 
     def test_a_task_that_has_ended_is_not_healthy(self):
         crashed = ecs._docker.containers.run("crash:1")
-        task = self.task(self.service(), _docker_ids=[crashed.id], containers=[{}])
+        task = self.task(self.service(), _docker_ids=[crashed.id], containers=[{"image": "crash:1"}])
         ecs._record_service_task_healthy("c/s", task)
         self.assertEqual(task["lastStatus"], "STOPPED")
         self.assertNotIn("_startup_stable", task)
