@@ -174,10 +174,11 @@ pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<
     let active = revisions(ecs, &names, TaskDefinitionStatus::Active).await?;
     let mut useless = Vec::new();
     if request.discard {
-        // One that is deregistered already may come from a run that got no further.
+        // One that is deregistered already may come from a run that got no further. Tasks of a failed deployment that
+        // still end need no revision.
         let inactive = revisions(ecs, &names, TaskDefinitionStatus::Inactive).await?;
         let newest = active.iter().rev().take(KEPT).chain(inactive.iter().rev().take(KEPT));
-        for arn in newest.filter(|arn| !is_used(arn)) {
+        for arn in newest.filter(|arn| runs != Some(arn.as_str())) {
             let found = described(ecs, &names, arn).await?;
             let ours = found.filter(|(_, found)| found.owner.as_ref() == Some(&request.owner));
             useless.extend(ours.map(|_| arn.clone()));

@@ -224,9 +224,22 @@ async fn a_suspension_that_fails_halfway_is_undone() {
 async fn a_way_back_that_fails_is_told() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = provisioned(stack, json!({})).await;
+    let before = stack.snapshot(&tenant).await;
+    let input = json!({"tenant_id": tenant, "desired_count": 2});
     stack.take_away("update-service", "ecs:UpdateService").await;
-    let outcome = stack.run("update-tenant", json!({"tenant_id": tenant, "desired_count": 2})).await;
+    let outcome = stack.run("update-tenant", input.clone()).await;
     stack.give_back("update-service").await;
+    let (error, cause) = outcome.failed();
+    assert_eq!(
+        (error.as_str(), &cause["rolled_back"]),
+        ("AccessDenied", &json!(true)),
+        "nothing to go back from: {cause}"
+    );
+    assert_eq!(stack.snapshot(&tenant).await, before);
+
+    stack.take_away("check-service-deployment", "ecs:DescribeServices").await;
+    let outcome = stack.run("update-tenant", input).await;
+    stack.give_back("check-service-deployment").await;
     let (error, cause) = outcome.failed();
     assert_eq!((error.as_str(), &cause["rolled_back"]), ("AccessDenied", &json!(false)), "{cause}");
     assert!(text(&cause["message"]).contains("the way back failed, too"), "{cause}");
