@@ -58,14 +58,24 @@ pub struct Created {
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
 pub async fn find(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
-    let host = names.host(settings.required("DOMAIN")?);
     let mut found = Vec::new();
-    for listener in environment::listeners(elb, settings).await? {
-        for rule in rules(elb, &listener).await?.iter().filter(|rule| is_of(rule, &host, names)) {
-            found.extend(described(elb, rule).await?);
-        }
+    for rule in of_tenant(elb, settings, names).await? {
+        found.extend(described(elb, &rule).await?);
     }
     Ok(found)
+}
+
+/// The tenant's rules on every listener of the environment, as they are.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
+    let host = names.host(settings.required("DOMAIN")?);
+    let mut all = Vec::new();
+    for listener in environment::listeners(elb, settings).await? {
+        all.extend(rules(elb, &listener).await?.into_iter().filter(|rule| is_of(rule, &host, names)));
+    }
+    Ok(all)
 }
 
 /// The tenants that have a rule on one of these listeners.

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer,
-    NetworkConfiguration, PropagateTags, Service, ServiceField, Tag,
+    AssignPublicIp, AwsVpcConfiguration, Deployment, DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType,
+    LoadBalancer, NetworkConfiguration, PropagateTags, Service, ServiceField, Tag,
 };
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
@@ -92,6 +92,11 @@ pub(crate) async fn describe(ecs: &Client, names: &Names) -> Result<Option<Servi
         Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading service ({})", names.service()), error)),
     }
+}
+
+/// The deployment that the service works on, or worked on last.
+pub(crate) fn primary(service: &Service) -> Option<&Deployment> {
+    service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
 }
 
 /// The tenants that have a service, without those whose service drains: ECS does not list them.

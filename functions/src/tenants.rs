@@ -6,6 +6,7 @@ use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 use serde::{Deserialize, Serialize};
 
 use crate::resource::Kind;
+use crate::service::primary;
 
 pub mod audit;
 pub mod describe;
@@ -50,8 +51,7 @@ impl Status {
     /// The status of a tenant with this service that lacks these resources.
     pub fn of(service: Option<&Service>, lacks: &BTreeSet<Kind>) -> Self {
         let Some(service) = service else { return Self::Partial };
-        let primary = service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"));
-        let rollout = primary.and_then(|deployment| deployment.rollout_state());
+        let rollout = primary(service).and_then(|deployment| deployment.rollout_state());
         if service.status() == Some("DRAINING") {
             Self::Draining
         } else if !lacks.is_empty() {

@@ -16,7 +16,7 @@ use shared::{
     TenantId, fargate,
 };
 
-use crate::listener_rule::suspension;
+use crate::listener_rule::{self, suspension};
 use crate::request::guard;
 use crate::service::deployment::has_failed;
 use crate::state::{Shows, State};
@@ -109,7 +109,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let (provisioning, definition, rules) = tokio::try_join!(
         is_being_provisioned(clients, &names, &service),
         definition(&clients.ecs, &names, &service),
-        suspension::of_tenant(&clients.elb, settings, &names),
+        listener_rule::of_tenant(&clients.elb, settings, &names),
     )?;
     if let Some(execution) = provisioning {
         return Err(Error::new(

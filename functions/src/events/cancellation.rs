@@ -1,8 +1,8 @@
 //! A tenant cancelled: its deprovisioning is started, once for each event.
 //!
 //! The execution's name is made of the tenant's and the event's id. EventBridge may deliver an event once more; that
-//! finds the first one's execution. An event that the signup system sends again has a new id, and starts a new one:
-//! harmless when nothing is left to remove.
+//! finds the first one's execution. An event that the signup system sends again has a new id, and starts a new one,
+//! which finds no tenant when nothing is left to remove.
 
 use aws_sdk_sfn::Client;
 use serde::Serialize;

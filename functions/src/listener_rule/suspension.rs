@@ -10,9 +10,9 @@ use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedRespons
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
-use super::{is_of, rules, target_groups};
+use super::{of_tenant, target_groups};
 use crate::state::Shows;
-use crate::{environment, target_group};
+use crate::target_group;
 
 /// Input of update-listener-rule.
 #[derive(Debug, Deserialize)]
@@ -102,19 +102,6 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
         turned.listener_rule_arns.push(arn.to_owned());
     }
     Ok(turned)
-}
-
-/// The tenant's rules on every listener of the environment.
-///
-/// # Errors
-/// When Elastic Load Balancing cannot be asked.
-pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
-    let host = names.host(settings.required("DOMAIN")?);
-    let mut all = Vec::new();
-    for listener in environment::listeners(elb, settings).await? {
-        all.extend(rules(elb, &listener).await?.into_iter().filter(|rule| is_of(rule, &host, names)));
-    }
-    Ok(all)
 }
 
 /// The action, or the answer in its place if it is one.

@@ -9,7 +9,7 @@ use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, DesiredStatus, Serv
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
-use super::describe;
+use super::{describe, primary};
 
 /// How many of the service's own reasons an error quotes.
 const REASONS: usize = 5;
@@ -120,15 +120,12 @@ enum Seen<'service> {
 }
 
 fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'service> {
-    let deployments = service.deployments();
-    let Some(primary) = deployments.iter().find(|deployment| deployment.status() == Some("PRIMARY")) else {
-        return Seen::Another;
-    };
+    let Some(primary) = primary(service) else { return Seen::Another };
     let runs_it = primary.task_definition() == Some(&request.task_definition_arn);
     let Some(started) = &request.deployment else {
         return if runs_it { Seen::It(primary) } else { Seen::Another };
     };
-    let is_known = deployments.iter().any(|deployment| deployment.id() == Some(&started.id));
+    let is_known = service.deployments().iter().any(|deployment| deployment.id() == Some(&started.id));
     if primary.id() == Some(&started.id) && runs_it {
         let is_scaled = u32::try_from(service.desired_count()) == Ok(started.desired_count);
         if started.replaces.is_some() || is_scaled { Seen::It(primary) } else { Seen::NotYet }
@@ -144,9 +141,7 @@ fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'se
 /// Whether the service's deployment has failed: it then starts no tasks any more.
 /// Source: the API reference of ECS, Deployment, `rolloutState`.
 pub(crate) fn has_failed(service: &Service) -> bool {
-    let mut deployments = service.deployments().iter();
-    let primary = deployments.find(|deployment| deployment.status() == Some("PRIMARY"));
-    primary.and_then(Deployment::rollout_state) == Some(&DeploymentRolloutState::Failed)
+    primary(service).and_then(Deployment::rollout_state) == Some(&DeploymentRolloutState::Failed)
 }
 
 fn unsteady(service: &Service) -> Checked {

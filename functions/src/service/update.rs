@@ -11,7 +11,7 @@ use shared::owner::TAG_RESUME_COUNT;
 use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
 use super::deployment::{Started, has_failed};
-use super::{UNREACHED, describe};
+use super::{UNREACHED, describe, primary};
 use crate::state::{Shows, State};
 
 /// Input of update-service.
@@ -63,7 +63,7 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
     let starts_anew = before.desired_count() == 0 || has_failed(&before);
     let force = request.force_new_deployment || (starts_anew && desired_count > 0);
     if definition.is_none() && before.desired_count() == desired_count && !force {
-        let id = primary(&before).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
+        let id = id_of(&before).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
         return Ok(Updated { deployment: started(id, None) });
     }
     let updated = ecs
@@ -93,14 +93,13 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
         }
         Err(error) => return Err(Error::aws(doing(), error)),
     };
-    let id = after.as_ref().and_then(primary).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
-    let replaces = primary(&before).filter(|before| before != &id);
+    let id = after.as_ref().and_then(id_of).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
+    let replaces = id_of(&before).filter(|before| before != &id);
     Ok(Updated { deployment: started(id, replaces) })
 }
 
-fn primary(service: &Service) -> Option<String> {
-    let mut deployments = service.deployments().iter();
-    deployments.find(|deployment| deployment.status() == Some("PRIMARY"))?.id().map(str::to_owned)
+fn id_of(service: &Service) -> Option<String> {
+    primary(service)?.id().map(str::to_owned)
 }
 
 async fn remember(ecs: &Client, service: &Service, count: u32) -> Result<()> {
