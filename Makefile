@@ -5,7 +5,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
 local := cargo run --release --package local --
 
-.PHONY: demo up down setup lint test diagrams
+.PHONY: demo up account down setup lint test diagrams
 
 ## Shows it all without an AWS account: tenants come and go, one arrives broken, nothing is left.
 demo:
@@ -15,7 +15,11 @@ demo:
 up:
 	$(local) up
 
-## Stops what `make up` started.
+## As `make up`, without building and deploying: an account to try DEPLOY.md in.
+account:
+	$(local) account
+
+## Stops what `make up` or `make account` started.
 down:
 	$(local) down
 

@@ -1,16 +1,17 @@
-//! `local setup | up | down | demo | check | test`: see the crate's documentation and the Makefile.
+//! `local setup | account | up | down | demo | check | test`: see the crate's documentation and the Makefile.
 
 use std::process::ExitCode;
 
 use local::{check, demo, diagram, say, settings::Settings, setup, stack};
 
-const USAGE: &str = "usage: local setup | up | down | demo | check | test | diagrams";
+const USAGE: &str = "usage: local setup | account | up | down | demo | check | test | diagrams";
 
 fn main() -> ExitCode {
     say::start_clock();
     let command = std::env::args().nth(1).unwrap_or_default();
     let outcome = Settings::from_process().and_then(|settings| match command.as_str() {
         "setup" => setup::run(&settings),
+        "account" => stack::account(&settings),
         "up" => stack::up(&settings),
         "down" => stack::down(&settings),
         "demo" => demo::run(&settings),

@@ -12,17 +12,32 @@ use crate::{aws, command, deploy, emulator, say, setup, tls};
 
 /// Sets up the machine, starts what does not run yet, builds and deploys.
 ///
+/// # Errors
+/// As [`account`], and when the project does not build or deploy.
+pub fn up(settings: &Settings) -> Result<()> {
+    start(settings, true)
+}
+
+/// Sets up the machine, starts what does not run yet, and makes what an environment must offer: an account that waits
+/// for the project to be deployed.
+///
 /// Running it again redeploys, and keeps what is in the stack. Other settings for MiniStack, or changes of its mends,
 /// need a new MiniStack, so everything starts afresh then.
 ///
 /// # Errors
 /// When any of it fails. What had been started keeps running, for a look at it; [`down`] stops it.
-pub fn up(settings: &Settings) -> Result<()> {
+pub fn account(settings: &Settings) -> Result<()> {
+    start(settings, false)
+}
+
+fn start(settings: &Settings, deploys: bool) -> Result<()> {
     setup::run(settings)?;
     let _alone = command::alone("start or stop of this stack", &settings.path("lock"))?;
     let certificates = tls::ensure(settings)?;
     start_services(settings, &certificates)?;
-    deploy::build(settings)?;
+    if deploys {
+        deploy::build(settings)?;
+    }
     let databases: Vec<_> = settings
         .environments
         .iter()
@@ -39,7 +54,10 @@ pub fn up(settings: &Settings) -> Result<()> {
                 let certificates = &certificates;
                 scope.spawn(move || {
                     deploy::shared_infrastructure(settings, environment, database, certificates)?;
-                    deploy::tenant_management(settings, environment, parameters, certificates)
+                    if deploys {
+                        deploy::tenant_management(settings, environment, parameters, certificates)?;
+                    }
+                    Ok(())
                 })
             })
             .collect();
@@ -49,7 +67,8 @@ pub fn up(settings: &Settings) -> Result<()> {
     })?;
     write_env_file(settings, &databases)?;
     let names: Vec<_> = settings.environments.iter().map(|environment| environment.name.as_str()).collect();
-    say::progress(format!("the local stack is up: {} at {}", names.join(", "), settings.gateway()));
+    let what = if deploys { "the local stack is up" } else { "an account without tenant management is up" };
+    say::progress(format!("{what}: {} at {}", names.join(", "), settings.gateway()));
     Ok(())
 }
 
