@@ -53,7 +53,19 @@ pub fn everything(settings: &Settings) -> Result<()> {
     cargo(
         settings,
         "unit tests",
-        &["test", "--release", "--workspace", "--lib", "--test", "definitions", "--test", "monitoring", "--quiet"],
+        &[
+            "test",
+            "--release",
+            "--workspace",
+            "--lib",
+            "--test",
+            "definitions",
+            "--test",
+            "deployment_guide",
+            "--test",
+            "monitoring",
+            "--quiet",
+        ],
     )?;
     let tested = stack::up(settings).and_then(|()| end_to_end(settings));
     let stopped = stack::down(settings);
