@@ -5,7 +5,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
 local := cargo run --release --package local --
 
-.PHONY: demo up account down setup lint test diagrams
+.PHONY: demo up account down setup lint test faults diagrams
 
 ## Shows it all without an AWS account: tenants come and go, one arrives broken, nothing is left.
 demo:
@@ -35,11 +35,19 @@ lint:
 diagrams:
 	$(local) diagrams
 
-## Everything that CI runs, with a stack of its own beside that of `make up`.
-test: export LOCAL_DIR ?= .local/test
-test: export GATEWAY_PORT ?= 4666
-# Every environment, and one of them with a database that only ECS tasks reach, and little patience with deployments.
+# The tests have a stack of their own, beside that of `make up`: every environment, one of them with a database that only
+# ECS tasks reach and little patience with deployments; and proxies of the tests between the functions and what they call.
+test faults: export LOCAL_DIR ?= .local/test
+test faults: export GATEWAY_PORT ?= 4666
+test faults: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
+test faults: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
 test: export ENVIRONMENTS ?= dev sit prod
 test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8
+
+## Everything that CI runs.
 test:
 	@trap '$(local) down; exit 130' INT TERM; $(local) test
+
+## Every fault at every call, which takes hours. One of them again: make faults FAULT='provision: Reset at …'
+faults:
+	@trap '$(local) down; exit 130' INT TERM; $(local) faults

@@ -23,6 +23,7 @@ import roles  # noqa: F401
 import run_task  # noqa: F401
 import state_machines  # noqa: F401
 import task_start  # noqa: F401
+import traces  # noqa: F401
 from ministack import app
 
 MINISTACK = "1.5.33"

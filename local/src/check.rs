@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
-use crate::{command, diagram, setup, stack};
+use crate::{command, diagram, features, setup, stack};
 
 /// Everything that can be said without running anything.
 ///
@@ -14,6 +14,7 @@ use crate::{command, diagram, setup, stack};
 /// At the first finding.
 pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
+    features::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
     cargo(settings, "clippy", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     let mut docs = Command::new("cargo");
@@ -63,16 +64,34 @@ pub fn everything(settings: &Settings) -> Result<()> {
             "--test",
             "deployment_guide",
             "--test",
+            "inputs",
+            "--test",
             "monitoring",
             "--quiet",
         ],
     )?;
-    let tested = stack::up(settings).and_then(|()| end_to_end(settings));
+    on_a_stack(settings, || {
+        end_to_end(settings, "end_to_end", &[])?;
+        end_to_end(settings, "faults", &[])
+    })
+}
+
+/// Every fault at every call, with a stack of its own; its table goes into the README.
+///
+/// # Errors
+/// When one is not survived as it should be. The stack is stopped even so.
+pub fn every_fault(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    on_a_stack(settings, || end_to_end(settings, "faults", &[("FAULTS", "all")]))
+}
+
+fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result<()> {
+    let tested = stack::up(settings).and_then(|()| tests());
     let stopped = stack::down(settings);
     tested.and(stopped)
 }
 
-fn end_to_end(settings: &Settings) -> Result<()> {
+fn end_to_end(settings: &Settings, test: &str, more: &[(&str, &str)]) -> Result<()> {
     let file = settings.path("env");
     let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     let variables = text.lines().filter_map(|line| {
@@ -82,11 +101,12 @@ fn end_to_end(settings: &Settings) -> Result<()> {
     let mut tests = Command::new("cargo");
     command::outside_cargo(&mut tests)
         .current_dir(&settings.root)
-        .args(["test", "--release", "--workspace", "--test", "end_to_end"])
+        .args(["test", "--release", "--workspace", "--test", test, "--", "--nocapture"])
         // They mostly wait.
         .env("RUST_TEST_THREADS", "6")
-        .envs(variables);
-    command::show("end-to-end tests", &mut tests)
+        .envs(variables)
+        .envs(more.iter().copied());
+    command::show(&format!("end-to-end tests ({test})"), &mut tests)
 }
 
 fn cargo(settings: &Settings, doing: &str, arguments: &[&str]) -> Result<()> {

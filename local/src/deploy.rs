@@ -37,8 +37,7 @@ pub fn shared_infrastructure(
     let parameters = [
         parameter("Environment", environment.name.as_str()),
         parameter("CertificateArn", &certificate(environment)),
-        // As the runbook knows it: the host carries the port.
-        parameter("DatabaseHost", &format!("127.0.0.1:{}", database.port)),
+        parameter("DatabaseHost", &database_host(settings, environment, database)),
         parameter("DatabaseAdminUser", ADMIN),
         parameter("DatabaseCaBundle", &certificates.authority.display().to_string()),
         // Not by way of `sam deploy`, whose parameters stand on a command line.
@@ -90,6 +89,13 @@ pub fn shared_infrastructure(
         }
         Err(format!("{doing}: not done within {} s", (POLL * POLLS).as_secs()).into())
     })
+}
+
+/// As the runbook knows it: the host carries the port.
+fn database_host(settings: &Settings, environment: &Environment, database: &Database) -> String {
+    let is_first = settings.environments.first() == Some(environment);
+    let elsewhere = settings.functions_mysql_endpoint.clone().filter(|_| is_first);
+    elsewhere.unwrap_or_else(|| format!("127.0.0.1:{}", database.port))
 }
 
 fn certificate(environment: &Environment) -> String {

@@ -14,6 +14,7 @@ pub mod deploy;
 pub mod diagram;
 pub mod emulator;
 pub mod failure;
+pub mod features;
 pub mod say;
 pub mod service;
 pub mod settings;

@@ -1,10 +1,10 @@
-//! `local setup | account | up | down | demo | check | test`: see the crate's documentation and the Makefile.
+//! `local setup | account | up | down | demo | check | test | faults | diagrams`: see the crate's documentation and the Makefile.
 
 use std::process::ExitCode;
 
 use local::{check, demo, diagram, say, settings::Settings, setup, stack};
 
-const USAGE: &str = "usage: local setup | account | up | down | demo | check | test | diagrams";
+const USAGE: &str = "usage: local setup | account | up | down | demo | check | test | faults | diagrams";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(&settings),
         "check" => check::static_checks(&settings),
         "test" => check::everything(&settings),
+        "faults" => check::every_fault(&settings),
         "diagrams" => diagram::draw(&settings),
         _ => Err(USAGE.into()),
     });

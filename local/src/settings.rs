@@ -57,6 +57,9 @@ pub struct Settings {
     pub bind_host: IpAddr,
     /// `FUNCTIONS_AWS_ENDPOINT_URL`: where functions call AWS, if not at MiniStack.
     pub functions_endpoint: Option<String>,
+    /// `FUNCTIONS_MYSQL_ENDPOINT`: where functions of the first environment reach MySQL, as host:port, if not at its
+    /// server.
+    pub functions_mysql_endpoint: Option<String>,
     /// `IAM_ENFORCED`: whether calls need permission.
     pub iam_enforced: bool,
     /// `WAIT_SCALE`: what the seconds of Wait states and retries are multiplied by.
@@ -121,6 +124,7 @@ impl Settings {
                 || format!("BIND_HOST is {bind_host:?}: set it to 127.0.0.1, or to 0.0.0.0 for containers"),
             )?,
             functions_endpoint: variable("FUNCTIONS_AWS_ENDPOINT_URL"),
+            functions_mysql_endpoint: variable("FUNCTIONS_MYSQL_ENDPOINT"),
             iam_enforced: match iam.as_str() {
                 "1" | "true" => true,
                 "0" | "false" => false,

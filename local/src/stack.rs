@@ -54,10 +54,10 @@ fn start(settings: &Settings, deploys: bool) -> Result<()> {
                 let certificates = &certificates;
                 scope.spawn(move || {
                     deploy::shared_infrastructure(settings, environment, database, certificates)?;
-                    if deploys {
-                        deploy::tenant_management(settings, environment, parameters, certificates)?;
+                    if !deploys {
+                        return Ok(());
                     }
-                    Ok(())
+                    deploy::tenant_management(settings, environment, parameters, certificates)
                 })
             })
             .collect();

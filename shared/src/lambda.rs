@@ -1,6 +1,7 @@
 //! The shell around every function: read the input, run the step, answer or fail under a known name.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Instant;
 
 use lambda_runtime::{LambdaEvent, service_fn, tracing::init_default_subscriber};
@@ -9,11 +10,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{Instrument, error, info};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::input;
 use crate::invocation::Invocation;
 use crate::metrics;
 use crate::settings::Settings;
+
+/// What a function answers to a payload.
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + 'a>>;
 
 /// Serves invocations with `step` until Lambda ends the process.
 ///
@@ -29,14 +33,19 @@ where
     Step: Fn(Settings, In) -> Running,
     Running: Future<Output = Result<Out>>,
 {
-    init_default_subscriber();
     let step = &step;
+    serve(&|payload| Box::pin(answer(step, payload))).await
+}
+
+/// The shell itself. It knows no types of a step, so that it is compiled once and not with each function.
+async fn serve<'a>(answer: &(dyn Fn(Value) -> Answering<'a> + 'a)) -> Result<(), lambda_runtime::Error> {
+    init_default_subscriber();
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = Invocation::of(&event.payload, &event.context.request_id);
         let span = invocation.span();
         async {
             let started = Instant::now();
-            let outcome = answer(step, event.payload).await;
+            let outcome = answer(event.payload).await;
             let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             match &outcome {
                 Ok(_) => info!(duration_ms, "done"),
@@ -53,14 +62,15 @@ where
     .await
 }
 
-async fn answer<In, Out, Step, Running>(step: &Step, payload: Value) -> Result<Out>
+async fn answer<In, Out, Step, Running>(step: &Step, payload: Value) -> Result<Value>
 where
     In: DeserializeOwned,
+    Out: Serialize,
     Step: Fn(Settings, In) -> Running,
     Running: Future<Output = Result<Out>>,
 {
     let settings = Settings::from_process()?;
     let input = input::parse(payload)?;
-    // Boxed: the compiler gives up on the layout of futures that nest as deeply as the SDK's under this shell.
-    Box::pin(step(settings, input)).await
+    let answer = step(settings, input).await?;
+    serde_json::to_value(answer).map_err(|error| Error::internal("writing the answer").with_source(error))
 }

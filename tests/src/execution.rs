@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde_json::Value;
 
+use crate::proxy::Watch;
 use crate::stack::Stack;
 
 /// No execution of these tests may take longer. The longest removes 200 tenants.
@@ -64,6 +65,15 @@ impl Stack {
             .send()
             .await;
         started.expect("a started execution").execution_arn
+    }
+
+    /// As [`Stack::start`], of an execution that is watched.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn start_watched(&self, watch: &Watch, machine: &str, input: &Value) -> String {
+        let start = self.sfn.start_execution().state_machine_arn(self.machine_arn(machine)).input(input.to_string());
+        start.trace_header(watch.trace_header()).send().await.expect("a started execution").execution_arn
     }
 
     /// Waits until an execution has ended.

@@ -11,6 +11,8 @@ use aws_sdk_lambda::types::Environment;
 use serde_json::Value;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::proxy;
+
 /// Tests that change what all executions share (roles, functions) take it for themselves.
 static SHARED: RwLock<()> = RwLock::const_new(());
 
@@ -75,6 +77,7 @@ impl Stack {
     pub async fn of(environment: &'static str) -> &'static Self {
         // Fails with a sentence, and not with a time-out against the real AWS.
         variable("AWS_ENDPOINT_URL");
+        proxy::start();
         let (_, account, region) =
             ENVIRONMENTS.into_iter().find(|(name, ..)| *name == environment).expect("an environment");
         // The emulator takes an account's id for the access key of its root user.

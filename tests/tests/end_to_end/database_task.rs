@@ -163,7 +163,7 @@ async fn no_password_is_in_a_task_a_history_or_a_log() {
     ];
     let deprovisioned = sit.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await;
 
-    let mut texts = crate::secrecy::function_logs(sit).await;
+    let mut texts = tests::logs::of_functions(sit).await;
     for outcome in [&provisioned, &deprovisioned] {
         texts.push(format!("{outcome:?}"));
         texts.extend(sit.written(&outcome.arn).await);

@@ -20,4 +20,5 @@ mod samples;
 mod secrecy;
 mod signups;
 mod teardown;
+mod twice;
 mod updating;

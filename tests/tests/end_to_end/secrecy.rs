@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::Stack;
+use tests::logs;
 use tests::stack::{new_tenant_id, variable};
 
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn no_password_is_in_a_history_an_output_or_a_log() {
         texts.extend(stack.written(&outcome.arn).await);
     }
     assert!(texts.iter().any(|text| text.contains("secret_arn")), "the histories were read");
-    let lines = function_logs(stack).await;
+    let lines = logs::of_functions(stack).await;
     assert!(lines.iter().any(|line| line.contains(&tenant)), "the functions' logs were read: {} lines", lines.len());
     texts.extend(lines);
     for password in passwords {
@@ -31,17 +32,4 @@ async fn no_password_is_in_a_history_an_output_or_a_log() {
         let leak = texts.iter().find(|text| text.contains(&password));
         assert_eq!(leak, None);
     }
-}
-
-pub(crate) async fn function_logs(stack: &Stack) -> Vec<String> {
-    let mut lines = Vec::new();
-    let groups = stack.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/").send().await.unwrap();
-    for group in groups.log_groups() {
-        let events = stack.logs.filter_log_events().log_group_name(group.log_group_name().unwrap());
-        let pages = events.into_paginator().send().collect::<Result<Vec<_>, _>>().await.unwrap();
-        lines.extend(
-            pages.into_iter().flat_map(|page| page.events.unwrap_or_default()).filter_map(|event| event.message),
-        );
-    }
-    lines
 }

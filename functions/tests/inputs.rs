@@ -1,0 +1,183 @@
+//! Whatever a person or another system writes is read, or refused under a known name: never a panic.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
+
+use std::fs;
+
+use functions::events::Event;
+use functions::events::signup::TenantSignedUp;
+use functions::request::{ProvisionRequest, Teardown};
+use functions::{
+    access_point, conclusion, database, database_task, deletion, files, listener_rule, log_group, peers, secret,
+    service, target_group, task_definition, tenants, update,
+};
+use proptest::collection::{btree_map, vec};
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use shared::mysql::MasterCredentials;
+use shared::{Error, ErrorKind, TenantId};
+
+type Reader = fn(Value) -> Result<(), Error>;
+
+/// What reads the input of each function; those that read what another one reads as well are left out.
+const READERS: [(&str, Reader); 36] = [
+    ("announce-execution", read::<conclusion::Announcement>),
+    ("audit-tenants", read::<tenants::audit::Audit>),
+    ("begin-update", read::<update::Begin>),
+    ("check-deletion-everywhere", read::<deletion::everywhere::Request>),
+    ("check-deletion-request", read::<deletion::DeletionRequest>),
+    ("check-deletions", read::<deletion::bulk::Check>),
+    ("check-peer-execution", read::<peers::Check>),
+    ("check-service-deployment", read::<service::deployment::Check>),
+    ("create-access-point", read::<access_point::Create>),
+    ("create-database", read::<database::Create>),
+    ("create-listener-rule", read::<listener_rule::Create>),
+    ("create-log-group", read::<log_group::Create>),
+    ("create-secret", read::<secret::Create>),
+    ("create-service", read::<service::Create>),
+    ("create-target-group", read::<target_group::Create>),
+    ("delete-secret", read::<Teardown>),
+    ("describe-tenant", read::<tenants::describe::Request>),
+    ("end-update", read::<update::End>),
+    ("list-tenants", read::<tenants::list::Request>),
+    ("locate-tenant", read::<peers::Locate>),
+    ("prepare-database-task", read::<database_task::Request>),
+    ("prune-task-definitions", read::<task_definition::revision::Prune>),
+    ("purge-files", read::<files::Purge>),
+    ("read-database-task", read::<database_task::Reading>),
+    ("read-execution", read::<conclusion::Read>),
+    ("register-task-definition", read::<task_definition::Register>),
+    ("report-deletions", read::<deletion::report::Request>),
+    ("resolve-environment", read::<ProvisionRequest>),
+    ("revise-task-definition", read::<task_definition::revision::Revise>),
+    ("start-conclusion", read::<conclusion::StatusChange>),
+    ("start-deprovisioning", read::<Event<deletion::DeletionRequest>>),
+    ("start-peer-execution", read::<peers::Start>),
+    ("start-provisioning", read::<Event<TenantSignedUp>>),
+    ("tail-tenant-logs", read::<tenants::logs::Request>),
+    ("update-listener-rule", read::<listener_rule::suspension::Turn>),
+    ("update-service", read::<service::update::Update>),
+];
+
+fn read<T: DeserializeOwned>(input: Value) -> Result<(), Error> {
+    shared::input::parse::<T>(input).map(drop)
+}
+
+fn sample(function: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(format!("../events/{function}.json")).unwrap()).unwrap()
+}
+
+/// Any JSON, and texts that are nearly what is allowed.
+fn any_json() -> impl Strategy<Value = Value> {
+    let near = ["dev", "prod", "completed", "", "0", "-1", "true", "arn:aws:states:::", "s3://", "٣٣٣٣٣٣٣٣٣٣٣٣"];
+    let text = prop_oneof![any::<String>(), "[0-9]{11,13}", select(near.as_slice()).prop_map(str::to_owned)];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 6, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..6).prop_map(Value::from),
+            btree_map("[a-z_]{1,12}", inner, 0..6).prop_map(|fields| json!(fields)),
+        ]
+    })
+}
+
+/// The places in a value, as JSON pointers.
+fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+    all.push(at.to_owned());
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, inner)| places(inner, &format!("{at}/{name}"), all)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, inner)| places(inner, &format!("{at}/{index}"), all));
+        }
+        _ => {}
+    }
+}
+
+fn reads_or_refuses(reader: Reader, input: Value) -> Result<(), TestCaseError> {
+    if let Err(error) = reader(input) {
+        prop_assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        prop_assert!(!error.chain().is_empty());
+    }
+    Ok(())
+}
+
+#[test]
+fn every_sample_is_read() {
+    for (function, reader) in READERS {
+        if let Err(error) = reader(sample(function)) {
+            panic!("{function}: {}", error.chain());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(4096) })]
+
+    #[test]
+    fn any_json_is_read_or_refused((_, reader) in select(READERS.as_slice()), input in any_json()) {
+        reads_or_refuses(reader, input)?;
+    }
+
+    #[test]
+    fn a_sample_with_anything_in_one_place_is_read_or_refused(
+        (function, reader) in select(READERS.as_slice()), place in any::<Index>(), anything in any_json(),
+    ) {
+        let mut input = sample(function);
+        let mut all = Vec::new();
+        places(&input, "", &mut all);
+        *input.pointer_mut(place.get(&all)).unwrap() = anything;
+        reads_or_refuses(reader, input)?;
+    }
+
+    #[test]
+    fn a_tenant_id_is_twelve_digits_and_nothing_else(text in prop_oneof![any::<String>(), r"\d{10,14}", "[0-9]{12}"]) {
+        let is_id = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        prop_assert_eq!(TenantId::try_from(text).is_ok(), is_id);
+    }
+
+    #[test]
+    fn a_master_secret_says_where_the_server_is_in_each_way_that_people_write_it(
+        host in "[a-z]([a-z0-9.-]{0,20}[a-z0-9])?", port in 1..=u16::MAX, more in any_json(),
+    ) {
+        let v6 = "[2001:db8::1]";
+        for (secret, server) in [
+            (json!({"host": host}), format!("{host}:3306")),
+            (json!({"host": format!("{host}:{port}")}), format!("{host}:{port}")),
+            (json!({"host": host, "port": port}), format!("{host}:{port}")),
+            (json!({"host": host, "port": port.to_string()}), format!("{host}:{port}")),
+            (json!({"host": "2001:db8::1", "port": port}), format!("{v6}:{port}")),
+            (json!({"host": format!("{v6}:{port}")}), format!("{v6}:{port}")),
+            (json!({"host": v6}), format!("{v6}:3306")),
+        ] {
+            let mut secret = secret;
+            secret["username"] = json!("admin");
+            secret["password"] = json!("x");
+            secret["dbClusterIdentifier"] = more.clone();
+            let credentials = MasterCredentials::parse("secret", &secret.to_string()).unwrap();
+            prop_assert_eq!(credentials.endpoint.to_string(), server);
+        }
+    }
+
+    #[test]
+    fn a_wrong_master_secret_is_refused_and_never_quoted(
+        text in any::<String>(), field in select(vec!["username", "password", "host", "port"]), anything in any_json(),
+    ) {
+        const PASSWORD: &str = "correct horse battery staple";
+        let mut secret = json!({"username": "admin", "password": PASSWORD, "host": "db", "port": 3306});
+        secret[field] = anything;
+        for text in [text + PASSWORD, secret.to_string()] {
+            if let Err(error) = MasterCredentials::parse("secret", &text) {
+                prop_assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
+                prop_assert!(!error.chain().contains(PASSWORD));
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Between the functions and what they call: a proxy in front of AWS, and one in front of the MySQL server.
+//!
+//! It sees every call of every function, refuses what AWS would for its rate, knows to which execution a call belongs
+//! (by the trace that state machines pass on), and can spoil one call of a [`Watch`]ed execution. It runs in the tests'
+//! own process, on a thread of its own, where `FUNCTIONS_AWS_ENDPOINT_URL` and `FUNCTIONS_MYSQL_ENDPOINT` have told the
+//! stack that it would.
+
+mod database;
+mod gateway;
+mod message;
+mod operation;
+mod process;
+mod rates;
+mod refusal;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Builder;
+
+use rates::Rates;
+pub use watch::{Call, Fault, Kind, Watch};
+
+use crate::stack::variable;
+
+static PROXY: LazyLock<Arc<Proxy>> = LazyLock::new(Proxy::start);
+
+/// The proxy of this process.
+struct Proxy {
+    /// By the root of the execution's trace.
+    watches: Mutex<HashMap<String, Weak<Watch>>>,
+    /// The root of the trace that each process of a function works for, by its process id.
+    works_for: Mutex<HashMap<u32, String>>,
+    rates: Mutex<Rates>,
+}
+
+/// Starts the proxy, unless it runs, or the stack does not use one.
+///
+/// # Panics
+/// When its ports are taken.
+pub fn start() {
+    if std::env::var("FUNCTIONS_AWS_ENDPOINT_URL").is_ok_and(|endpoint| !endpoint.is_empty()) {
+        LazyLock::force(&PROXY);
+    }
+}
+
+/// Locks what no holder of the lock can leave half changed.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Proxy {
+    fn start() -> Arc<Self> {
+        let scale: f64 = std::env::var("WAIT_SCALE").map_or(0.1, |scale| scale.parse().expect("WAIT_SCALE"));
+        let proxy = Arc::new(Self {
+            watches: Mutex::default(),
+            works_for: Mutex::default(),
+            rates: Mutex::new(Rates::new(1.0 / scale)),
+        });
+        let [aws, mysql] = ["FUNCTIONS_AWS_ENDPOINT_URL", "FUNCTIONS_MYSQL_ENDPOINT"].map(variable);
+        let gateway = address(&variable("AWS_ENDPOINT_URL"));
+        let server = format!("{}:{}", variable("MYSQL_HOST"), variable("MYSQL_PORT"));
+        let (aws, mysql) = (listen(&address(&aws)), listen(&mysql));
+        let serving = proxy.clone();
+        thread::spawn(move || {
+            let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let [aws, mysql] = [aws, mysql].map(|listener| TcpListener::from_std(listener).expect("a listener"));
+                tokio::join!(gateway::serve(&serving, aws, gateway), database::serve(&serving, mysql, server))
+            })
+        });
+        proxy
+    }
+
+    /// The watch of the execution that a trace belongs to.
+    fn watch(&self, root: &str) -> Option<Arc<Watch>> {
+        locked(&self.watches).get(root).and_then(Weak::upgrade)
+    }
+}
+
+/// Listens, before any call comes.
+fn listen(endpoint: &str) -> std::net::TcpListener {
+    let listener = std::net::TcpListener::bind(endpoint).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.unwrap_or_else(|error| panic!("the functions' calls are to come to {endpoint}: {error}"))
+}
+
+/// Host and port of an endpoint.
+fn address(endpoint: &str) -> String {
+    endpoint.trim_start_matches("http://").trim_end_matches('/').to_owned()
+}

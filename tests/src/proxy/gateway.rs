@@ -1,0 +1,105 @@
+//! The proxy in front of AWS.
+
+use std::io::{ErrorKind, Result};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::message::Message;
+use super::operation::{operation, service};
+use super::process::Process;
+use super::watch::{Kind, Watch};
+use super::{Proxy, locked, refusal};
+
+/// The functions' clients give up an attempt after 10 s.
+const LATE: Duration = Duration::from_secs(11);
+
+/// Accepts connections and hands on what comes to `gateway`.
+pub(super) async fn serve(proxy: &Arc<Proxy>, listener: TcpListener, gateway: String) {
+    while let Ok((client, _)) = listener.accept().await {
+        let (proxy, gateway) = (proxy.clone(), gateway.clone());
+        // A connection that breaks is the caller's to mend.
+        tokio::spawn(async move { connection(&proxy, client, &gateway).await.ok() });
+    }
+}
+
+async fn connection(proxy: &Proxy, mut client: TcpStream, gateway: &str) -> Result<()> {
+    client.set_nodelay(true)?;
+    let process = Process::at(client.peer_addr()?);
+    let mut server = TcpStream::connect(gateway).await?;
+    server.set_nodelay(true)?;
+    while let Some(request) = Message::request(&mut client).await? {
+        let answer = match &process {
+            Some(process) => call(proxy, process, &request, &mut server).await?,
+            None => hand_on(&request, &mut server).await?,
+        };
+        client.write_all(answer.bytes()).await?;
+    }
+    Ok(())
+}
+
+/// The answer to a function's call. An error breaks the connection.
+async fn call(proxy: &Proxy, process: &Process, request: &Message, server: &mut TcpStream) -> Result<Message> {
+    let head = request.request_head()?;
+    let operation = operation(request, &head);
+    let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
+    locked(&proxy.works_for).insert(process.id(), root.to_owned());
+    let service = service(&head);
+    if !locked(&proxy.rates).allow(&process.environment, &operation, Instant::now()) {
+        return Ok(refusal::throttled(&service));
+    }
+    let Some(watch) = proxy.watch(root) else { return hand_on(request, server).await };
+    if operation == "secretsmanager:CreateSecret" {
+        watch.keep_secret(request);
+    }
+    match watch.meet(&process.function, &operation) {
+        Some(Kind::Throttled) => Ok(refusal::throttled(&service)),
+        Some(Kind::Broken) => Ok(refusal::broken(&service)),
+        Some(Kind::Rejected) => Ok(refusal::rejected(&service)),
+        Some(Kind::Reset) => Err(ErrorKind::ConnectionReset.into()),
+        Some(Kind::KilledBefore) => {
+            process.kill();
+            Err(ErrorKind::ConnectionReset.into())
+        }
+        Some(Kind::Interrupted(_)) => {
+            watch.reached.notify_one();
+            watch.resumed.notified().await;
+            hand_on(request, server).await
+        }
+        after => {
+            let answer = hand_on(request, server).await?;
+            answered(after, &watch, process, request, answer).await
+        }
+    }
+}
+
+/// What befalls an answer.
+async fn answered(
+    fault: Option<Kind>,
+    watch: &Watch,
+    process: &Process,
+    request: &Message,
+    answer: Message,
+) -> Result<Message> {
+    let earlier = watch.earlier_answer(&process.function, request, &answer);
+    match fault {
+        Some(Kind::AnswerLost) => Err(ErrorKind::ConnectionReset.into()),
+        Some(Kind::AnswerLate) => {
+            tokio::time::sleep(LATE).await;
+            Ok(answer)
+        }
+        Some(Kind::KilledAfter) => {
+            process.kill();
+            Err(ErrorKind::ConnectionReset.into())
+        }
+        Some(Kind::Stale) => Ok(earlier.unwrap_or(answer)),
+        _ => Ok(answer),
+    }
+}
+
+async fn hand_on(request: &Message, server: &mut TcpStream) -> Result<Message> {
+    server.write_all(request.bytes()).await?;
+    Message::answer(server).await?.ok_or_else(|| ErrorKind::UnexpectedEof.into())
+}

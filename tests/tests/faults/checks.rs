@@ -1,0 +1,59 @@
+//! What is checked after each run, independently of the product.
+
+use serde_json::Value;
+use tests::stack::text;
+use tests::{Outcome, Stack};
+
+/// The errors' names that a person may meet: see the README.
+const ERRORS: [&str; 15] = [
+    "InvalidRequest",
+    "WrongEnvironment",
+    "WrongAccount",
+    "EnvironmentNotReady",
+    "TenantAlreadyExists",
+    "TenantNotFound",
+    "ResourceConflict",
+    "QuotaExceeded",
+    "DeploymentFailed",
+    "ChecklistIncomplete",
+    "ConfirmationMismatch",
+    "TeardownIncomplete",
+    "AccessDenied",
+    "Transient",
+    "Internal",
+];
+const ERRORS_OF_AWS: [&str; 4] = ["States.", "Lambda.", "Runtime.", "Sandbox."];
+
+/// The cause of an execution that failed under a known name.
+pub(crate) fn failed_under_a_known_name(outcome: Outcome) -> (String, Value) {
+    let (error, cause) = outcome.failed();
+    let known = ERRORS.contains(&error.as_str()) || ERRORS_OF_AWS.iter().any(|prefix| error.starts_with(prefix));
+    assert!(known, "{error}: {cause}");
+    assert!(!text(&cause["message"]).is_empty() && !text(&cause["step"]).is_empty(), "{error}: {cause}");
+    (error, cause)
+}
+
+/// Something of a name that begins with the tenant's, and is not the tenant's.
+pub(crate) async fn make_a_namesake(stack: &Stack, tenant: &str) {
+    let name = format!("/ecs/{}-backup", stack.named(tenant));
+    stack.logs.create_log_group().log_group_name(name).send().await.expect("a log group");
+}
+
+/// What exists of the tenant, without its namesake, which is as it was made.
+pub(crate) async fn pieces(stack: &Stack, tenant: &str) -> Vec<String> {
+    let name = format!("{}-backup", stack.named(tenant));
+    let (namesake, own): (Vec<_>, Vec<_>) =
+        stack.snapshot(tenant).await.into_iter().partition(|piece| piece.contains(&name));
+    assert_eq!(namesake.len(), 1, "the namesake of {tenant} is untouched: {namesake:?}");
+    own
+}
+
+/// Removes the namesake.
+pub(crate) async fn remove_the_namesake(stack: &Stack, tenant: &str) {
+    let name = format!("/ecs/{}-backup", stack.named(tenant));
+    stack.logs.delete_log_group().log_group_name(name).send().await.expect("no log group");
+}
+
+/// A provisioned tenant has these: database, user, grant, owner; secret, access point, log group, target group, rule,
+/// task definition, service.
+pub(crate) const COMPLETE: usize = 11;

@@ -1,0 +1,36 @@
+//! Every call of a provisioning, an update and a deprovisioning, spoilt in every way, one at a time.
+//!
+//! The calls are those of a clean run, so that a new one is spoilt without anyone remembering it. Whatever befalls
+//! them: the execution ends under a known name, the tenant is complete, as before, or gone, and nobody else's things
+//! have changed.
+//!
+//! `FAULTS=all` takes every kind of fault, `FAULT="<job>: <fault>"` the one that a failure has named.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends by panicking")]
+
+mod checks;
+mod deprovisioning;
+mod job;
+mod provisioning;
+mod schedules;
+mod sweep;
+mod table;
+mod teardown;
+mod updating;
+mod vanishing;
+
+use tests::Stack;
+
+use crate::sweep::Sweep;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_befalls_any_one_call_nothing_is_left_by_halves_and_nothing_foreign_is_touched() {
+    let stack = Stack::of("dev").await;
+    let mut sweep = Sweep::begin(stack).await;
+    sweep.over(&provisioning::Provisioning).await;
+    sweep.over(&updating::Updating).await;
+    sweep.over(&deprovisioning::Deprovisioning).await;
+    sweep.over(&teardown::Teardown).await;
+    sweep.at_random().await;
+    sweep.end().await;
+}

@@ -1,0 +1,42 @@
+//! A teardown of what one execution made, as a rollback runs it.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tests::Stack;
+use tests::proxy::{Fault, Watch};
+use tests::stack::new_tenant_id;
+
+use crate::checks::{make_a_namesake, remove_the_namesake};
+use crate::deprovisioning::removed;
+use crate::job::{Job, Run};
+
+pub(crate) struct Teardown;
+
+impl Job for Teardown {
+    fn name(&self) -> &'static str {
+        "teardown"
+    }
+
+    fn run(
+        &self,
+        stack: &'static Stack,
+        watch: Arc<Watch>,
+        fault: Option<Fault>,
+    ) -> impl Future<Output = Run> + Send + 'static {
+        run(stack, watch, fault)
+    }
+}
+
+async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> Run {
+    let tenant = new_tenant_id();
+    make_a_namesake(stack, &tenant).await;
+    let provisioned = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
+    let owner = provisioned.arn.clone();
+    provisioned.succeeded();
+    let input = json!({"tenant_id": tenant, "owner": owner, "force_delete_secret": true});
+    let (_, ending) = removed(stack, &watch, fault, "teardown-tenant", &tenant, &input).await;
+    remove_the_namesake(stack, &tenant).await;
+    // A teardown is announced by nobody.
+    Run { executions: Vec::new(), secrets: watch.secrets(), ending }
+}

@@ -1,0 +1,67 @@
+//! An update: the new state, or the one before.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tests::Stack;
+use tests::proxy::{Fault, Kind, Watch};
+use tests::stack::{new_tenant_id, text};
+
+use crate::checks::{failed_under_a_known_name, make_a_namesake, pieces, remove_the_namesake};
+use crate::job::{Ending, Job, Run, must_survive};
+use crate::vanishing::outcome;
+
+pub(crate) struct Updating;
+
+impl Job for Updating {
+    fn name(&self) -> &'static str {
+        "update"
+    }
+
+    fn run(
+        &self,
+        stack: &'static Stack,
+        watch: Arc<Watch>,
+        fault: Option<Fault>,
+    ) -> impl Future<Output = Run> + Send + 'static {
+        run(stack, watch, fault)
+    }
+}
+
+async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> Run {
+    let tenant = new_tenant_id();
+    make_a_namesake(stack, &tenant).await;
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let before = pieces(stack, &tenant).await;
+    let input = json!({"tenant_id": tenant, "image": "wordpress:7", "desired_count": 2});
+    let outcome = outcome(stack, &watch, fault.as_ref(), "update-tenant", &tenant, &input).await;
+    let arn = outcome.arn.clone();
+    let after = pieces(stack, &tenant).await;
+    let vanished = fault.as_ref().is_some_and(|fault| matches!(fault.kind, Kind::Interrupted(_)));
+    let must_succeed = watch.spoilt() == 0 || fault.as_ref().is_none_or(must_survive);
+    let ending = if outcome.error.is_empty() || must_succeed {
+        let result = outcome.succeeded();
+        assert_eq!(result["status"], "updated", "{result}");
+        assert!(after.len() == before.len() + 1 || vanished, "one more revision: {after:#?}");
+        let described = stack.invoke("describe-tenant", &json!({"tenant_id": tenant})).await.expect("a tenant");
+        assert_eq!(text(&described["task_definition"]["image"]), "wordpress:7", "{described}");
+        if watch.spoilt() == 0 { Ending::NotMet } else { Ending::Survived }
+    } else if vanished {
+        failed_under_a_known_name(outcome);
+        Ending::Named
+    } else {
+        let (error, cause) = failed_under_a_known_name(outcome);
+        assert_eq!(cause["rolled_back"], true, "{error}: {cause}");
+        assert_eq!(after, before, "{error}: {cause}");
+        Ending::Undone
+    };
+    if !vanished {
+        // The lock is free again.
+        let again = stack.run("update-tenant", json!({"tenant_id": tenant, "desired_count": 3})).await.succeeded();
+        assert_eq!(again["current"]["desired_count"], 3, "{again}");
+    }
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(pieces(stack, &tenant).await, Vec::<String>::new());
+    remove_the_namesake(stack, &tenant).await;
+    Run { executions: vec![arn], secrets: watch.secrets(), ending }
+}

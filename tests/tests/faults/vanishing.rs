@@ -1,0 +1,103 @@
+//! Somebody deletes a resource of a tenant, or what it stands on, while a job works on it.
+
+use mysql_async::prelude::Queryable;
+use serde_json::Value;
+use tests::proxy::{Fault, Kind, Watch};
+use tests::{Outcome, Stack, database};
+
+/// What may vanish just before a call of the function: the resource that it is about, and those it stands on.
+pub(crate) fn victims(function: &str) -> &'static [&'static str] {
+    match function {
+        "create-database" => &["secret"],
+        "create-listener-rule" => &["target group"],
+        "register-task-definition" => &["access point", "secret", "log group"],
+        "create-service" => &["task definitions", "target group", "service"],
+        "check-service-deployment" => &["service", "target group", "task definitions"],
+        "delete-service" | "update-service" => &["service"],
+        "delete-listener-rule" => &["rule"],
+        "delete-target-group" => &["target group"],
+        "deregister-task-definitions" | "revise-task-definition" => &["task definitions"],
+        "delete-access-point" => &["access point"],
+        "drop-database" => &["database", "secret"],
+        "delete-log-group" => &["log group"],
+        "delete-secret" => &["secret"],
+        _ => &[],
+    }
+}
+
+/// Runs a machine to its end, and lets vanish what the fault says.
+pub(crate) async fn outcome(
+    stack: &Stack,
+    watch: &Watch,
+    fault: Option<&Fault>,
+    machine: &str,
+    tenant: &str,
+    input: &Value,
+) -> Outcome {
+    let arn = stack.start_watched(watch, machine, input).await;
+    let ended = stack.ended(&arn);
+    let Some(Kind::Interrupted(victim)) = fault.map(|fault| fault.kind) else { return ended.await };
+    tokio::pin!(ended);
+    tokio::select! {
+        // Before the call.
+        outcome = &mut ended => return outcome,
+        () = watch.reached() => {}
+    }
+    remove(stack, tenant, victim).await;
+    watch.resume();
+    ended.await
+}
+
+/// Removes one resource of a tenant, if it is there.
+async fn remove(stack: &Stack, tenant: &str, victim: &str) {
+    let name = stack.named(tenant);
+    match victim {
+        "secret" => {
+            let secret = stack.secrets.delete_secret().secret_id(format!("{name}-db-credentials"));
+            secret.force_delete_without_recovery(true).send().await.ok();
+        }
+        "database" => {
+            let mut administrator = database::administrator(stack).await;
+            administrator.query_drop(format!("DROP DATABASE IF EXISTS `{tenant}_db`")).await.expect("no database");
+            administrator.query_drop(format!("DROP USER IF EXISTS '{tenant}_user'@'%'")).await.expect("no user");
+        }
+        "access point" => {
+            let all = stack.efs.describe_access_points().into_paginator().items().send();
+            let all = all.collect::<Result<Vec<_>, _>>().await.expect("access points");
+            for point in all.iter().filter(|point| format!("{point:?}").contains(&format!("/wordpress/{tenant}\""))) {
+                let id = point.access_point_id().expect("an id");
+                stack.efs.delete_access_point().access_point_id(id).send().await.ok();
+            }
+        }
+        "log group" => {
+            stack.logs.delete_log_group().log_group_name(format!("/ecs/{name}")).send().await.ok();
+        }
+        "rule" => remove_rules(stack, tenant).await,
+        "target group" => {
+            remove_rules(stack, tenant).await;
+            let groups = stack.elb.describe_target_groups().names(format!("{name}-tg")).send().await;
+            for group in groups.map(|found| found.target_groups.unwrap_or_default()).unwrap_or_default() {
+                let arn = group.target_group_arn().expect("an ARN");
+                stack.elb.delete_target_group().target_group_arn(arn).send().await.ok();
+            }
+        }
+        "task definitions" => {
+            let listed = stack.ecs.list_task_definitions().family_prefix(&name).send().await.expect("task definitions");
+            for arn in listed.task_definition_arns() {
+                stack.ecs.deregister_task_definition().task_definition(arn).send().await.ok();
+            }
+        }
+        "service" => {
+            let service = stack.ecs.delete_service().cluster(stack.named("cluster")).force(true);
+            service.service(format!("{name}-service")).send().await.ok();
+        }
+        other => panic!("nobody knows how to remove {other}"),
+    }
+}
+
+async fn remove_rules(stack: &Stack, tenant: &str) {
+    let host = format!("{tenant}.{}", stack.domain);
+    for rule in stack.rules().await.iter().filter(|rule| format!("{rule:?}").contains(&host)) {
+        stack.elb.delete_rule().rule_arn(rule.rule_arn().expect("an ARN")).send().await.ok();
+    }
+}
