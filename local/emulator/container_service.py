@@ -4,8 +4,9 @@ import json
 import sys
 
 import container_engine
+import load_balancing
 from mend import wraps
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import ecs
 
 
@@ -17,6 +18,21 @@ def a_first_deployment_is_in_progress(make_deployment, task_definition, desired_
         deployment["rolloutState"] = "IN_PROGRESS"
         deployment["rolloutStateReason"] = f"ECS deployment {deployment['id']} in progress."
     return deployment
+
+
+@wraps(ecs, "_create_service", ecs._ACTION_MAP)
+def a_service_is_made_of_what_there_is(create_service, data):
+    """AWS: refuses a task definition that is deregistered, and a target group that no load balancer forwards to.
+    MiniStack: takes them."""
+    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
+    if definition and definition.get("status") == "INACTIVE":
+        return error_response_json("ClientException", "TaskDefinition is inactive", 400)
+    for balancer in data.get("loadBalancers") or []:
+        group = balancer.get("targetGroupArn")
+        if group and not load_balancing.has_a_load_balancer(group):
+            reason = f"The target group with targetGroupArn {group} does not have an associated load balancer."
+            return error_response_json("InvalidParameterException", reason, 400)
+    return create_service(data)
 
 
 @wraps(ecs, "_update_service", ecs._ACTION_MAP)

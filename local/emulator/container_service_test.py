@@ -42,6 +42,16 @@ class ContainerService(LocalTestCase):
         }
         return ecs._tasks["t"]
 
+    def test_a_service_is_made_of_what_there_is(self):
+        self.service()
+        group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/none/1"
+        balancers = [{"targetGroupArn": group, "containerName": "wordpress", "containerPort": 80}]
+        request = {"cluster": "c", "serviceName": "other", "taskDefinition": "f:1"}
+        answer = ecs._ACTION_MAP["CreateService"]({**request, "loadBalancers": balancers})
+        self.assertIn("does not have an associated load balancer", str(answer[2]))
+        ecs._ACTION_MAP["DeregisterTaskDefinition"]({"taskDefinition": "f:1"})
+        self.assertIn("TaskDefinition is inactive", str(ecs._ACTION_MAP["CreateService"](request)[2]))
+
     def test_a_task_that_has_ended_is_not_healthy(self):
         crashed = ecs._docker.containers.run("crash:1")
         task = self.task(self.service(), _docker_ids=[crashed.id], containers=[{"image": "crash:1"}])

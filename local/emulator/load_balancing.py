@@ -29,23 +29,46 @@ def a_missing_rule_is_not_found(delete_rule, params):
         return delete_rule(params)
 
 
-def _forwards_to(actions, target_group):
+def _groups_of(actions):
     for action in actions or []:
         groups = (action.get("ForwardConfig") or {}).get("TargetGroups") or []
-        if target_group in (action.get("TargetGroupArn"), *(group.get("TargetGroupArn") for group in groups)):
-            return True
-    return False
+        yield from filter(None, (action.get("TargetGroupArn"), *(group.get("TargetGroupArn") for group in groups)))
+
+
+def a_rule_forwards_to_what_there_is(name):
+    """AWS: TargetGroupNotFound for an action that forwards to a missing target group. MiniStack: takes any ARN."""
+
+    @wraps(alb, name, alb._ACTION_MAP)
+    def checked(write_rule, params):
+        for arn in _groups_of(alb._parse_actions(params, "Actions")):
+            if arn not in alb._tgs:
+                return alb._error("TargetGroupNotFound", f"Target group '{arn}' not found")
+        return write_rule(params)
+
+
+for _name in ("_create_rule", "_modify_rule"):
+    a_rule_forwards_to_what_there_is(_name)
+
+
+def _forwards_to(actions, target_group):
+    return target_group in _groups_of(actions)
 
 
 @wraps(alb, "_delete_tg", alb._ACTION_MAP)
 def a_target_group_in_use_stays(delete_target_group, params):
     """AWS: ResourceInUse while a rule or a listener forwards to the target group. MiniStack: deletes it."""
     arn = alb._p(params, "TargetGroupArn")
-    if any(_forwards_to(rule.get("Actions"), arn) for rule in alb._rules.values()) or any(
-        _forwards_to(listener.get("DefaultActions"), arn) for listener in alb._listeners.values()
-    ):
+    if has_a_load_balancer(arn):
         return alb._error("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
     return delete_target_group(params)
+
+
+def has_a_load_balancer(target_group):
+    """Whether a rule or a listener forwards to the target group."""
+    rules, listeners = list(alb._rules.values()), list(alb._listeners.values())
+    return any(_forwards_to(rule.get("Actions"), target_group) for rule in rules) or any(
+        _forwards_to(listener.get("DefaultActions"), target_group) for listener in listeners
+    )
 
 
 @wraps(alb, "_describe_tgs", alb._ACTION_MAP)

@@ -19,7 +19,8 @@ class LoadBalancing(LocalTestCase):
         status, _, body = alb._ACTION_MAP[action]({name: [value] for name, value in parameters.items()})
         return status, body if isinstance(body, str) else body.decode()
 
-    def rule(self, priority, group="x"):
+    def rule(self, priority, group=None):
+        group = group or self.group("any")
         condition = {"Conditions.member.1.Field": "host-header", "Conditions.member.1.Values.member.1": "a.example"}
         action = {"Actions.member.1.Type": "forward", "Actions.member.1.TargetGroupArn": group}
         return self.call("CreateRule", ListenerArn=LISTENER, Priority=priority, **condition, **action)
@@ -42,6 +43,12 @@ class LoadBalancing(LocalTestCase):
         self.assertIn("<Code>ResourceInUse</Code>", self.call("DeleteTargetGroup", TargetGroupArn=group)[1])
         self.assertEqual(self.call("DeleteRule", RuleArn=rule)[0], 200)
         self.assertEqual(self.call("DeleteTargetGroup", TargetGroupArn=group)[0], 200)
+
+    def test_a_rule_forwards_to_what_there_is(self):
+        self.assertIn("<Code>TargetGroupNotFound</Code>", self.rule("1", "elsewhere")[1])
+        rule = self.rule("1")[1].partition("<RuleArn>")[2].partition("<")[0]
+        action = {"Actions.member.1.Type": "forward", "Actions.member.1.TargetGroupArn": "elsewhere"}
+        self.assertIn("<Code>TargetGroupNotFound</Code>", self.call("ModifyRule", RuleArn=rule, **action)[1])
 
     def test_what_is_missing_is_not_found(self):
         self.group("there")

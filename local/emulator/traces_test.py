@@ -1,5 +1,7 @@
+"""What the mends of traces.py promise."""
+
 import json
-import unittest
+import queue
 from unittest import mock
 
 import traces  # noqa: F401
@@ -28,19 +30,18 @@ class TracesTest(LocalTestCase):
         """The roots of the traces of the one function that each start's nested execution invokes."""
         _machine("traced-nested", FUNCTION)
         _machine("traced", NESTED)
-        seen = []
+        seen = queue.Queue()
 
         def call(*_):
-            seen.append(lambda_svc._xray_trace_id_for_invocation({}).partition(";")[0])
+            seen.put(lambda_svc._xray_trace_id_for_invocation({}).partition(";")[0])
             return {}
 
+        def root(header):
+            self.assertEqual(sfn._start_execution({"stateMachineArn": MACHINE, "traceHeader": header})[0], 200)
+            return seen.get(timeout=10)
+
         with mock.patch.object(sfn, "_call_lambda", call):
-            for number, header in enumerate(headers, 1):
-                answer = sfn._start_execution({"stateMachineArn": MACHINE, "traceHeader": header})
-                self.assertEqual(answer[0], 200)
-                while len(seen) < number:
-                    pass
-        return seen
+            return [root(header) for header in headers]
 
     def test_a_function_belongs_to_the_trace_that_the_outermost_start_names(self):
         self.assertEqual(self.roots("Root=1-0-a;Sampled=1", "Root=1-0-b"), ["Root=1-0-a", "Root=1-0-b"])
@@ -49,7 +50,3 @@ class TracesTest(LocalTestCase):
         first, second = self.roots(None, None)
         self.assertRegex(first, "^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$")
         self.assertNotEqual(first, second)
-
-
-if __name__ == "__main__":
-    unittest.main()

@@ -82,7 +82,7 @@ pub fn everything(settings: &Settings) -> Result<()> {
 /// When one is not survived as it should be. The stack is stopped even so.
 pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    on_a_stack(settings, || end_to_end(settings, "faults", &[("FAULTS", "all")]))
+    on_a_stack(settings, || end_to_end(settings, "faults", &[("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")]))
 }
 
 fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result<()> {

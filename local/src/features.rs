@@ -31,7 +31,9 @@ pub fn check(settings: &Settings) -> Result<()> {
 /// The crates of a selection, each with its version and features.
 fn crates(settings: &Settings, selection: &[&str]) -> Result<BTreeSet<String>> {
     let mut tree = Command::new("cargo");
-    command::outside_cargo(&mut tree).current_dir(&settings.root).args(["tree", "--prefix", "none", "--format", "{p} {f}"]);
+    command::outside_cargo(&mut tree)
+        .current_dir(&settings.root)
+        .args(["tree", "--prefix", "none", "--format", "{p} {f}"]);
     let output = tree.args(selection).output().doing("cargo tree")?;
     if !output.status.success() {
         return Err(format!("cargo tree: {}", String::from_utf8_lossy(&output.stderr)).into());

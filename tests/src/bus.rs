@@ -92,6 +92,28 @@ impl Ear {
         event
     }
 
+    /// The announcements of many executions that have ended: one of each, which fits its schema.
+    ///
+    /// # Panics
+    /// When one is missing in the end, there are several, or it does not fit.
+    pub async fn one_about_each(&mut self, executions: &[String]) -> Vec<Value> {
+        let start = Instant::now();
+        let silent = |heard: &[Value]| {
+            executions.iter().filter(|execution| heard.iter().all(|event| event["resources"][0] != **execution)).count()
+        };
+        // Once more after the last of them, so that a second event would be seen.
+        while self.hear().await || silent(&self.heard) > 0 {
+            assert!(start.elapsed() < BOUND, "nothing was said of {} executions", silent(&self.heard));
+        }
+        let about = executions.iter().map(|execution| {
+            let about: Vec<_> = self.heard.iter().filter(|event| event["resources"][0] == *execution).collect();
+            assert_eq!(about.len(), 1, "{about:#?}");
+            fits_its_schema(about[0]);
+            about[0].clone()
+        });
+        about.collect()
+    }
+
     async fn hear(&mut self) -> bool {
         let received = self.stack.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
         let messages = received.wait_time_seconds(1).send().await.expect("messages").messages.unwrap_or_default();

@@ -73,7 +73,8 @@ fn every_task_retries_what_is_transient_with_backoff_a_cap_and_full_jitter_and_c
 #[test]
 fn what_is_retried_and_caught_is_what_functions_and_aws_emit() {
     let code = fs::read_to_string("../shared/src/error.rs").unwrap();
-    let names = code.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.split_once('"'));
+    let names =
+        code.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.split_once('"'));
     let emitted: BTreeSet<_> = names.map(|(name, _)| name.to_owned()).collect();
     assert!(emitted.len() >= 15 && emitted.contains("Transient"), "{emitted:?}");
     let aws = ["States.", "Lambda.", "Runtime.", "Sandbox.", "ECS.", "StepFunctions.", "EventBridge.", "S3."];

@@ -56,9 +56,8 @@ async fn exchange(mut client: TcpStream, mut server: TcpStream, watch: Option<&(
         }
         while let Some(length) = frame(&sent, is_tls) {
             let counts = !is_tls || sent[0] == APPLICATION_DATA;
-            let fault = watch.filter(|_| counts).and_then(|(watch, process)| {
-                watch.meet(&process.function, "mysql:packet")
-            });
+            let fault =
+                watch.filter(|_| counts).and_then(|(watch, process)| watch.meet(&process.function, "mysql:packet"));
             if let Some((watch, process)) = watch {
                 before(fault, watch, process).await?;
             }
@@ -103,7 +102,8 @@ async fn before(fault: Option<Kind>, watch: &Watch, process: &Process) -> Result
 /// What befalls after the server has answered.
 async fn after(fault: Option<Kind>, server: &mut TcpStream, process: &Process) -> Result<()> {
     let (Some(Kind::AnswerLost | Kind::AnswerLate) | Some(Kind::KilledAfter)) = fault else { return Ok(()) };
-    server.read(&mut [0; 16 << 10]).await?;
+    // However long the answer is, it is lost.
+    let _length = server.read(&mut [0; 16 << 10]).await?;
     match fault {
         Some(Kind::AnswerLate) => tokio::time::sleep(LATE).await,
         Some(Kind::KilledAfter) => process.kill(),

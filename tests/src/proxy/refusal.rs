@@ -34,7 +34,9 @@ fn refused(service: &str, status: &str, code: &str, message: &str) -> Message {
     let xml = |body: String| Message::of(status, "Content-Type: text/xml\r\n", &body);
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     match service {
-        "elasticloadbalancing" | "sts" => xml(format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>")),
+        "elasticloadbalancing" | "sts" => {
+            xml(format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>"))
+        }
         "ec2" => xml(format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")),
         "s3" => xml(error),
         _ => Message::of(

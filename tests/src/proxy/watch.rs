@@ -97,13 +97,8 @@ impl Watch {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let root = format!("Root=1-{:08x}-{number:024x}", std::process::id());
-        let watch = Self {
-            root: root.clone(),
-            fault,
-            seen: Mutex::default(),
-            reached: Notify::new(),
-            resumed: Notify::new(),
-        };
+        let watch =
+            Self { root: root.clone(), fault, seen: Mutex::default(), reached: Notify::new(), resumed: Notify::new() };
         let watch = Arc::new(watch);
         locked(&PROXY.watches).insert(root, Arc::downgrade(&watch));
         watch
@@ -166,7 +161,9 @@ impl Watch {
     /// What the same call was answered before; and keeps this answer for the next time.
     pub(super) fn earlier_answer(&self, function: &str, request: &Message, answer: &Message) -> Option<Message> {
         let mut key = function.as_bytes().to_vec();
-        key.extend(request.request_head().map(|head| format!("{} {}", head.method, head.target)).unwrap_or_default().bytes());
+        key.extend(
+            request.request_head().map(|head| format!("{} {}", head.method, head.target)).unwrap_or_default().bytes(),
+        );
         key.extend(request.body());
         locked(&self.seen).answers.insert(key, answer.clone())
     }

@@ -1,6 +1,6 @@
 //! The product against the local stack, seen from outside.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test ends by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
 mod auditing;
 mod bad_input;

@@ -2,6 +2,7 @@
 //!
 //! `SEED` repeats a schedule, as far as the machine's own timing allows.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,6 +44,9 @@ impl SplitMix {
     }
 }
 
+/// The calls of each job, any of which may be spoilt.
+pub(crate) type Calls = BTreeMap<&'static str, Vec<Call>>;
+
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Provision,
@@ -51,6 +55,15 @@ enum Act {
 }
 
 impl Act {
+    /// The job whose calls it makes.
+    fn job(self) -> &'static str {
+        match self {
+            Self::Provision => "provision",
+            Self::Update => "update",
+            Self::Deprovision => "deprovision",
+        }
+    }
+
     fn machine(self) -> &'static str {
         match self {
             Self::Provision => "provision-tenant",
@@ -98,18 +111,18 @@ impl fmt::Display for Job {
     }
 }
 
-fn draw(random: &mut SplitMix, calls: &[Call]) -> Job {
+fn draw(random: &mut SplitMix, calls: &Calls) -> Job {
     let act = *random.of(&[Act::Provision, Act::Provision, Act::Update, Act::Deprovision]);
-    let fault = Fault { call: random.of(calls).clone(), kind: *random.of(&KINDS), lasting: false };
+    let fault = Fault { call: random.of(&calls[act.job()]).clone(), kind: *random.of(&KINDS), lasting: false };
     let count = 1 + random.below(4);
     Job { act, count, fault: (random.below(3) > 0).then_some(fault) }
 }
 
-/// Runs schedules on several tenants at once. `calls` are those that may be spoilt.
-pub(crate) async fn run(stack: &'static Stack, calls: &[Call]) {
+/// Runs schedules on several tenants at once.
+pub(crate) async fn run(stack: &'static Stack, calls: &Calls) {
     let seed = std::env::var("SEED").map_or_else(|_| u64::from(std::process::id()), |seed| seed.parse().expect("SEED"));
     println!("random schedules: SEED={seed}");
-    let calls: Arc<[Call]> = calls.into();
+    let calls = Arc::new(calls.clone());
     let mut running = JoinSet::new();
     for number in 0..TENANTS {
         let (random, calls) = (SplitMix(seed.wrapping_mul(TENANTS) + number), calls.clone());
@@ -120,7 +133,7 @@ pub(crate) async fn run(stack: &'static Stack, calls: &[Call]) {
     }
 }
 
-async fn schedule(stack: &Stack, mut random: SplitMix, calls: &[Call]) {
+async fn schedule(stack: &Stack, mut random: SplitMix, calls: &Calls) {
     let tenant = new_tenant_id();
     let mut before = Vec::new();
     let mut history = Vec::new();

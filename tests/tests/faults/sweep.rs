@@ -5,23 +5,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use tests::Stack;
 use tests::bus::Ear;
 use tests::proxy::{Call, Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
+use tests::{Stack, logs};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::job::{Job, Run};
-use crate::schedules;
+use crate::schedules::{self, Calls};
 use crate::table::Table;
 use crate::vanishing::victims;
 
 /// They mostly wait.
 const AT_ONCE: usize = 8;
-
-/// What CI takes: one fault that is survived although everything is done again, and one that is not survived.
-const SHORT: [(Kind, bool); 2] = [(Kind::KilledAfter, false), (Kind::Rejected, false)];
 
 const ALL: [(Kind, bool); 14] = [
     (Kind::Throttled, false),
@@ -40,6 +37,9 @@ const ALL: [(Kind, bool); 14] = [
     (Kind::KilledAfter, true),
 ];
 
+/// A run that has ended: its job, its fault, the calls until then, and what it came to.
+type Ended = (&'static str, Fault, Arc<Watch>, Result<Run, JoinError>);
+
 /// The runs of all jobs, and a bystander.
 pub(crate) struct Sweep {
     stack: &'static Stack,
@@ -47,10 +47,12 @@ pub(crate) struct Sweep {
     bystander: String,
     before: Vec<String>,
     begun: Instant,
+    calls: Calls,
+    turns: Arc<Semaphore>,
+    running: JoinSet<Ended>,
     table: Table,
     runs: Vec<Run>,
     wrong: Vec<String>,
-    calls: Vec<Call>,
 }
 
 impl Sweep {
@@ -59,47 +61,60 @@ impl Sweep {
         let bus = stack.announcements().await;
         let bystander = new_tenant_id();
         stack.run("provision-tenant", json!({"tenant_id": bystander})).await.succeeded();
-        let before = stack.snapshot(&bystander).await;
-        let begun = Instant::now();
-        let (table, runs, wrong, calls) = Default::default();
-        Self { stack, bus, bystander, before, begun, table, runs, wrong, calls }
+        Self {
+            stack,
+            bus,
+            before: stack.snapshot(&bystander).await,
+            bystander,
+            begun: Instant::now(),
+            calls: Calls::new(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+            running: JoinSet::new(),
+            table: Table::default(),
+            runs: Vec::new(),
+            wrong: Vec::new(),
+        }
     }
 
-    /// Spoils each call of a clean run of the job, in each way.
+    /// Begins to spoil each call of a clean run of the job, in each way.
     pub(crate) async fn over(&mut self, job: &impl Job) {
         let watch = Watch::new(None);
         self.runs.push(job.run(self.stack, watch.clone(), None).await);
-        let mut faults = faults(&watch.calls());
-        self.calls.extend(watch.calls());
+        let calls = watch.calls();
+        let mut faults = faults(&calls);
         if let Ok(one) = std::env::var("FAULT") {
             faults.retain(|fault| format!("{}: {fault}", job.name()) == one);
         }
-        self.say(format!("{}: {} calls, {} runs", job.name(), watch.calls().len(), faults.len()));
-        let turn = Arc::new(Semaphore::new(AT_ONCE));
-        let mut running = JoinSet::new();
+        self.say(&format!("{}: {} calls, {} runs", job.name(), calls.len(), faults.len()));
         for fault in faults {
             let watch = Watch::new(Some(fault.clone()));
-            let run = job.run(self.stack, watch, Some(fault.clone()));
-            let turn = turn.clone();
-            running.spawn(async move {
-                let _turn = turn.acquire_owned().await.expect("a turn");
-                (fault, tokio::spawn(run).await)
+            let run = job.run(self.stack, watch.clone(), Some(fault.clone()));
+            let (turns, name) = (self.turns.clone(), job.name());
+            self.running.spawn(async move {
+                let _turn = turns.acquire_owned().await.expect("a turn");
+                (name, fault, watch, tokio::spawn(run).await)
             });
         }
-        while let Some(ended) = running.join_next().await {
-            let (fault, ended) = ended.expect("a run");
-            self.table.note(job.name(), &fault, ended.as_ref().ok().map(|run| run.ending));
+        self.calls.insert(job.name(), calls);
+    }
+
+    /// Waits for all runs.
+    pub(crate) async fn done(&mut self) {
+        while let Some(ended) = self.running.join_next().await {
+            let (job, fault, watch, ended) = ended.expect("a run");
+            self.table.note(job, &fault, ended.as_ref().ok().map(|run| run.ending));
             match ended {
                 Ok(run) => self.runs.push(run),
                 Err(error) => {
                     let reason = error.into_panic();
                     let reason = reason.downcast_ref::<String>().cloned().unwrap_or_default();
-                    self.say(format!("WRONG {}: {fault}: {reason}", job.name()));
-                    self.wrong.push(format!("FAULT={:?}", format!("{}: {fault}", job.name())));
+                    let calls: Vec<_> = watch.calls().iter().map(Call::to_string).collect();
+                    self.say(&format!("WRONG {job}: {fault}: {reason}\nthe calls until then: {}", calls.join(", ")));
+                    self.wrong.push(format!("make faults FAULT='{job}: {fault}'"));
                 }
             }
-            if self.runs.len().is_multiple_of(20) {
-                self.say(format!("{}: {} still to run", job.name(), running.len()));
+            if self.running.len().is_multiple_of(20) {
+                self.say(&format!("{} still to run", self.running.len()));
             }
         }
     }
@@ -112,58 +127,45 @@ impl Sweep {
     /// Checks what is common to all runs: the bystander, the secrets, the announcements.
     pub(crate) async fn end(mut self) {
         println!("{}", self.table);
-        if takes_all() && self.wrong.is_empty() {
-            self.table.write_into("../README.md");
+        if let Ok(file) = std::env::var("FAULTS_TABLE") {
+            self.table.write_into(&file);
         }
         assert_eq!(self.stack.snapshot(&self.bystander).await, self.before, "the bystander is as before");
         let secrets: Vec<_> = self.runs.iter().flat_map(|run| &run.secrets).cloned().collect();
         let executions: Vec<_> = self.runs.iter().flat_map(|run| &run.executions).cloned().collect();
+        let mut texts = logs::of_functions(self.stack).await;
+        assert!(!secrets.is_empty() && !texts.is_empty());
+        for event in self.bus.one_about_each(&executions).await {
+            texts.push(event.to_string());
+        }
         for execution in &executions {
-            let event = self.bus.the_one_about(execution).await;
-            let written = self.stack.written(execution).await.join("\n");
-            for text in [&written, &event.to_string()] {
-                assert!(!secrets.iter().any(|secret| text.contains(secret)), "a password is in {execution}");
-            }
+            texts.extend(self.stack.written(execution).await);
         }
-        let logs = tests::logs::of_functions(self.stack).await;
-        assert!(!secrets.is_empty() && !logs.is_empty());
-        for line in logs {
-            assert!(!secrets.iter().any(|secret| line.contains(secret)), "a password is in a log");
-        }
+        let texts = texts.join("\n");
+        let leaked: Vec<_> = secrets.iter().filter(|secret| texts.contains(*secret)).collect();
+        assert!(leaked.is_empty(), "{} passwords are in a log, an event or a history", leaked.len());
         self.bus.close().await;
         assert!(self.wrong.is_empty(), "wrong, each to be run again alone with:\n{}", self.wrong.join("\n"));
     }
 
-    fn say(&self, what: String) {
+    fn say(&self, what: &str) {
         println!("{:>5} s  {what}", self.begun.elapsed().as_secs());
     }
 }
 
-fn takes_all() -> bool {
+/// Whether every kind of fault is asked for.
+pub(crate) fn takes_all() -> bool {
     std::env::var("FAULTS").is_ok_and(|faults| faults == "all")
 }
 
-/// Every way to spoil each call.
+/// Every way to spoil each call, or the main ones.
 fn faults(calls: &[Call]) -> Vec<Fault> {
     let takes_all = takes_all() || std::env::var("FAULT").is_ok();
-    let kinds = if takes_all { ALL.as_slice() } else { SHORT.as_slice() };
     let mut faults = BTreeSet::new();
-    for call in calls {
-        for (kind, lasting) in kinds {
-            let is_mysql = call.operation.starts_with("mysql:");
-            let fits = match kind {
-                Kind::Throttled | Kind::Broken | Kind::Rejected => !is_mysql,
-                Kind::Stale => !is_mysql && is_read(&call.operation) && call.number > 1,
-                Kind::AnswerLost | Kind::AnswerLate | Kind::KilledAfter => call.operation != "mysql:connect",
-                _ => true,
-            };
-            // A fault that lasts begins at the first call to an operation.
-            if fits && (!lasting || call.number == 1) {
-                faults.insert((call.clone(), *kind, *lasting));
-            }
-        }
-    }
     for (index, call) in calls.iter().enumerate() {
+        let kinds = ALL.iter().filter(|(kind, lasting)| fits(call, *kind, *lasting));
+        let kinds = kinds.filter(|(kind, lasting)| takes_all || is_main(call, *kind, *lasting));
+        faults.extend(kinds.map(|(kind, lasting)| (call.clone(), *kind, *lasting)));
         let is_first = calls[..index].iter().all(|earlier| earlier.function != call.function);
         if takes_all || is_first {
             let victims = victims(&call.function).iter();
@@ -171,6 +173,28 @@ fn faults(calls: &[Call]) -> Vec<Fault> {
         }
     }
     faults.into_iter().map(|(call, kind, lasting)| Fault { call, kind, lasting }).collect()
+}
+
+/// Whether the fault can befall the call, and makes another run than other faults do.
+fn fits(call: &Call, kind: Kind, lasting: bool) -> bool {
+    let is_mysql = call.operation.starts_with("mysql:");
+    let fits = match kind {
+        Kind::Throttled | Kind::Broken | Kind::Rejected => !is_mysql,
+        Kind::Stale => is_read(&call.operation) && call.number > 1,
+        Kind::AnswerLost | Kind::AnswerLate | Kind::KilledAfter => call.operation != "mysql:connect",
+        _ => true,
+    };
+    // A fault that lasts begins at the first call to an operation.
+    fits && (!lasting || call.number == 1)
+}
+
+/// One fault that is survived although everything is done again, for what has an effect; and one that is not survived.
+fn is_main(call: &Call, kind: Kind, lasting: bool) -> bool {
+    match kind {
+        Kind::KilledAfter => !lasting && !is_read(&call.operation),
+        Kind::Rejected => true,
+        _ => false,
+    }
 }
 
 fn is_read(operation: &str) -> bool {
