@@ -11,22 +11,8 @@ use crate::checks::{failed_under_a_known_name, make_a_namesake, pieces, remove_t
 use crate::job::{Ending, Job, Run, must_survive};
 use crate::vanishing::outcome;
 
-pub(crate) struct Deprovisioning;
-
-impl Job for Deprovisioning {
-    fn name(&self) -> &'static str {
-        "deprovision"
-    }
-
-    fn run(
-        &self,
-        stack: &'static Stack,
-        watch: Arc<Watch>,
-        fault: Option<Fault>,
-    ) -> impl Future<Output = Run> + Send + 'static {
-        run(stack, watch, fault)
-    }
-}
+pub(crate) const DEPROVISIONING: Job =
+    Job { name: "deprovision", run: |stack, watch, fault| Box::pin(run(stack, watch, fault)) };
 
 async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> Run {
     let tenant = new_tenant_id();

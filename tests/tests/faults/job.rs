@@ -1,9 +1,10 @@
 //! A job whose calls are spoilt.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use tests::Stack;
-use tests::proxy::{Fault, Watch};
+use tests::proxy::{Fault, Kind, Watch};
 
 /// How a spoilt job ended; all of these are well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,21 +30,17 @@ pub(crate) struct Run {
 }
 
 /// A job.
-pub(crate) trait Job: Sync {
+pub(crate) struct Job {
     /// Its name.
-    fn name(&self) -> &'static str;
-
-    /// Runs it once on a tenant of its own, spoilt by `watch`, and checks what has become of the tenant.
-    fn run(
-        &self,
-        stack: &'static Stack,
-        watch: Arc<Watch>,
-        fault: Option<Fault>,
-    ) -> impl Future<Output = Run> + Send + 'static;
+    pub(crate) name: &'static str,
+    /// Runs it once on a tenant of its own, spoilt by the watch, and checks what has become of the tenant.
+    pub(crate) run: fn(&'static Stack, Arc<Watch>, Option<Fault>) -> Running,
 }
+
+/// A run of a job.
+pub(crate) type Running = Pin<Box<dyn Future<Output = Run> + Send>>;
 
 /// Whether a job must come through as if nothing had happened: a fault that passes and can be told from an answer.
 pub(crate) fn must_survive(fault: &Fault) -> bool {
-    use tests::proxy::Kind;
     !fault.lasting && !matches!(fault.kind, Kind::Rejected | Kind::Stale | Kind::Interrupted(_))
 }

@@ -29,12 +29,12 @@ use crate::sweep::Sweep;
 async fn whatever_befalls_any_one_call_nothing_is_left_by_halves_and_nothing_foreign_is_touched() {
     let stack = Stack::of("dev").await;
     let mut sweep = Sweep::begin(stack).await;
-    sweep.over(&provisioning::Provisioning).await;
-    sweep.over(&updating::Updating).await;
-    sweep.over(&deprovisioning::Deprovisioning).await;
+    sweep.over(&provisioning::PROVISIONING).await;
+    sweep.over(&updating::UPDATING).await;
+    sweep.over(&deprovisioning::DEPROVISIONING).await;
     if sweep::takes_all() {
         // A deprovisioning has it inside.
-        sweep.over(&teardown::Teardown).await;
+        sweep.over(&teardown::TEARDOWN).await;
     }
     sweep.done().await;
     sweep.at_random().await;

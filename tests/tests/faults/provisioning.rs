@@ -11,22 +11,8 @@ use crate::checks::{COMPLETE, failed_under_a_known_name, make_a_namesake, pieces
 use crate::job::{Ending, Job, Run, must_survive};
 use crate::vanishing::outcome;
 
-pub(crate) struct Provisioning;
-
-impl Job for Provisioning {
-    fn name(&self) -> &'static str {
-        "provision"
-    }
-
-    fn run(
-        &self,
-        stack: &'static Stack,
-        watch: Arc<Watch>,
-        fault: Option<Fault>,
-    ) -> impl Future<Output = Run> + Send + 'static {
-        run(stack, watch, fault)
-    }
-}
+pub(crate) const PROVISIONING: Job =
+    Job { name: "provision", run: |stack, watch, fault| Box::pin(run(stack, watch, fault)) };
 
 async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> Run {
     let tenant = new_tenant_id();

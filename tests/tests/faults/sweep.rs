@@ -77,25 +77,25 @@ impl Sweep {
     }
 
     /// Begins to spoil each call of a clean run of the job, in each way.
-    pub(crate) async fn over(&mut self, job: &impl Job) {
+    pub(crate) async fn over(&mut self, job: &Job) {
         let watch = Watch::new(None);
-        self.runs.push(job.run(self.stack, watch.clone(), None).await);
+        self.runs.push((job.run)(self.stack, watch.clone(), None).await);
         let calls = watch.calls();
         let mut faults = faults(&calls);
         if let Ok(one) = std::env::var("FAULT") {
-            faults.retain(|fault| format!("{}: {fault}", job.name()) == one);
+            faults.retain(|fault| format!("{}: {fault}", job.name) == one);
         }
-        self.say(&format!("{}: {} calls, {} runs", job.name(), calls.len(), faults.len()));
+        self.say(&format!("{}: {} calls, {} runs", job.name, calls.len(), faults.len()));
         for fault in faults {
             let watch = Watch::new(Some(fault.clone()));
-            let run = job.run(self.stack, watch.clone(), Some(fault.clone()));
-            let (turns, name) = (self.turns.clone(), job.name());
+            let run = (job.run)(self.stack, watch.clone(), Some(fault.clone()));
+            let (turns, name) = (self.turns.clone(), job.name);
             self.running.spawn(async move {
                 let _turn = turns.acquire_owned().await.expect("a turn");
                 (name, fault, watch, tokio::spawn(run).await)
             });
         }
-        self.calls.insert(job.name(), calls);
+        self.calls.insert(job.name, calls);
     }
 
     /// Waits for all runs.

@@ -11,22 +11,8 @@ use crate::checks::{make_a_namesake, remove_the_namesake};
 use crate::deprovisioning::removed;
 use crate::job::{Job, Run};
 
-pub(crate) struct Teardown;
-
-impl Job for Teardown {
-    fn name(&self) -> &'static str {
-        "teardown"
-    }
-
-    fn run(
-        &self,
-        stack: &'static Stack,
-        watch: Arc<Watch>,
-        fault: Option<Fault>,
-    ) -> impl Future<Output = Run> + Send + 'static {
-        run(stack, watch, fault)
-    }
-}
+pub(crate) const TEARDOWN: Job =
+    Job { name: "teardown", run: |stack, watch, fault| Box::pin(run(stack, watch, fault)) };
 
 async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> Run {
     let tenant = new_tenant_id();

@@ -13,22 +13,7 @@ use crate::checks::{failed_under_a_known_name, make_a_namesake, pieces, remove_t
 use crate::job::{Ending, Job, Run, must_survive};
 use crate::vanishing::outcome;
 
-pub(crate) struct Updating;
-
-impl Job for Updating {
-    fn name(&self) -> &'static str {
-        "update"
-    }
-
-    fn run(
-        &self,
-        stack: &'static Stack,
-        watch: Arc<Watch>,
-        fault: Option<Fault>,
-    ) -> impl Future<Output = Run> + Send + 'static {
-        run(stack, watch, fault)
-    }
-}
+pub(crate) const UPDATING: Job = Job { name: "update", run: |stack, watch, fault| Box::pin(run(stack, watch, fault)) };
 
 async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> Run {
     let tenant = new_tenant_id();
