@@ -48,6 +48,6 @@ test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8
 test:
 	@trap '$(local) down; exit 130' INT TERM; $(local) test
 
-## Every fault at every call, which takes hours. One of them again: make faults FAULT='provision: Reset at …'
+## Every fault at every call, which takes hours. Some of them: make faults FAULT='provision: Reset'
 faults:
 	@trap '$(local) down; exit 130' INT TERM; $(local) faults

@@ -4,8 +4,8 @@
 //! them: the execution ends under a known name, the tenant is complete, as before, or gone, and nobody else's things
 //! have changed.
 //!
-//! `FAULTS=all` takes every kind of fault, `FAULT="<job>: <fault>"` the one that a failure has named. The table of the
-//! runs goes into the file `FAULTS_TABLE`.
+//! `FAULTS=all` takes every kind of fault, `FAULT` those whose description contains it, as in `FAULT="provision: Reset"`.
+//! The table of the runs, if they are not chosen so, goes into the file `FAULTS_TABLE`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 #![allow(clippy::print_stdout, reason = "it takes long, and says how far it is")]
