@@ -44,7 +44,7 @@ async fn connection(proxy: &Proxy, client: TcpStream, server: &str) -> Result<()
 }
 
 async fn exchange(mut client: TcpStream, mut server: TcpStream, watch: Option<&(Arc<Watch>, Process)>) -> Result<()> {
-    let (mut sent, mut is_tls) = (Vec::new(), false);
+    let (mut sent, mut is_first, mut is_tls) = (Vec::new(), true, false);
     let mut received = vec![0; 16 << 10];
     loop {
         tokio::select! {
@@ -62,7 +62,9 @@ async fn exchange(mut client: TcpStream, mut server: TcpStream, watch: Option<&(
                 before(fault, watch, process).await?;
             }
             server.write_all(&sent[..length]).await?;
-            is_tls |= length == PACKET_HEADER + TLS_REQUEST;
+            // The first packet asks for TLS by its length: it then says nothing else yet.
+            is_tls |= is_first && length == PACKET_HEADER + TLS_REQUEST;
+            is_first = false;
             sent.drain(..length);
             if let Some((_, process)) = watch {
                 after(fault, &mut server, process).await?;
