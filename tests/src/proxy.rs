@@ -15,12 +15,14 @@ mod refusal;
 mod watch;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
+use process::{Caller, Process};
 use rates::Rates;
 pub use watch::{Call, Fault, Kind, Watch};
 
@@ -35,6 +37,8 @@ struct Proxy {
     /// The root of the trace that each process of a function works for, by its process id.
     works_for: Mutex<HashMap<u32, String>>,
     rates: Mutex<Rates>,
+    /// By access key: each function has one of its own.
+    callers: Mutex<HashMap<String, Caller>>,
 }
 
 /// Starts the proxy, unless it runs, or the stack does not use one.
@@ -59,6 +63,7 @@ impl Proxy {
             watches: Mutex::default(),
             works_for: Mutex::default(),
             rates: Mutex::new(Rates::new(1.0 / scale)),
+            callers: Mutex::default(),
         });
         let [aws, mysql] = ["FUNCTIONS_AWS_ENDPOINT_URL", "FUNCTIONS_MYSQL_ENDPOINT"].map(variable);
         let gateway = address(&variable("AWS_ENDPOINT_URL"));
@@ -73,6 +78,16 @@ impl Proxy {
             })
         });
         proxy
+    }
+
+    /// Whose call it is, if it is a function's. To look for the process behind a connection takes long.
+    fn caller(&self, access_key: &str, peer: SocketAddr) -> Option<Caller> {
+        if let Some(known) = locked(&self.callers).get(access_key) {
+            return Some(known.clone());
+        }
+        let caller = Process::at(peer)?.caller;
+        locked(&self.callers).insert(access_key.to_owned(), caller.clone());
+        Some(caller)
     }
 
     /// The watch of the execution that a trace belongs to.

@@ -35,7 +35,7 @@ async fn connection(proxy: &Proxy, client: TcpStream, server: &str) -> Result<()
     let root = process.as_ref().and_then(|process| locked(&proxy.works_for).get(&process.id()).cloned());
     let watch = root.and_then(|root| proxy.watch(&root)).zip(process);
     if let Some((watch, process)) = &watch {
-        let fault = watch.meet(&process.function, "mysql:connect");
+        let fault = watch.meet(&process.caller.function, "mysql:connect");
         before(fault, watch, process).await?;
     }
     let server = TcpStream::connect(server).await?;
@@ -56,8 +56,9 @@ async fn exchange(mut client: TcpStream, mut server: TcpStream, watch: Option<&(
         }
         while let Some(length) = frame(&sent, is_tls) {
             let counts = !is_tls || sent[0] == APPLICATION_DATA;
-            let fault =
-                watch.filter(|_| counts).and_then(|(watch, process)| watch.meet(&process.function, "mysql:packet"));
+            let fault = watch
+                .filter(|_| counts)
+                .and_then(|(watch, process)| watch.meet(&process.caller.function, "mysql:packet"));
             if let Some((watch, process)) = watch {
                 before(fault, watch, process).await?;
             }

@@ -1,6 +1,7 @@
 //! The proxy in front of AWS.
 
 use std::io::{ErrorKind, Result};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::message::Message;
-use super::operation::{operation, service};
+use super::operation::{access_key, operation, service};
 use super::process::Process;
 use super::watch::{Kind, Watch};
 use super::{Proxy, locked, refusal};
@@ -27,40 +28,43 @@ pub(super) async fn serve(proxy: &Arc<Proxy>, listener: TcpListener, gateway: St
 
 async fn connection(proxy: &Proxy, mut client: TcpStream, gateway: &str) -> Result<()> {
     client.set_nodelay(true)?;
-    let process = Process::at(client.peer_addr()?);
+    let peer = client.peer_addr()?;
     let mut server = TcpStream::connect(gateway).await?;
     server.set_nodelay(true)?;
     while let Some(request) = Message::request(&mut client).await? {
-        let answer = match &process {
-            Some(process) => call(proxy, process, &request, &mut server).await?,
-            None => hand_on(&request, &mut server).await?,
-        };
+        let answer = call(proxy, peer, &request, &mut server).await?;
         client.write_all(answer.bytes()).await?;
     }
     Ok(())
 }
 
-/// The answer to a function's call. An error breaks the connection.
-async fn call(proxy: &Proxy, process: &Process, request: &Message, server: &mut TcpStream) -> Result<Message> {
+/// The answer to a call. An error breaks the connection.
+async fn call(proxy: &Proxy, peer: SocketAddr, request: &Message, server: &mut TcpStream) -> Result<Message> {
     let head = request.request_head()?;
     let operation = operation(request, &head);
-    let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
-    locked(&proxy.works_for).insert(process.id(), root.to_owned());
+    let Some(caller) = proxy.caller(&access_key(&head), peer) else { return hand_on(request, server).await };
     let service = service(&head);
-    if !locked(&proxy.rates).allow(&process.environment, &operation, Instant::now()) {
+    if !locked(&proxy.rates).allow(&caller.environment, &operation, Instant::now()) {
         return Ok(refusal::throttled(&service));
+    }
+    let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
+    // What every function does before it connects to the database.
+    if operation == "secretsmanager:GetSecretValue"
+        && let Some(process) = Process::at(peer)
+    {
+        locked(&proxy.works_for).insert(process.id(), root.to_owned());
     }
     let Some(watch) = proxy.watch(root) else { return hand_on(request, server).await };
     if operation == "secretsmanager:CreateSecret" {
         watch.keep_secret(request);
     }
-    match watch.meet(&process.function, &operation) {
+    match watch.meet(&caller.function, &operation) {
         Some(Kind::Throttled) => Ok(refusal::throttled(&service)),
         Some(Kind::Broken) => Ok(refusal::broken(&service)),
         Some(Kind::Rejected) => Ok(refusal::rejected(&service)),
         Some(Kind::Reset) => Err(ErrorKind::ConnectionReset.into()),
         Some(Kind::KilledBefore) => {
-            process.kill();
+            Process::at(peer).inspect(Process::kill);
             Err(ErrorKind::ConnectionReset.into())
         }
         Some(Kind::Interrupted(_)) => {
@@ -70,7 +74,7 @@ async fn call(proxy: &Proxy, process: &Process, request: &Message, server: &mut 
         }
         after => {
             let answer = hand_on(request, server).await?;
-            answered(after, &watch, process, request, answer).await
+            answered(after, &watch, peer, request, answer).await
         }
     }
 }
@@ -79,11 +83,11 @@ async fn call(proxy: &Proxy, process: &Process, request: &Message, server: &mut 
 async fn answered(
     fault: Option<Kind>,
     watch: &Watch,
-    process: &Process,
+    peer: SocketAddr,
     request: &Message,
     answer: Message,
 ) -> Result<Message> {
-    let earlier = watch.earlier_answer(&process.function, request, &answer);
+    let earlier = watch.earlier_answer(request, &answer);
     match fault {
         Some(Kind::AnswerLost) => Err(ErrorKind::ConnectionReset.into()),
         Some(Kind::AnswerLate) => {
@@ -91,7 +95,7 @@ async fn answered(
             Ok(answer)
         }
         Some(Kind::KilledAfter) => {
-            process.kill();
+            Process::at(peer).inspect(Process::kill);
             Err(ErrorKind::ConnectionReset.into())
         }
         Some(Kind::Stale) => Ok(earlier.unwrap_or(answer)),

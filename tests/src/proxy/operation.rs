@@ -18,9 +18,19 @@ pub(super) fn operation(request: &Message, head: &RequestHead<'_>) -> String {
 
 /// The service that the request is signed for.
 pub(super) fn service(head: &RequestHead<'_>) -> String {
+    credential(head, 3)
+}
+
+/// The access key that the request is signed with.
+pub(super) fn access_key(head: &RequestHead<'_>) -> String {
+    credential(head, 0)
+}
+
+/// A part of what the signature says of itself: key, date, region, service.
+fn credential(head: &RequestHead<'_>, part: usize) -> String {
     let signed = head.header("authorization").and_then(|text| text.split_once("Credential="));
     let scope = signed.and_then(|(_, scope)| scope.split(',').next()).unwrap_or_default();
-    scope.split('/').nth(3).unwrap_or("unsigned").to_owned()
+    scope.split('/').nth(part).unwrap_or("unsigned").to_owned()
 }
 
 /// A field of a form.

@@ -6,14 +6,21 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
+/// A function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    /// Its environment.
+    pub(super) environment: String,
+    /// Its name, without the environment: `create-secret`.
+    pub(super) function: String,
+}
+
 /// A process of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Process {
     id: u32,
-    /// The environment.
-    pub(super) environment: String,
-    /// The function, without its environment: `create-secret`.
-    pub(super) function: String,
+    /// The function.
+    pub(super) caller: Caller,
 }
 
 impl Process {
@@ -21,9 +28,8 @@ impl Process {
     pub(super) fn at(peer: SocketAddr) -> Option<Self> {
         let socket = format!("socket:[{}]", inode(peer)?);
         let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let id = processes.filter(|id| holds(*id, &socket)).find(|id| function(*id).is_some())?;
-        let (environment, function) = function(id)?;
-        Some(Self { id, environment, function })
+        let id = processes.filter(|id| holds(*id, &socket)).find(|id| caller(*id).is_some())?;
+        Some(Self { id, caller: caller(id)? })
     }
 
     /// Its process id.
@@ -54,13 +60,12 @@ fn holds(id: u32, socket: &str) -> bool {
     files.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket))
 }
 
-/// Environment and function.
-fn function(id: u32) -> Option<(String, String)> {
+fn caller(id: u32) -> Option<Caller> {
     let environment = fs::read(format!("/proc/{id}/environ")).ok()?;
     let mut variables = environment.split(|byte| *byte == 0);
     let name = variables.find_map(|variable| variable.strip_prefix(b"AWS_LAMBDA_FUNCTION_NAME="))?;
     let (environment, function) = std::str::from_utf8(name).ok()?.split_once('-')?;
-    Some((environment.to_owned(), function.to_owned()))
+    Some(Caller { environment: environment.to_owned(), function: function.to_owned() })
 }
 
 #[cfg(test)]

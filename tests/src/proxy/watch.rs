@@ -159,8 +159,8 @@ impl Watch {
     }
 
     /// What the same call was answered before; and keeps this answer for the next time.
-    pub(super) fn earlier_answer(&self, function: &str, request: &Message, answer: &Message) -> Option<Message> {
-        let mut key = function.as_bytes().to_vec();
+    pub(super) fn earlier_answer(&self, request: &Message, answer: &Message) -> Option<Message> {
+        let mut key = Vec::new();
         key.extend(
             request.request_head().map(|head| format!("{} {}", head.method, head.target)).unwrap_or_default().bytes(),
         );
