@@ -48,8 +48,17 @@ pub enum Kind {
     KilledAfter,
     /// What was read by the very same call before is answered again, whatever happened since.
     Stale,
-    /// It waits for the test to do something, which this names: see [`Watch::reached`].
+    /// It waits until the test has removed what this names: see [`Watch::reached`].
     Interrupted(&'static str),
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted(what) => write!(formatter, "{what} vanishes"),
+            kind => write!(formatter, "{kind:?}"),
+        }
+    }
 }
 
 /// What befalls which call.
@@ -65,7 +74,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:?} {} {}", self.kind, if self.lasting { "from" } else { "at" }, self.call)
+        write!(formatter, "{} {} {}", self.kind, if self.lasting { "from" } else { "at" }, self.call)
     }
 }
 

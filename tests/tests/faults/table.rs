@@ -48,7 +48,7 @@ impl fmt::Display for Table {
         writeln!(formatter, "|---|---|--:|--:|--:|--:|--:|--:|")?;
         for ((job, kind, lasting), row) in &self.0 {
             let of = |ending: Ending| row.endings.get(&ending).copied().unwrap_or_default();
-            let kind = format!("{kind:?}, {}", if *lasting { "for good" } else { "once" });
+            let kind = format!("{kind}, {}", if *lasting { "for good" } else { "once" });
             let [survived, undone, named, not_met] =
                 [Ending::Survived, Ending::Undone, Ending::Named, Ending::NotMet].map(of);
             let (calls, wrong) = (row.calls.len(), row.failures);
