@@ -15,14 +15,13 @@ mod refusal;
 mod watch;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
-use process::{Caller, Process};
+use process::{Caller, Ends, Process};
 use rates::Rates;
 pub use watch::{Call, Fault, Kind, Watch};
 
@@ -81,11 +80,11 @@ impl Proxy {
     }
 
     /// Whose call it is, if it is a function's. To look for the process behind a connection takes long.
-    fn caller(&self, access_key: &str, peer: SocketAddr) -> Option<Caller> {
+    fn caller(&self, access_key: &str, ends: Ends) -> Option<Caller> {
         if let Some(known) = locked(&self.callers).get(access_key) {
             return Some(known.clone());
         }
-        let caller = Process::at(peer)?.caller;
+        let caller = Process::at(ends)?.caller;
         locked(&self.callers).insert(access_key.to_owned(), caller.clone());
         Some(caller)
     }

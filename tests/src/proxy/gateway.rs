@@ -1,7 +1,6 @@
 //! The proxy in front of AWS.
 
 use std::io::{ErrorKind, Result};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::message::Message;
 use super::operation::{access_key, operation, service};
-use super::process::Process;
+use super::process::{Ends, Process};
 use super::watch::{Kind, Watch};
 use super::{Proxy, locked, refusal};
 
@@ -28,21 +27,21 @@ pub(super) async fn serve(proxy: &Arc<Proxy>, listener: TcpListener, gateway: St
 
 async fn connection(proxy: &Proxy, mut client: TcpStream, gateway: &str) -> Result<()> {
     client.set_nodelay(true)?;
-    let peer = client.peer_addr()?;
+    let ends = (client.peer_addr()?, client.local_addr()?);
     let mut server = TcpStream::connect(gateway).await?;
     server.set_nodelay(true)?;
     while let Some(request) = Message::request(&mut client).await? {
-        let answer = call(proxy, peer, &request, &mut server).await?;
+        let answer = call(proxy, ends, &request, &mut server).await?;
         client.write_all(answer.bytes()).await?;
     }
     Ok(())
 }
 
 /// The answer to a call. An error breaks the connection.
-async fn call(proxy: &Proxy, peer: SocketAddr, request: &Message, server: &mut TcpStream) -> Result<Message> {
+async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStream) -> Result<Message> {
     let head = request.request_head()?;
     let operation = operation(request, &head);
-    let Some(caller) = proxy.caller(&access_key(&head), peer) else { return hand_on(request, server).await };
+    let Some(caller) = proxy.caller(&access_key(&head), ends) else { return hand_on(request, server).await };
     let service = service(&head);
     if !locked(&proxy.rates).allow(&caller.environment, &operation, Instant::now()) {
         return Ok(refusal::throttled(&service));
@@ -50,7 +49,7 @@ async fn call(proxy: &Proxy, peer: SocketAddr, request: &Message, server: &mut T
     let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
     // What every function does before it connects to the database.
     if operation == "secretsmanager:GetSecretValue"
-        && let Some(process) = Process::at(peer)
+        && let Some(process) = Process::at(ends)
     {
         locked(&proxy.works_for).insert(process.id(), root.to_owned());
     }
@@ -64,7 +63,7 @@ async fn call(proxy: &Proxy, peer: SocketAddr, request: &Message, server: &mut T
         Some(Kind::Rejected) => Ok(refusal::rejected(&service)),
         Some(Kind::Reset) => Err(ErrorKind::ConnectionReset.into()),
         Some(Kind::KilledBefore) => {
-            Process::at(peer).inspect(Process::kill);
+            Process::at(ends).inspect(Process::kill);
             Err(ErrorKind::ConnectionReset.into())
         }
         Some(Kind::Interrupted(_)) => {
@@ -74,7 +73,7 @@ async fn call(proxy: &Proxy, peer: SocketAddr, request: &Message, server: &mut T
         }
         after => {
             let answer = hand_on(request, server).await?;
-            answered(after, &watch, peer, request, answer).await
+            answered(after, &watch, ends, request, answer).await
         }
     }
 }
@@ -83,7 +82,7 @@ async fn call(proxy: &Proxy, peer: SocketAddr, request: &Message, server: &mut T
 async fn answered(
     fault: Option<Kind>,
     watch: &Watch,
-    peer: SocketAddr,
+    ends: Ends,
     request: &Message,
     answer: Message,
 ) -> Result<Message> {
@@ -95,7 +94,7 @@ async fn answered(
             Ok(answer)
         }
         Some(Kind::KilledAfter) => {
-            Process::at(peer).inspect(Process::kill);
+            Process::at(ends).inspect(Process::kill);
             Err(ErrorKind::ConnectionReset.into())
         }
         Some(Kind::Stale) => Ok(earlier.unwrap_or(answer)),

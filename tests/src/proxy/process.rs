@@ -6,6 +6,9 @@ use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 
+/// The caller's end of a connection, and ours.
+pub(super) type Ends = (SocketAddr, SocketAddr);
+
 /// A function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
@@ -24,9 +27,9 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// The process that has connected to us from `peer`, if it is a function's.
-    pub(super) fn at(peer: SocketAddr) -> Option<Self> {
-        let socket = format!("socket:[{}]", inode(peer)?);
+    /// The process that has connected to us, if it is a function's.
+    pub(super) fn at(ends: Ends) -> Option<Self> {
+        let socket = format!("socket:[{}]", inode(ends)?);
         let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let id = processes.filter(|id| holds(*id, &socket)).find(|id| caller(*id).is_some())?;
         Some(Self { id, caller: caller(id)? })
@@ -44,15 +47,20 @@ impl Process {
     }
 }
 
-/// The inode of the other end's socket.
-fn inode(peer: SocketAddr) -> Option<String> {
-    let SocketAddr::V4(peer) = peer else { return None };
-    let address = u32::from_le_bytes(peer.ip().octets());
-    let wanted = format!("{address:08X}:{:04X}", peer.port());
+/// The inode of the caller's socket. Both ends tell it: another process may have a connection to elsewhere from the same
+/// port.
+fn inode((caller, own): Ends) -> Option<String> {
+    let wanted = [written(caller)?, written(own)?];
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
     let mut sockets = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
-    let socket = sockets.find(|fields| fields.get(1) == Some(&wanted.as_str()))?;
+    let socket = sockets.find(|fields| fields.get(1..3).is_some_and(|ends| ends == wanted))?;
     socket.get(9).map(|inode| (*inode).to_owned())
+}
+
+/// An address as the table has it.
+fn written(address: SocketAddr) -> Option<String> {
+    let SocketAddr::V4(address) = address else { return None };
+    Some(format!("{:08X}:{:04X}", u32::from_le_bytes(address.ip().octets()), address.port()))
 }
 
 fn holds(id: u32, socket: &str) -> bool {
@@ -81,7 +89,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (_, peer) = listener.accept().unwrap();
-        assert!(holds(std::process::id(), &format!("socket:[{}]", inode(peer).unwrap())));
-        assert_eq!(Process::at(peer), None);
+        let ends = (peer, listener.local_addr().unwrap());
+        assert!(holds(std::process::id(), &format!("socket:[{}]", inode(ends).unwrap())));
+        assert_eq!(inode((peer, "127.0.0.1:1".parse().unwrap())), None, "the same port, connected to elsewhere");
+        assert_eq!(Process::at(ends), None);
     }
 }
