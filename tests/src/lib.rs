@@ -7,6 +7,7 @@
 
 pub mod bus;
 pub mod database;
+pub mod deprovisioning;
 pub mod events;
 pub mod execution;
 pub mod logs;

@@ -3,16 +3,8 @@
 use aws_sdk_ecs::types::ContainerDefinition;
 use serde_json::{Value, json};
 use tests::Stack;
+pub(crate) use tests::deprovisioning::request;
 use tests::stack::{new_tenant_id, text};
-
-pub(crate) fn request(tenant: &str) -> Value {
-    json!({
-        "tenant_id": tenant,
-        "checklist": {"owner_notified": true, "data_backup": "completed", "billing_finalized": true},
-        "approved_by": "Ada",
-        "force_delete_secret": true,
-    })
-}
 
 fn with(tenant: &str, field: &str, value: Value) -> Value {
     let mut request = request(tenant);

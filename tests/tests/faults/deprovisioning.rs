@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tests::Stack;
+use tests::deprovisioning::request;
 use tests::proxy::{Fault, Watch};
 use tests::stack::new_tenant_id;
 
@@ -22,16 +23,6 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     let (arn, ending) = removed(stack, &watch, fault, "deprovision-tenant", &tenant, &input).await;
     remove_the_namesake(stack, &tenant).await;
     Run { executions: vec![arn], secrets: watch.secrets(), ending }
-}
-
-/// A request with its whole checklist.
-pub(crate) fn request(tenant: &str) -> Value {
-    json!({
-        "tenant_id": tenant,
-        "checklist": {"owner_notified": true, "data_backup": "completed", "billing_finalized": true},
-        "approved_by": "Ada",
-        "force_delete_secret": true,
-    })
 }
 
 /// Runs the machine that removes a tenant; and runs it again when it says that it has left something.

@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tests::Stack;
+use tests::deprovisioning::request;
 use tests::proxy::{Call, Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
 use tokio::task::JoinSet;
 
 use crate::checks::{COMPLETE, failed_under_a_known_name};
-use crate::deprovisioning;
 
 const TENANTS: u64 = 6;
 const JOBS: usize = 5;
@@ -76,7 +76,7 @@ impl Act {
         match self {
             Self::Provision => json!({"tenant_id": tenant}),
             Self::Update => json!({"tenant_id": tenant, "desired_count": count, "image": format!("wordpress:{count}")}),
-            Self::Deprovision => deprovisioning::request(tenant),
+            Self::Deprovision => request(tenant),
         }
     }
 
@@ -179,7 +179,7 @@ async fn one(stack: &Stack, tenant: &str, job: Job, before: Vec<String>, history
     }
     if matches!(job.act, Act::Deprovision) && after != before {
         assert_eq!(error, "TeardownIncomplete", "{history:#?}: {cause}");
-        stack.run("deprovision-tenant", deprovisioning::request(tenant)).await.succeeded();
+        stack.run("deprovision-tenant", request(tenant)).await.succeeded();
         after = stack.snapshot(tenant).await;
         assert!(after.is_empty(), "{history:#?}: {after:#?}");
         return after;
