@@ -7,20 +7,25 @@ import sys
 # Each mends one service when it is imported.
 import asynchronous_invocation  # noqa: F401
 import container_service
+import container_service_lists  # noqa: F401
 import cross_account  # noqa: F401
 import distributed_map  # noqa: F401
+import domain_names  # noqa: F401
 import ends_of_executions  # noqa: F401
 import event_delivery  # noqa: F401
 import executions  # noqa: F401
 import file_system  # noqa: F401
 import function_logs  # noqa: F401
 import load_balancing  # noqa: F401
+import load_balancing_descriptions  # noqa: F401
 import log_events  # noqa: F401
+import log_groups  # noqa: F401
 import monitoring  # noqa: F401
 import object_storage  # noqa: F401
 import permissions  # noqa: F401
 import roles  # noqa: F401
 import run_task  # noqa: F401
+import secret_lists  # noqa: F401
 import state_machines  # noqa: F401
 import task_start  # noqa: F401
 import traces  # noqa: F401

@@ -22,8 +22,12 @@ def a_first_deployment_is_in_progress(make_deployment, task_definition, desired_
 
 @wraps(ecs, "_create_service", ecs._ACTION_MAP)
 def a_service_is_made_of_what_there_is(create_service, data):
-    """AWS: refuses a task definition that is deregistered, and a target group that no load balancer forwards to.
-    MiniStack: takes them."""
+    """AWS: refuses a task definition that is deregistered, a target group that no load balancer forwards to, and the name
+    of a service that drains. MiniStack: takes them."""
+    cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
+    if ecs._services.get(f"{cluster}/{data.get('serviceName')}", {}).get("status") == "DRAINING":
+        reason = "Unable to Start a service that is still Draining."
+        return error_response_json("InvalidParameterException", reason, 400)
     definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
     if definition and definition.get("status") == "INACTIVE":
         return error_response_json("ClientException", "TaskDefinition is inactive", 400)

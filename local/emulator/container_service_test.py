@@ -52,6 +52,11 @@ class ContainerService(LocalTestCase):
         ecs._ACTION_MAP["DeregisterTaskDefinition"]({"taskDefinition": "f:1"})
         self.assertIn("TaskDefinition is inactive", str(ecs._ACTION_MAP["CreateService"](request)[2]))
 
+    def test_the_name_of_a_service_that_drains_is_not_free(self):
+        self.service()["status"] = "DRAINING"
+        answer = ecs._ACTION_MAP["CreateService"]({"cluster": "c", "serviceName": "s", "taskDefinition": "f:1"})
+        self.assertIn("still Draining", str(answer[2]))
+
     def test_a_task_that_has_ended_is_not_healthy(self):
         crashed = ecs._docker.containers.run("crash:1")
         task = self.task(self.service(), _docker_ids=[crashed.id], containers=[{"image": "crash:1"}])

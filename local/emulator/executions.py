@@ -125,3 +125,16 @@ def a_retry_has_a_cap_and_jitter(find_matching_retrier, retriers, error, counts)
     if retrier.get("JitterStrategy") == "FULL":
         delay = random.uniform(0, delay)
     return {**retrier, "IntervalSeconds": delay, "BackoffRate": 1}, index
+
+
+_EXECUTIONS_PER_PAGE, _LARGEST_PAGE = 100, 1000
+
+
+@wraps(sfn, "_list_executions")
+def executions_come_in_pages(list_executions, request):
+    """AWS: pages of 100 executions, or of maxResults, which is 1000 at most. MiniStack: of 1000, or of any
+    maxResults."""
+    size = request.get("maxResults") or _EXECUTIONS_PER_PAGE
+    if not 1 <= size <= _LARGEST_PAGE:
+        return sfn.error_response_json("ValidationException", f"maxResults must be between 0 and {_LARGEST_PAGE}", 400)
+    return list_executions({**request, "maxResults": size})

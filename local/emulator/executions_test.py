@@ -113,3 +113,17 @@ class Executions(LocalTestCase):
         self.assertEqual([delay(count) for count in range(3)], [(2, 0), (6, 0), (10, 0)])
         self.assertTrue(all(0 <= delay(1, JitterStrategy="FULL")[0] <= 6 for _ in range(20)))
         self.assertEqual(sfn._find_matching_retrier([retrier], "E", {0: 3}), (None, -1))
+
+    def test_executions_come_in_pages_of_100(self):
+        machine = self.machine("m", {"A": {"Type": "Succeed"}})
+        for number in range(101):
+            self.start(machine, str(number))
+        pages, request = [], {"stateMachineArn": machine, "maxResults": 0}
+        while True:
+            answer = json.loads(sfn._list_executions(request)[2])
+            pages.append(len(answer["executions"]))
+            if "nextToken" not in answer:
+                break
+            request["nextToken"] = answer["nextToken"]
+        self.assertEqual(pages, [100, 1])
+        self.assertEqual(sfn._list_executions({"stateMachineArn": machine, "maxResults": 1001})[0], 400)

@@ -5,22 +5,37 @@ import sys
 
 from mend import wraps
 from ministack.services import efs
+from pages import page_of
+
+_LARGEST_PAGE = 100
+
+
+@wraps(efs, "_describe_file_systems")
+def file_systems_come_in_pages(describe_file_systems, query):
+    """AWS: pages of at most MaxItems, and never more than 100, with a NextMarker. MiniStack: the first ones and no
+    marker."""
+    size = min(int(query.get("MaxItems") or _LARGEST_PAGE), _LARGEST_PAGE)
+    status, headers, body = describe_file_systems({**query, "MaxItems": sys.maxsize})
+    if status != 200:
+        return status, headers, body
+    found = {one["FileSystemId"]: one for one in json.loads(body)["FileSystems"]}
+    page, marker = page_of(found, size, query.get("Marker"))
+    answer = {"FileSystems": [found[name] for name in page]}
+    return efs._json(status, {**answer, "NextMarker": marker} if marker else answer)
 
 
 @wraps(efs, "_describe_access_points")
 def access_points_come_in_pages(describe_access_points, query):
     """AWS: pages of at most MaxResults (100) with a NextToken, and AccessPointNotFound for an unknown id. A deletion
     between two pages hides nothing from the second. MiniStack: the first 100 and no token, and an empty list."""
-    size, last = int(query.get("MaxResults") or 100), query.get("NextToken") or ""
+    size = int(query.get("MaxResults") or _LARGEST_PAGE)
     status, headers, body = describe_access_points({**query, "MaxResults": sys.maxsize})
-    found = json.loads(body)["AccessPoints"]
+    found = {one["AccessPointId"]: one for one in json.loads(body)["AccessPoints"]}
     if query.get("AccessPointId") and not found:
         return efs._error(404, "AccessPointNotFound", f"Access point '{query['AccessPointId']}' does not exist.")
-    rest = sorted((one for one in found if one["AccessPointId"] > last), key=lambda one: one["AccessPointId"])
-    answer = {"AccessPoints": rest[:size]}
-    if size < len(rest):
-        answer["NextToken"] = rest[size - 1]["AccessPointId"]
-    return efs._json(status, answer)
+    page, token = page_of(found, size, query.get("NextToken"))
+    answer = {"AccessPoints": [found[name] for name in page]}
+    return efs._json(status, {**answer, "NextToken": token} if token else answer)
 
 
 @wraps(efs, "_create_access_point")

@@ -17,6 +17,19 @@ class FileSystem(LocalTestCase):
         status, _, body = efs._create_access_point({"FileSystemId": "fs-1", "ClientToken": token})
         return status, json.loads(body)
 
+    def test_file_systems_come_in_pages(self):
+        for number in range(150):
+            status, _, _ = efs._create_file_system({"CreationToken": f"token-{number}"})
+            self.assertEqual(status, 201)
+        del efs._file_systems["fs-1"]
+        first = json.loads(efs._describe_file_systems({"MaxItems": "120"})[2])
+        self.assertEqual(len(first["FileSystems"]), 100)
+        second = json.loads(efs._describe_file_systems({"Marker": first["NextMarker"]})[2])
+        self.assertNotIn("NextMarker", second)
+        found = {system["FileSystemId"] for answer in (first, second) for system in answer["FileSystems"]}
+        self.assertEqual(len(found), 150)
+        self.assertEqual(efs._describe_file_systems({"FileSystemId": "elsewhere"})[0], 404)
+
     def test_access_points_come_in_pages(self):
         for number in range(250):
             self.create(f"token-{number}")

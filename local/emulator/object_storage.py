@@ -1,5 +1,7 @@
 """Simple Storage Service, as AWS has it."""
 
+import re
+
 from mend import wraps
 from ministack import app
 from ministack.core import iam_evaluator
@@ -31,6 +33,31 @@ def missing_objects_are_told_of_by_who_may_list(name):
 
 for _name in ("_get_object", "_head_object"):
     missing_objects_are_told_of_by_who_may_list(_name)
+
+
+_AT_ONCE = 1000
+
+
+def lists_come_in_pages(name):
+    """AWS: pages of 1000 keys at most. MiniStack: of any number that is asked for."""
+
+    @wraps(s3, name)
+    def listed(original, bucket, query):
+        keys = s3._qp(query, "max-keys", "0")
+        too_many = keys.isdigit() and int(keys) > _AT_ONCE
+        return original(bucket, {**query, "max-keys": [str(_AT_ONCE)]} if too_many else query)
+
+
+for _name in ("_list_objects_v1", "_list_objects_v2", "_list_object_versions"):
+    lists_come_in_pages(_name)
+
+
+@wraps(s3, "_delete_objects")
+def so_many_objects_are_deleted_at_once(delete_objects, bucket, body, headers=None):
+    """AWS: MalformedXML for more than 1000 keys in one call. MiniStack: deletes any number."""
+    if len(re.findall(rb"<(?:\w+:)?Object[\s>]", body or b"")) > _AT_ONCE:
+        return s3._error("MalformedXML", s3._MALFORMED_XML, 400)
+    return delete_objects(bucket, body, headers)
 
 
 @wraps(iam_evaluator, "_resolve_condition_key")

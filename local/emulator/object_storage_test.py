@@ -39,6 +39,26 @@ class ObjectStorage(LocalTestCase):
     def test_a_call_without_credentials_is_the_emulators_own(self):
         self.assertTrue(object_storage._may_list("bucket", {}, {}))
 
+    def test_keys_come_in_pages_of_1000(self):
+        thing = {"last_modified": "2025-01-01T00:00:00.000Z", "etag": '"e"', "size": 0}
+        s3._buckets["bucket"]["objects"] = {f"{number:04}": dict(thing) for number in range(1001)}
+        for lists in (s3._list_objects_v1, s3._list_objects_v2, s3._list_object_versions):
+            for query in ({}, {"max-keys": ["5000"]}):
+                body = lists("bucket", query)[2]
+                self.assertEqual(body.count(b"<Key>"), 1000)
+                self.assertIn(b"<IsTruncated>true</IsTruncated>", body)
+            self.assertEqual(lists("bucket", {"max-keys": ["2"]})[2].count(b"<Key>"), 2)
+
+    def test_1000_objects_are_deleted_at_once(self):
+        def delete(number):
+            named = "".join(f"<Object><Key>{at}</Key></Object>" for at in range(number))
+            return s3._delete_objects("bucket", f'<Delete xmlns="{s3.S3_NS}">{named}</Delete>'.encode())
+
+        self.assertEqual(delete(1000)[0], 200)
+        status, _, body = delete(1001)
+        self.assertEqual(status, 400)
+        self.assertIn(b"MalformedXML", body)
+
     def test_every_call_is_by_tls(self):
         asked = iam_evaluator.EvalContext("arn", "User", ACCOUNT, "s3:GetObject", "*", REGION)
         denial = {"Bool": {"aws:SecureTransport": "false"}}

@@ -21,6 +21,10 @@ iam_actions._TAG_OPERATIONS["elasticloadbalancing"] = frozenset(
     {"AddTags", "CreateListener", "CreateLoadBalancer", "CreateRule", "CreateTargetGroup", "RemoveTags"}
 )
 
+# AWS: Route 53 wraps an error in an ErrorResponse. MiniStack: gives it bare when it denies a call.
+iam_actions._SERVICE_PROTOCOL["route53"] = "query-xml"
+iam_actions._QUERY_XML_NS["route53"] = "https://route53.amazonaws.com/doc/2013-04-01/"
+
 # The action that a denial in this request names instead of the request's own.
 _denied_action = contextvars.ContextVar("denied_action", default=None)
 

@@ -56,6 +56,11 @@ class Permissions(LocalTestCase):
         self.assertEqual(self.denied("ecs", run[0], [run], body), "iam:PassRole")
         self.assertIsNone(self.denied("ecs", run[0], [run, ("iam:PassRole", role)], body))
 
+    def test_route_53_denies_as_it_refuses(self):
+        _, _, body = iam_actions.access_denied_response("route53", "route53:GetHostedZone", "me", "id")
+        self.assertIn(b"<ErrorResponse", body)
+        self.assertIn(b"<Code>AccessDenied</Code>", body)
+
     def test_a_log_is_read_by_its_stream(self):
         body = {"logGroupName": "/ecs/dev-x", "logStreamName": "x/y/z"}
         group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-x"
