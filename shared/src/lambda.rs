@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Instant;
 
-use lambda_runtime::{LambdaEvent, service_fn, tracing::init_default_subscriber};
+use lambda_runtime::tracing::subscriber::filter::LevelFilter;
+use lambda_runtime::tracing::subscriber::fmt;
+use lambda_runtime::{LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,7 +41,7 @@ where
 
 /// The shell itself. It knows no types of a step, so that it is compiled once and not with each function.
 async fn serve<'a>(answer: &(dyn Fn(Value) -> Answering<'a> + 'a)) -> Result<(), lambda_runtime::Error> {
-    init_default_subscriber();
+    start_logging();
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = Invocation::of(&event.payload, &event.context.request_id);
         let span = invocation.span();
@@ -73,4 +75,15 @@ where
     let input = input::parse(payload)?;
     let answer = step(settings, input).await?;
     serde_json::to_value(answer).map_err(|error| Error::internal("writing the answer").with_source(error))
+}
+
+/// Writes the log as the function's logging configuration says: Lambda puts it into these variables.
+///
+/// lambda_runtime's own subscriber takes filters of regular expressions as well, and these are a good part of a
+/// function's size.
+fn start_logging() {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
+    let log = fmt().with_target(false).without_time().with_max_level(level.unwrap_or(LevelFilter::INFO));
+    let is_json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    if is_json { log.json().init() } else { log.init() }
 }

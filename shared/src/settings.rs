@@ -52,6 +52,12 @@ impl Settings {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// A setting that names several things, with commas between them.
+    pub fn list(&self, name: &str) -> Vec<&str> {
+        let items = self.optional(name).unwrap_or_default().split(',');
+        items.map(str::trim).filter(|item| !item.is_empty()).collect()
+    }
+
     /// A setting that must be there.
     ///
     /// # Errors
@@ -93,9 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn a_list_may_have_spaces_in_it() {
+        let settings = settings(&[("ENVIRONMENT", "dev"), ("SUBNETS", "one, two,")]).unwrap();
+        assert_eq!(settings.list("SUBNETS"), ["one", "two"]);
+    }
+
+    #[test]
     fn an_empty_setting_is_absent() {
         let settings = settings(&[("ENVIRONMENT", "dev"), ("VPC_ID", " "), ("DAYS", "30")]).unwrap();
         assert_eq!(settings.optional("VPC_ID"), None);
+        assert!(settings.list("VPC_ID").is_empty());
         assert_eq!(settings.parsed::<u32>("DAYS").unwrap(), 30);
         assert!(settings.required("VPC_ID").unwrap_err().chain().contains("VPC_ID"));
     }

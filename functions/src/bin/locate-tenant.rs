@@ -1,14 +1,15 @@
 //! Tells where a tenant is, across the environments.
 
+use std::sync::LazyLock;
+
 use functions::peers::{self, Locate};
 use shared::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    let aws = &shared::aws::config().await;
-    let sts = &peers::sts(aws);
+    let sts = &LazyLock::new(|| peers::sts(shared::aws::config()));
     shared::lambda::run(|settings: Settings, request: Locate| async move {
-        peers::locate(sts, aws, &settings, request).await
+        peers::locate(sts, shared::aws::config(), &settings, request).await
     })
     .await
 }
