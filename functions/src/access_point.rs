@@ -20,7 +20,7 @@ const WWW_DATA: i64 = 33;
 
 /// DescribeAccessPoints gives 100 unless it is asked for more, and its model knows no limit. AWS's own CSI driver
 /// asks for 10,000, all that a file system can have; this is answered well within a call's timeout.
-const LISTED_PER_CALL: i32 = 1000;
+pub(crate) const LISTED_PER_CALL: i32 = 1000;
 
 /// Input of create-access-point.
 #[derive(Debug, Deserialize)]
@@ -30,13 +30,15 @@ pub struct Create {
     pub tenant_id: TenantId,
     /// The execution that creates it.
     pub owner: Owner,
-    /// The file system.
-    pub file_system_id: String,
+    /// The file systems that it may be on, the best first.
+    pub file_system_ids: Vec<String>,
 }
 
 /// Output of create-access-point.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Created {
+    /// The file system that it is on.
+    pub file_system_id: String,
     /// Id of the access point.
     pub access_point_id: String,
     /// ARN of the access point.
@@ -65,7 +67,8 @@ pub(crate) async fn list(efs: &Client, settings: &Settings) -> Result<BTreeSet<T
 
 pub(crate) async fn list_of(efs: &Client, names: &Names) -> Result<Vec<AccessPointDescription>> {
     let name = names.access_point();
-    let all = efs.describe_access_points().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let listing = efs.describe_access_points().into_paginator().page_size(LISTED_PER_CALL).items().send();
+    let all = listing.collect::<Result<Vec<_>, _>>().await;
     let all = all.map_err(|error| Error::aws(format!("listing access points ({name})"), error))?;
     Ok(all.into_iter().filter(|access_point| name_of(access_point) == Some(&name)).collect())
 }
@@ -83,32 +86,55 @@ fn described(access_point: &AccessPointDescription) -> Found {
     }
 }
 
-/// Creates the tenant's access point.
+/// Creates the tenant's access point, on the first of the file systems that has room.
 ///
 /// # Errors
-/// `ResourceConflict` when one of that name exists and somebody else made it.
+/// `ResourceConflict` when one of that name exists and somebody else made it; `QuotaExceeded` when no file system has
+/// room.
 pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
-    let doing = || format!("creating access point ({})", names.access_point());
-    let found = find(efs, &names).await?;
-    if let Some(found) = ours("access point", found.into_iter().filter(|found| !found.going).collect(), &request.owner)?
-    {
-        return Ok(Created {
-            access_point_id: id_in(&found.identifier).to_owned(),
-            access_point_arn: found.identifier,
-        });
+    if let Some(created) = made_before(efs, &names, &request.owner).await? {
+        return Ok(created);
     }
+    let mut refusal =
+        Error::new(ErrorKind::InvalidRequest, "file_system_ids: [] names no file system: name at least one");
+    for file_system in &request.file_system_ids {
+        match create_on(efs, &names, &request.owner, file_system).await {
+            Err(full) if full.kind() == ErrorKind::QuotaExceeded => refusal = full,
+            done => return done,
+        }
+    }
+    Err(refusal)
+}
+
+/// The access point of an earlier run, if there is one.
+///
+/// # Errors
+/// `ResourceConflict` when somebody else made it.
+async fn made_before(efs: &Client, names: &Names, owner: &Owner) -> Result<Option<Created>> {
+    let mut all = list_of(efs, names).await?;
+    all.retain(|access_point| !described(access_point).going);
+    let found = ours("access point", all.iter().map(described).collect(), owner)?;
+    Ok(all.iter().find(|one| found.as_ref() == Some(&described(one))).map(|access_point| Created {
+        file_system_id: access_point.file_system_id().unwrap_or_default().to_owned(),
+        access_point_id: access_point.access_point_id().unwrap_or_default().to_owned(),
+        access_point_arn: access_point.access_point_arn().unwrap_or_default().to_owned(),
+    }))
+}
+
+async fn create_on(efs: &Client, names: &Names, owner: &Owner, file_system_id: &str) -> Result<Created> {
+    let doing = || format!("creating access point ({}) on {file_system_id}", names.access_point());
     let creation = CreationInfo::builder().owner_uid(WWW_DATA).owner_gid(WWW_DATA).permissions("755").build();
     let creation = creation.map_err(|error| Error::internal(doing()).with_source(error))?;
     let user = PosixUser::builder().uid(WWW_DATA).gid(WWW_DATA).build();
     let user = user.map_err(|error| Error::internal(doing()).with_source(error))?;
-    let tags = tags(names.environment(), names.tenant(), &request.owner);
+    let tags = tags(names.environment(), names.tenant(), owner);
     let tags = tags.into_iter().chain([("Name", names.access_point())]);
     let tags: Result<Vec<_>, _> = tags.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let access_point = efs
         .create_access_point()
-        .client_token(request.owner.idempotency_token("access-point"))
-        .file_system_id(&request.file_system_id)
+        .client_token(owner.idempotency_token("access-point"))
+        .file_system_id(file_system_id)
         .posix_user(user)
         .root_directory(RootDirectory::builder().path(names.directory()).creation_info(creation).build())
         .set_tags(Some(tags.map_err(|error| Error::internal(doing()).with_source(error))?))
@@ -116,15 +142,14 @@ pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Resul
         .await;
     match access_point {
         Ok(access_point) => Ok(Created {
+            file_system_id: file_system_id.to_owned(),
             access_point_id: access_point.access_point_id().unwrap_or_default().to_owned(),
             access_point_arn: access_point.access_point_arn().unwrap_or_default().to_owned(),
         }),
         // An earlier run with this token, whose answer was lost and which the list did not show yet.
         Err(error) if error.code() == Some("AccessPointAlreadyExists") => {
-            let found = find(efs, &names).await?.into_iter().filter(|found| !found.going).collect();
-            let found = ours("access point", found, &request.owner)?;
-            let found = found.ok_or_else(|| Error::new(ErrorKind::Transient, Error::aws(doing(), error).chain()))?;
-            Ok(Created { access_point_id: id_in(&found.identifier).to_owned(), access_point_arn: found.identifier })
+            let created = made_before(efs, names, owner).await?;
+            created.ok_or_else(|| Error::new(ErrorKind::Transient, Error::aws(doing(), error).chain()))
         }
         Err(error) => Err(Error::aws(doing(), error)),
     }
@@ -169,6 +194,7 @@ mod tests {
         let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build().unwrap();
         let owner = owner.map(|owner| tag("tenant:execution", owner.as_str()));
         AccessPointDescription::builder()
+            .access_point_id(id)
             .access_point_arn(format!("arn:aws:elasticfilesystem:eu-west-1:536580886816:access-point/{id}"))
             .set_tags(Some(owner.into_iter().chain([tag("Name", name)]).collect()))
             .build()
@@ -185,7 +211,8 @@ mod tests {
 
     async fn run_create(rules: &[&Rule]) -> Result<Created> {
         let client = mock_client!(aws_sdk_efs, RuleMode::Sequential, rules);
-        let request = Create { tenant_id: tenant(), owner: owner(), file_system_id: "fs-1".to_owned() };
+        let file_system_ids = ["fs-1", "fs-2"].map(str::to_owned).to_vec();
+        let request = Create { tenant_id: tenant(), owner: owner(), file_system_ids };
         create(&client, &settings(&[]), request).await
     }
 
@@ -202,7 +229,7 @@ mod tests {
             })
             .then_output(|| CreateAccessPointOutput::builder().access_point_id("fsap-1").build());
         let created = run_create(&[&page(vec![], None), &creation]).await.unwrap();
-        assert_eq!(created.access_point_id, "fsap-1");
+        assert_eq!((created.access_point_id.as_str(), created.file_system_id.as_str()), ("fsap-1", "fs-1"));
     }
 
     #[tokio::test]
@@ -230,11 +257,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_full_file_system_is_a_used_up_quota() {
-        let full = mock!(Client::create_access_point).then_error(|| {
-            CreateAccessPointError::generic(ErrorMetadata::builder().code("AccessPointLimitExceeded").build())
-        });
-        assert_eq!(run_create(&[&page(vec![], None), &full]).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    async fn of_several_file_systems_the_first_that_is_not_full_is_taken() {
+        let full = || {
+            mock!(Client::create_access_point).then_error(|| {
+                CreateAccessPointError::generic(ErrorMetadata::builder().code("AccessPointLimitExceeded").build())
+            })
+        };
+        let created = mock!(Client::create_access_point)
+            .match_requests(|request| request.file_system_id() == Some("fs-2"))
+            .then_output(|| CreateAccessPointOutput::builder().access_point_id("fsap-1").build());
+        let created = run_create(&[&page(vec![], None), &full(), &created]).await.unwrap();
+        assert_eq!(created.file_system_id, "fs-2");
+        let refused = run_create(&[&page(vec![], None), &full(), &full()]).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::QuotaExceeded);
     }
 
     #[tokio::test]

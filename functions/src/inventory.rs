@@ -11,7 +11,9 @@ use shared::{EnvironmentName, Names, Result, Settings, TenantId};
 
 use crate::request::Teardown;
 use crate::resource::{Found, Kind};
-use crate::{access_point, database, listener_rule, log_group, secret, service, target_group, task_definition};
+use crate::{
+    access_point, database, dns_record, listener_rule, log_group, secret, service, target_group, task_definition,
+};
 
 /// The clients of whatever looks at all kinds of resources.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Clients {
     pub efs: aws_sdk_efs::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Route 53.
+    pub route53: aws_sdk_route53::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
 }
@@ -36,6 +40,7 @@ impl Clients {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
             logs: aws_sdk_cloudwatchlogs::Client::new(aws),
+            route53: aws_sdk_route53::Client::new(aws),
             secrets: aws_sdk_secretsmanager::Client::new(aws),
         }
     }
@@ -97,8 +102,9 @@ pub struct Leftover {
 /// `WrongEnvironment`, or when one of the services cannot be asked.
 pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
     let names = request.names(settings)?;
-    let (services, rules, groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+    let (services, records, rules, groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
         service::find(&clients.ecs, &names),
+        dns_record::find(&clients.route53, settings, &names),
         listener_rule::find(&clients.elb, settings, &names),
         target_group::find(&clients.elb, &names),
         task_definition::find(&clients.ecs, &names),
@@ -109,6 +115,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
     )?;
     let found = [
         (Kind::Service, services),
+        (Kind::DnsRecord, records),
         (Kind::ListenerRule, rules),
         (Kind::TargetGroup, groups),
         (Kind::TaskDefinition, definitions),
@@ -118,6 +125,9 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         (Kind::Secret, secrets),
     ];
     let mut inventory = summed_up(request, settings.environment(), found);
+    if settings.optional("HOSTED_ZONE_ID").is_none() {
+        inventory.resources.remove(&Kind::DnsRecord);
+    }
     if database::only_a_task_reaches_it(settings) {
         inventory.resources.insert(Kind::Database, Resource { status: Status::Unchecked, found: Vec::new() });
     }

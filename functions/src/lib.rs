@@ -7,6 +7,7 @@ pub mod conclusion;
 pub mod database;
 pub mod database_task;
 pub mod deletion;
+pub mod dns_record;
 pub mod environment;
 pub mod events;
 pub mod failure;

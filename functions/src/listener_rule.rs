@@ -11,13 +11,14 @@ use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, HostHeaderConditionConfig, Listener, Rule, RuleCondition,
 };
+use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
-use crate::environment;
 use crate::request::Teardown;
 use crate::resource::{Found, Kind, Removal, ours};
 use crate::target_group::{elb_tags, owner_of};
+use crate::{environment, target_group};
 
 pub mod suspension;
 
@@ -36,8 +37,8 @@ pub struct Create {
     pub tenant_id: TenantId,
     /// The execution that creates it.
     pub owner: Owner,
-    /// The listener.
-    pub listener_arn: String,
+    /// The listeners that it may be on, the best first.
+    pub listener_arns: Vec<String>,
     /// The tenant's target group.
     pub target_group_arn: String,
 }
@@ -47,6 +48,8 @@ pub struct Create {
 pub struct Created {
     /// ARN of the rule.
     pub listener_rule_arn: String,
+    /// The listener that it is on.
+    pub listener_arn: String,
     /// Its priority on the listener.
     pub priority: u32,
     /// The host that it serves.
@@ -71,10 +74,9 @@ pub async fn find(elb: &Client, settings: &Settings, names: &Names) -> Result<Ve
 /// When Elastic Load Balancing cannot be asked.
 pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
     let host = names.host(settings.required("DOMAIN")?);
-    let mut all = Vec::new();
-    for listener in environment::listeners(elb, settings).await? {
-        all.extend(rules(elb, &listener).await?.into_iter().filter(|rule| is_of(rule, &host, names)));
-    }
+    let listeners = environment::listeners(elb, settings).await?;
+    let mut all = try_join_all(listeners.iter().map(|listener| rules(elb, listener))).await?.concat();
+    all.retain(|rule| is_of(rule, &host, names));
     Ok(all)
 }
 
@@ -84,11 +86,9 @@ pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) 
 /// When Elastic Load Balancing cannot be asked.
 pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<BTreeSet<TenantId>> {
     let domain = settings.required("DOMAIN")?;
-    let mut tenants = BTreeSet::new();
-    for arn in listeners.iter().filter_map(Listener::listener_arn) {
-        tenants.extend(rules(elb, arn).await?.iter().filter_map(|rule| tenant_of(rule, domain, settings)));
-    }
-    Ok(tenants)
+    let arns = listeners.iter().filter_map(Listener::listener_arn);
+    let rules = try_join_all(arns.map(|arn| rules(elb, arn))).await?;
+    Ok(rules.iter().flatten().filter_map(|rule| tenant_of(rule, domain, settings)).collect())
 }
 
 fn tenant_of(rule: &Rule, domain: &str, settings: &Settings) -> Option<TenantId> {
@@ -165,24 +165,61 @@ pub fn target_groups(rule: &Rule) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Creates the tenant's rule.
+/// Creates the tenant's rule, on the first of the listeners that has room.
 ///
 /// # Errors
-/// `ResourceConflict` when a rule for the tenant's host exists and somebody else made it; `QuotaExceeded`.
+/// `ResourceConflict` when a rule for the tenant's host exists and somebody else made it; `QuotaExceeded` when no
+/// listener has room.
 pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
+    let mut refusal = Error::new(ErrorKind::InvalidRequest, "listener_arns: [] names no listener: name at least one");
+    for listener in candidates(elb, &request).await? {
+        match create_on(elb, settings, &names, &request, listener).await {
+            Err(full) if full.kind() == ErrorKind::QuotaExceeded => refusal = full,
+            done => return done,
+        }
+    }
+    Err(refusal)
+}
+
+/// The listeners in their order; but first the one whose load balancer the target group is attached to, by an earlier run
+/// of this step. It took another than the first when that was full, which it may no longer be.
+async fn candidates<'a>(elb: &Client, request: &'a Create) -> Result<Vec<&'a str>> {
+    let mut listeners: Vec<_> = request.listener_arns.iter().map(String::as_str).collect();
+    if listeners.len() > 1 {
+        let attached = target_group::load_balancers(elb, &request.target_group_arn).await?;
+        listeners.sort_by_key(|listener| !attached.iter().any(|balancer| is_on(listener, balancer)));
+    }
+    Ok(listeners)
+}
+
+/// `…:listener/app/NAME/ID/…` is on `…:loadbalancer/app/NAME/ID`.
+fn is_on(listener_arn: &str, load_balancer_arn: &str) -> bool {
+    let balancer = load_balancer_arn.replacen(":loadbalancer/", ":listener/", 1);
+    listener_arn.strip_prefix(&balancer).is_some_and(|rest| rest.starts_with('/'))
+}
+
+async fn create_on(
+    elb: &Client,
+    settings: &Settings,
+    names: &Names,
+    request: &Create,
+    listener_arn: &str,
+) -> Result<Created> {
     let host = names.host(settings.required("DOMAIN")?);
-    let doing = || format!("creating listener rule ({host})");
+    let doing = || format!("creating listener rule ({host}) on {listener_arn}");
+    let made = |arn: String, priority: u32| Created {
+        listener_rule_arn: arn,
+        listener_arn: listener_arn.to_owned(),
+        priority,
+        host: host.clone(),
+    };
     for race in 0..RACES {
-        let rules = rules(elb, &request.listener_arn).await?;
-        if let Some(rule) = rules.iter().find(|rule| is_of(rule, &host, &names)) {
+        let rules = rules(elb, listener_arn).await?;
+        if let Some(rule) = rules.iter().find(|rule| is_of(rule, &host, names)) {
             let found = described(elb, rule).await?.into_iter().collect();
             if let Some(found) = ours("listener rule", found, &request.owner)? {
-                return Ok(Created {
-                    listener_rule_arn: found.identifier,
-                    priority: priority_of(rule).unwrap_or_default(),
-                    host,
-                });
+                return Ok(made(found.identifier, priority_of(rule).unwrap_or_default()));
             }
         }
         let priority = lowest_free(&rules).ok_or_else(|| {
@@ -190,7 +227,7 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
         })?;
         let created = elb
             .create_rule()
-            .listener_arn(&request.listener_arn)
+            .listener_arn(listener_arn)
             .priority(i32::try_from(priority).unwrap_or(i32::MAX))
             .conditions(
                 RuleCondition::builder()
@@ -201,13 +238,13 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
             .actions(
                 Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(&request.target_group_arn).build(),
             )
-            .set_tags(Some(elb_tags(&names, &request.owner)))
+            .set_tags(Some(elb_tags(names, &request.owner)))
             .send()
             .await;
         match created {
             Ok(created) => {
                 let arn = created.rules().first().and_then(Rule::rule_arn).unwrap_or_default().to_owned();
-                return Ok(Created { listener_rule_arn: arn, priority, host });
+                return Ok(made(arn, priority));
             }
             Err(error) if error.code() == Some("PriorityInUse") => jitter(race).await?,
             Err(error) => return Err(Error::aws(doing(), error)),
@@ -256,7 +293,8 @@ mod tests {
     use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleOutput;
     use aws_sdk_elasticloadbalancingv2::operation::describe_rules::{DescribeRulesError, DescribeRulesOutput};
     use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
-    use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
+    use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
+    use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription, TargetGroup};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
 
@@ -306,15 +344,43 @@ mod tests {
             .then_error(move || CreateRuleError::generic(ErrorMetadata::builder().code(code).build()))
     }
 
-    async fn run_create(rules: &[&Mock]) -> Result<Created> {
+    /// On one of these listeners: `arn:…:listener/app/NAME/1/1`.
+    async fn run_create_on(listeners: &[&str], rules: &[&Mock]) -> Result<Created> {
         let client = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, rules);
         let request = Create {
             tenant_id: tenant(),
             owner: owner(),
-            listener_arn: "arn:listener".to_owned(),
+            listener_arns: listeners.iter().map(|name| listener(name)).collect(),
             target_group_arn: GROUP.to_owned(),
         };
         create(&client, &settings(&[]), request).await
+    }
+
+    async fn run_create(rules: &[&Mock]) -> Result<Created> {
+        run_create_on(&["dev-alb"], rules).await
+    }
+
+    fn listener(name: &str) -> String {
+        format!("arn:aws:elasticloadbalancing:eu-west-1:536580886816:listener/app/{name}/1/1")
+    }
+
+    /// The target group is attached to the load balancer of that name, or to none.
+    fn attached(name: Option<&'static str>) -> Mock {
+        mock!(Client::describe_target_groups)
+            .match_requests(|request| request.target_group_arns() == [GROUP])
+            .then_output(move || {
+                let balancer = name.map(|name| {
+                    format!("arn:aws:elasticloadbalancing:eu-west-1:536580886816:loadbalancer/app/{name}/1")
+                });
+                let group = TargetGroup::builder().set_load_balancer_arns(Some(balancer.into_iter().collect()));
+                DescribeTargetGroupsOutput::builder().target_groups(group.build()).build()
+            })
+    }
+
+    fn page_of(name: &'static str, rules: Vec<Rule>) -> Mock {
+        mock!(Client::describe_rules)
+            .match_requests(move |request| request.listener_arn() == Some(&listener(name)))
+            .then_output(move || DescribeRulesOutput::builder().set_rules(Some(rules.clone())).build())
     }
 
     #[tokio::test]
@@ -368,6 +434,36 @@ mod tests {
         assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
     }
 
+    #[tokio::test]
+    async fn of_several_listeners_the_first_that_is_not_full_is_taken() {
+        for code in ["TooManyRules", "TooManyUniqueTargetGroupsPerLoadBalancer"] {
+            let (one, two) = (page_of("one", vec![]), page_of("two", vec![rule("1", "a.example.com")]));
+            let rules = [&attached(None), &one, &creation_fails(code), &two, &creation(2)];
+            let created = run_create_on(&["one", "two"], &rules).await.unwrap();
+            assert_eq!((created.listener_arn, created.priority), (listener("two"), 2));
+        }
+        let rules =
+            [&attached(None), &page_of("one", vec![]), &creation_fails("TooManyRules"), &page_of("two", vec![])];
+        let full = run_create_on(&["one", "two"], &[&rules[..], &[&creation_fails("TooManyRules")]].concat()).await;
+        assert_eq!(full.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+    }
+
+    #[tokio::test]
+    async fn an_earlier_runs_rule_is_found_where_the_target_group_is_attached() {
+        let found = page_of("two", vec![rule("7", "123456789012.example.com")]);
+        let rules = [&attached(Some("two")), &found, &tagged(Some(owner()))];
+        let created = run_create_on(&["one", "two", "three"], &rules).await.unwrap();
+        assert_eq!((created.listener_arn, created.priority), (listener("two"), 7));
+    }
+
+    #[test]
+    fn a_listener_is_on_the_load_balancer_of_exactly_its_name() {
+        let balancer = "arn:aws:elasticloadbalancing:eu-west-1:536580886816:loadbalancer/app/dev-alb/1";
+        assert!(is_on(&listener("dev-alb"), balancer));
+        assert!(!is_on(&listener("dev-alb-2"), balancer));
+        assert!(!is_on(&listener("dev-alb"), &format!("{balancer}2")));
+    }
+
     #[test]
     fn a_rule_that_others_share_is_not_the_tenants() {
         let names = settings(&[]).names(&tenant());
@@ -389,7 +485,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_teardown_deletes_the_tenants_rules_and_survives_a_missing_listener() {
-        let listener = settings(&[("LISTENER_ARN", "arn:listener")]);
+        let listener = settings(&[("LISTENER_ARNS", "arn:listener")]);
         let deleted = mock!(Client::delete_rule).then_output(|| DeleteRuleOutput::builder().build());
         let (rules, tags) =
             (page(vec![rule("7", "123456789012.example.com"), rule("8", "b.example.com")], None), tagged(None));

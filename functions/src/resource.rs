@@ -10,6 +10,8 @@ use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 pub enum Kind {
     /// ECS service.
     Service,
+    /// Route 53 record.
+    DnsRecord,
     /// ALB listener rule.
     ListenerRule,
     /// ALB target group.

@@ -22,6 +22,8 @@ use crate::task_definition::{CONTAINER, PORT};
 pub mod deployment;
 pub mod update;
 
+/// What CreateService says when there is a service of that name: somebody else's or an earlier run's, or one that drains.
+const EXISTS: [&str; 2] = ["not idempotent", "still Draining"];
 /// What CreateService says about a listener rule, or ECS's service-linked role, that was made a moment ago.
 const NOT_YET: [&str; 2] = [UNREACHED, "assume the service linked role"];
 /// What ECS says of a service whose target group no rule forwards to.
@@ -148,9 +150,6 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
     let names = settings.names(&request.tenant_id);
     let doing = || format!("creating service ({})", names.service());
     let created = |arn: &str| Created { service: names.service(), service_arn: arn.to_owned() };
-    if let Some(found) = ours("service", find(ecs, &names).await?, &request.owner)? {
-        return Ok(created(&found.identifier));
-    }
     let incomplete = |error| Error::internal(doing()).with_source(error);
     let network = AwsVpcConfiguration::builder()
         .set_subnets(Some(request.subnet_ids.clone()))
@@ -188,8 +187,7 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
         .await;
     match outcome {
         Ok(outcome) => Ok(created(outcome.service().and_then(Service::service_arn).unwrap_or_default())),
-        // "Creation of service was not idempotent": somebody else, or an earlier run whose answer was lost.
-        Err(error) if error.message().is_some_and(|message| message.contains("not idempotent")) => {
+        Err(error) if EXISTS.iter().any(|text| error.message().is_some_and(|message| message.contains(text))) => {
             match ours("service", find(ecs, &names).await?, &request.owner)? {
                 Some(found) => Ok(created(&found.identifier)),
                 None => Err(Error::aws(doing(), error)),
@@ -304,33 +302,32 @@ mod tests {
                 request.propagate_tags() == Some(&PropagateTags::Service) && request.tags().len() == 4
             })
             .then_output(|| CreateServiceOutput::builder().service(service("ACTIVE", None).build()).build());
-        assert_eq!(run_create(&[&missing(), &creation]).await.unwrap().service_arn, ARN);
+        assert_eq!(run_create(&[&creation]).await.unwrap().service_arn, ARN);
     }
 
-    #[tokio::test]
-    async fn an_inactive_service_leaves_its_name_free() {
-        let creation = mock!(Client::create_service).then_output(|| CreateServiceOutput::builder().build());
-        run_create(&[&found(service("INACTIVE", Some(other_owner()))), &creation]).await.unwrap();
+    fn exists(message: &'static str) -> Rule {
+        mock!(Client::create_service).then_error(move || {
+            let metadata = ErrorMetadata::builder().code("InvalidParameterException").message(message);
+            CreateServiceError::generic(metadata.build())
+        })
     }
 
     #[tokio::test]
     async fn a_draining_or_foreign_service_is_a_conflict() {
-        for other in
-            [service("DRAINING", Some(owner())), service("ACTIVE", None), service("ACTIVE", Some(other_owner()))]
-        {
-            assert_eq!(run_create(&[&found(other)]).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
+        for (message, other) in [
+            ("Unable to Start a service that is still Draining.", service("DRAINING", Some(owner()))),
+            ("Creation of service was not idempotent.", service("ACTIVE", None)),
+            ("Creation of service was not idempotent.", service("ACTIVE", Some(other_owner()))),
+        ] {
+            let error = run_create(&[&exists(message), &found(other)]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ResourceConflict);
         }
     }
 
     #[tokio::test]
-    async fn a_creation_whose_answer_was_lost_is_found_again() {
-        let exists = mock!(Client::create_service).then_error(|| {
-            let metadata = ErrorMetadata::builder()
-                .code("InvalidParameterException")
-                .message("Creation of service was not idempotent.");
-            CreateServiceError::generic(metadata.build())
-        });
-        let rules = [&missing(), &exists, &found(service("ACTIVE", Some(owner())))];
+    async fn a_second_run_returns_the_first_runs_service() {
+        let exists = exists("Creation of service was not idempotent.");
+        let rules = [&exists, &found(service("ACTIVE", Some(owner())))];
         assert_eq!(run_create(&rules).await.unwrap().service_arn, ARN);
     }
 
@@ -341,7 +338,7 @@ mod tests {
             let metadata = ErrorMetadata::builder().code("InvalidParameterException").message(message);
             CreateServiceError::generic(metadata.build())
         });
-        assert_eq!(run_create(&[&missing(), &early]).await.unwrap_err().kind(), ErrorKind::Transient);
+        assert_eq!(run_create(&[&early]).await.unwrap_err().kind(), ErrorKind::Transient);
     }
 
     async fn run_delete(rules: &[&Rule], owner: Option<Owner>) -> Removal {

@@ -62,10 +62,29 @@ pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
     let Some(arn) = groups.target_groups().first().and_then(|group| group.target_group_arn()) else {
         return Ok(Vec::new());
     };
+    found(elb, names, arn).await
+}
+
+async fn found(elb: &Client, names: &Names, arn: &str) -> Result<Vec<Found>> {
     match owner_of(elb, arn).await {
         Ok(owner) => Ok(vec![Found::present(arn, owner)]),
         Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(Vec::new()),
-        Err(error) => Err(Error::aws(doing(), error)),
+        Err(error) => Err(Error::aws(format!("reading target group ({})", names.target_group()), error)),
+    }
+}
+
+/// The ARNs of the load balancers that a target group is attached to: none when it is gone.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn load_balancers(elb: &Client, arn: &str) -> Result<Vec<String>> {
+    match elb.describe_target_groups().target_group_arns(arn).send().await {
+        Ok(groups) => {
+            let groups = groups.target_groups.unwrap_or_default();
+            Ok(groups.into_iter().flat_map(|group| group.load_balancer_arns.unwrap_or_default()).collect())
+        }
+        Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(Vec::new()),
+        Err(error) => Err(Error::aws(format!("reading target group ({arn})"), error)),
     }
 }
 
@@ -109,34 +128,31 @@ pub(crate) fn elb_tags(names: &Names, owner: &Owner) -> Vec<Tag> {
 pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let doing = || format!("creating target group ({})", names.target_group());
-    let arn = match ours("target group", find(elb, &names).await?, &request.owner)? {
-        Some(found) => found.identifier,
-        None => {
-            let created = elb
-                .create_target_group()
-                .name(names.target_group())
-                .protocol(ProtocolEnum::Http)
-                .port(PORT)
-                .vpc_id(&request.vpc_id)
-                .target_type(TargetTypeEnum::Ip)
-                .health_check_path(HEALTH_CHECK_PATH)
-                .health_check_interval_seconds(HEALTH_CHECK_INTERVAL_SECONDS)
-                .matcher(Matcher::builder().http_code("200-399").build())
-                .set_tags(Some(elb_tags(&names, &request.owner)))
-                .send()
-                .await;
-            match created {
-                Ok(_) => {}
-                Err(error) if error.code() == Some("DuplicateTargetGroupName") => {}
-                Err(error) => return Err(Error::aws(doing(), error)),
-            }
-            // Either way: with the same settings, CreateTargetGroup also answers with somebody else's.
-            let found = ours("target group", find(elb, &names).await?, &request.owner)?;
-            found
-                .ok_or_else(|| Error::new(ErrorKind::Transient, format!("{}: it is not visible yet", doing())))?
-                .identifier
+    let created = elb
+        .create_target_group()
+        .name(names.target_group())
+        .protocol(ProtocolEnum::Http)
+        .port(PORT)
+        .vpc_id(&request.vpc_id)
+        .target_type(TargetTypeEnum::Ip)
+        .health_check_path(HEALTH_CHECK_PATH)
+        .health_check_interval_seconds(HEALTH_CHECK_INTERVAL_SECONDS)
+        .matcher(Matcher::builder().http_code("200-399").build())
+        .set_tags(Some(elb_tags(&names, &request.owner)))
+        .send()
+        .await;
+    let found = match created {
+        // Perhaps somebody else's: with the same settings, AWS answers with the one that exists.
+        Ok(created) => {
+            let arn = created.target_groups().first().and_then(|group| group.target_group_arn()).unwrap_or_default();
+            found(elb, &names, arn).await?
         }
+        Err(error) if error.code() == Some("DuplicateTargetGroupName") => find(elb, &names).await?,
+        Err(error) => return Err(Error::aws(doing(), error)),
     };
+    let ours = ours("target group", found, &request.owner)?;
+    let ours = ours.ok_or_else(|| Error::new(ErrorKind::Transient, format!("{}: it is not visible yet", doing())))?;
+    let arn = ours.identifier;
     let delay = TargetGroupAttribute::builder()
         .key("deregistration_delay.timeout_seconds")
         .value(DEREGISTRATION_DELAY_SECONDS)
@@ -223,7 +239,16 @@ mod tests {
                 assert_eq!(request.target_type(), Some(&TargetTypeEnum::Ip));
                 request.vpc_id() == Some("vpc-1") && request.tags().len() == 4
             })
-            .then_output(|| CreateTargetGroupOutput::builder().build())
+            .then_output(|| {
+                let group = TargetGroup::builder().target_group_arn(ARN).build();
+                CreateTargetGroupOutput::builder().target_groups(group).build()
+            })
+    }
+
+    fn exists() -> Rule {
+        mock!(Client::create_target_group).then_error(|| {
+            CreateTargetGroupError::generic(ErrorMetadata::builder().code("DuplicateTargetGroupName").build())
+        })
     }
 
     fn delay() -> Rule {
@@ -240,28 +265,24 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_created_with_a_short_deregistration_delay() {
-        let rules = [&absent(), &creation(), &present(), &tagged(Some(owner())), &delay()];
+        let rules = [&creation(), &tagged(Some(owner())), &delay()];
         assert_eq!(run_create(&rules).await.unwrap().target_group_arn, ARN);
     }
 
     #[tokio::test]
     async fn a_second_run_returns_the_first_runs() {
-        assert_eq!(run_create(&[&present(), &tagged(Some(owner())), &delay()]).await.unwrap().target_group_arn, ARN);
-    }
-
-    #[tokio::test]
-    async fn a_creation_whose_answer_was_lost_is_found_again() {
-        let exists = mock!(Client::create_target_group).then_error(|| {
-            CreateTargetGroupError::generic(ErrorMetadata::builder().code("DuplicateTargetGroupName").build())
-        });
-        let rules = [&absent(), &exists, &present(), &tagged(Some(owner())), &delay()];
+        let rules = [&exists(), &present(), &tagged(Some(owner())), &delay()];
         assert_eq!(run_create(&rules).await.unwrap().target_group_arn, ARN);
     }
 
     #[tokio::test]
+    async fn one_that_is_not_visible_yet_is_worth_a_retry() {
+        assert_eq!(run_create(&[&exists(), &absent()]).await.unwrap_err().kind(), ErrorKind::Transient);
+    }
+
+    #[tokio::test]
     async fn somebody_elses_is_a_conflict_even_when_aws_answers_with_it() {
-        for rules in [vec![present(), tagged(None)], vec![absent(), creation(), present(), tagged(Some(other_owner()))]]
-        {
+        for rules in [vec![exists(), present(), tagged(None)], vec![creation(), tagged(Some(other_owner()))]] {
             let rules: Vec<_> = rules.iter().collect();
             assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
         }
@@ -272,7 +293,7 @@ mod tests {
         let full = mock!(Client::create_target_group).then_error(|| {
             CreateTargetGroupError::generic(ErrorMetadata::builder().code("TooManyTargetGroups").build())
         });
-        assert_eq!(run_create(&[&absent(), &full]).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
+        assert_eq!(run_create(&[&full]).await.unwrap_err().kind(), ErrorKind::QuotaExceeded);
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
@@ -203,11 +204,19 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
         .volumes(volume(&request))
         .container_definitions(container(settings, &names, &request)?)
         .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
+        .customize()
+        .config_override(tried_once())
         .send()
         .await
         .map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
     let arn = registered.task_definition().and_then(TaskDefinition::task_definition_arn).unwrap_or_default();
     Ok(Registered { task_definition_arn: arn.to_owned() })
+}
+
+/// For RegisterTaskDefinition, which has no token and makes another revision each time: when its answer is lost, the
+/// state machine runs the step again, which finds the revision.
+fn tried_once() -> aws_sdk_ecs::config::Builder {
+    aws_sdk_ecs::Config::builder().retry_config(RetryConfig::disabled())
 }
 
 /// The tenant's directory, encrypted in transit and entered by the task's role. The access point decides the

@@ -8,8 +8,8 @@ use functions::events::Event;
 use functions::events::signup::TenantSignedUp;
 use functions::request::{ProvisionRequest, Teardown};
 use functions::{
-    access_point, conclusion, database, database_task, deletion, files, listener_rule, log_group, peers, secret,
-    service, target_group, task_definition, tenants, update,
+    access_point, conclusion, database, database_task, deletion, dns_record, files, listener_rule, log_group, peers,
+    secret, service, target_group, task_definition, tenants, update,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -22,7 +22,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// What reads the input of each function; those that read what another one reads as well are left out.
-const READERS: [(&str, Reader); 36] = [
+const READERS: [(&str, Reader); 37] = [
     ("announce-execution", read::<conclusion::Announcement>),
     ("audit-tenants", read::<tenants::audit::Audit>),
     ("begin-update", read::<update::Begin>),
@@ -33,6 +33,7 @@ const READERS: [(&str, Reader); 36] = [
     ("check-service-deployment", read::<service::deployment::Check>),
     ("create-access-point", read::<access_point::Create>),
     ("create-database", read::<database::Create>),
+    ("create-dns-record", read::<dns_record::Create>),
     ("create-listener-rule", read::<listener_rule::Create>),
     ("create-log-group", read::<log_group::Create>),
     ("create-secret", read::<secret::Create>),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
-use aws_sdk_cloudformation::types::{Capability, Parameter};
+use aws_sdk_cloudformation::types::{Capability, Output, Parameter};
 
 use crate::database::{ADMIN, Database};
 use crate::failure::{Doing, Result};
@@ -19,7 +19,7 @@ use crate::{aws, command};
 const POLL: Duration = Duration::from_millis(100);
 const POLLS: u32 = 600;
 
-/// Makes what an environment must offer, from `shared-infrastructure.yaml`.
+/// Makes what an environment must offer, from `shared-infrastructure.yaml`; gives the outputs of that stack.
 ///
 /// # Errors
 /// When the stack cannot be made.
@@ -28,7 +28,7 @@ pub fn shared_infrastructure(
     environment: &Environment,
     database: &Database,
     certificates: &Certificates,
-) -> Result<()> {
+) -> Result<BTreeMap<String, String>> {
     let name = environment.named("shared-infrastructure");
     let doing = format!("deploying {name}");
     let file = settings.root.join("local/shared-infrastructure.yaml");
@@ -36,6 +36,7 @@ pub fn shared_infrastructure(
     let parameter = |key: &str, value: &str| Parameter::builder().parameter_key(key).parameter_value(value).build();
     let parameters = [
         parameter("Environment", environment.name.as_str()),
+        parameter("Domain", &settings.domain),
         parameter("CertificateArn", &certificate(environment)),
         parameter("DatabaseHost", &database_host(settings, environment, database)),
         parameter("DatabaseAdminUser", ADMIN),
@@ -66,7 +67,7 @@ pub fn shared_infrastructure(
                     .await;
                 match updated {
                     Ok(_) => {}
-                    Err(error) if error.message().is_some_and(|text| text.contains("No updates")) => return Ok(()),
+                    Err(error) if error.message().is_some_and(|text| text.contains("No updates")) => {}
                     Err(error) => return Err(error.into_service_error()).doing(&doing),
                 }
             }
@@ -78,7 +79,11 @@ pub fn shared_infrastructure(
             let Some(stack) = answer.stacks().first() else { return Err(format!("{doing}: it is not there").into()) };
             let status = stack.stack_status().map(|status| status.as_str().to_owned()).unwrap_or_default();
             match status.as_str() {
-                "CREATE_COMPLETE" | "UPDATE_COMPLETE" => return Ok(()),
+                "CREATE_COMPLETE" | "UPDATE_COMPLETE" => {
+                    let outputs = stack.outputs().iter();
+                    let pair = |output: &Output| Some((output.output_key.clone()?, output.output_value.clone()?));
+                    return Ok(outputs.filter_map(pair).collect());
+                }
                 status if status.ends_with("IN_PROGRESS") => tokio::time::sleep(POLL).await,
                 status => {
                     return Err(
@@ -89,6 +94,21 @@ pub fn shared_infrastructure(
         }
         Err(format!("{doing}: not done within {} s", (POLL * POLLS).as_secs()).into())
     })
+}
+
+/// The parameters with the outputs of the shared infrastructure that they name, as in `HostedZoneId=@HostedZoneId`.
+///
+/// # Errors
+/// When there is no such output.
+pub fn resolved(parameters: &[(String, String)], shared: &BTreeMap<String, String>) -> Result<Vec<(String, String)>> {
+    let value = |(name, value): &(String, String)| match value.strip_prefix('@') {
+        None => Ok((name.clone(), value.clone())),
+        Some(output) => match shared.get(output) {
+            Some(value) => Ok((name.clone(), value.clone())),
+            None => Err(format!("{name}={value}: shared-infrastructure.yaml has no output {output}").into()),
+        },
+    };
+    parameters.iter().map(value).collect()
 }
 
 /// As the runbook knows it: the host carries the port.

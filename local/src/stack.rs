@@ -53,11 +53,12 @@ fn start(settings: &Settings, deploys: bool) -> Result<()> {
             .map(|((environment, parameters), database)| {
                 let certificates = &certificates;
                 scope.spawn(move || {
-                    deploy::shared_infrastructure(settings, environment, database, certificates)?;
+                    let shared = deploy::shared_infrastructure(settings, environment, database, certificates)?;
                     if !deploys {
                         return Ok(());
                     }
-                    deploy::tenant_management(settings, environment, parameters, certificates)
+                    let parameters = deploy::resolved(parameters, &shared)?;
+                    deploy::tenant_management(settings, environment, &parameters, certificates)
                 })
             })
             .collect();

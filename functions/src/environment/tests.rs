@@ -10,7 +10,12 @@ use aws_sdk_efs::types::{AccessPointDescription, FileSystemDescription};
 use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
-use aws_sdk_elasticloadbalancingv2::types::{Action, Rule};
+use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, Rule, Tag as ElbTag, TagDescription,
+};
+use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
+use aws_sdk_route53::types::HostedZone;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityOutput;
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
@@ -27,8 +32,11 @@ struct World {
     groups: Vec<(&'static str, &'static str)>,
     systems: Vec<(&'static str, &'static str)>,
     balancers: Vec<(&'static str, &'static str)>,
+    /// Those that bear the environment's tag.
+    tagged: Vec<&'static str>,
     ports: Vec<i32>,
-    rules: usize,
+    /// On each listener of a load balancer.
+    rules: fn(&str) -> usize,
     access_points: usize,
     cluster: Option<&'static str>,
 }
@@ -41,8 +49,9 @@ fn world() -> World {
         groups: vec![("sg-1", "default"), ("sg-2", "dev-ecs-tasks")],
         systems: vec![("fs-1", "dev-efs"), ("fs-2", "other")],
         balancers: vec![("arn:lb/1", "dev-alb"), ("arn:lb/2", "other-alb")],
+        tagged: vec![],
         ports: vec![80, 443],
-        rules: 3,
+        rules: |_| 3,
         access_points: 4,
         cluster: Some("ACTIVE"),
     }
@@ -67,7 +76,8 @@ fn ec2_tag(name: &str) -> Tag {
 
 impl World {
     async fn resolve(self, extra: &[(&str, &str)]) -> Result<Resolved> {
-        let Self { account, vpcs, subnets, groups, systems, balancers, ports, rules, access_points, cluster } = self;
+        let Self { account, vpcs, subnets, groups, systems, balancers, tagged, ports, rules, access_points, cluster } =
+            self;
         let identity = mock!(aws_sdk_sts::Client::get_caller_identity)
             .then_output(move || GetCallerIdentityOutput::builder().account(account).build());
         let vpcs = mock!(aws_sdk_ec2::Client::describe_vpcs).then_compute_output(move |request| {
@@ -108,33 +118,51 @@ impl World {
         });
         let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_compute_output(
             move |request| {
-                let balancers = balancers.iter().map(|(arn, name)| {
+                let wanted = request.load_balancer_arns();
+                let balancers =
+                    balancers.iter().filter(|(arn, _)| wanted.is_empty() || wanted.contains(&(*arn).to_owned()));
+                let balancers = balancers.map(|(arn, name)| {
                     let balancer = LoadBalancer::builder().load_balancer_arn(*arn).load_balancer_name(*name);
+                    let balancer = balancer.dns_name(format!("{name}.amazonaws.com")).canonical_hosted_zone_id("Z2");
                     balancer.r#type(LoadBalancerTypeEnum::Application).build()
                 });
                 let (page, next) = page(balancers, request.marker());
                 DescribeLoadBalancersOutput::builder().set_load_balancers(Some(page)).set_next_marker(next).build()
             },
         );
+        let tags = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags).then_compute_output(move |request| {
+            let tagged = request.resource_arns().iter().filter(|arn| tagged.contains(&arn.as_str()));
+            let tag = ElbTag::builder().key("tenant:environment").value("dev").build();
+            let described = tagged.map(|arn| TagDescription::builder().resource_arn(arn).tags(tag.clone()).build());
+            DescribeTagsOutput::builder().set_tag_descriptions(Some(described.collect())).build()
+        });
+        // `arn:lb/1/listener/443`
         let listeners =
             mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners).then_compute_output(move |request| {
+                let given = request.listener_arns().first().map(String::as_str);
+                let balancer = request.load_balancer_arn().or(given.and_then(|arn| arn.split("/listener").next()));
+                let balancer = balancer.unwrap().to_owned();
                 let listeners = ports.iter().map(|port| {
                     let protocol = if *port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
-                    let listener =
-                        Listener::builder().listener_arn(format!("arn:listener/{port}")).load_balancer_arn("arn:lb/1");
-                    listener.port(*port).protocol(protocol).build()
+                    let listener = Listener::builder().listener_arn(format!("{balancer}/listener/{port}"));
+                    listener.load_balancer_arn(&balancer).port(*port).protocol(protocol).build()
                 });
                 let (page, next) = page(listeners, request.marker());
                 DescribeListenersOutput::builder().set_listeners(Some(page)).set_next_marker(next).build()
             });
         let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_compute_output(move |request| {
             let default = Rule::builder().is_default(true).build();
-            let rules = (0..rules).map(|number| {
+            let balancer = request.listener_arn().unwrap().split("/listener").next().unwrap();
+            let rules = (0..rules(balancer)).map(|number| {
                 let action = Action::builder().target_group_arn(format!("arn:tg/{number}")).build();
                 Rule::builder().is_default(false).actions(action).build()
             });
             let (page, next) = page(rules.chain([default]), request.marker());
             DescribeRulesOutput::builder().set_rules(Some(page)).set_next_marker(next).build()
+        });
+        let zone = mock!(aws_sdk_route53::Client::get_hosted_zone).then_output(|| {
+            let zone = HostedZone::builder().id("/hostedzone/Z1").name("example.com.").caller_reference("x").build();
+            GetHostedZoneOutput::builder().hosted_zone(zone.unwrap()).build()
         });
         let clusters = mock!(aws_sdk_ecs::Client::describe_clusters).then_output(move || {
             let cluster = cluster.map(|status| Cluster::builder().status(status).build());
@@ -148,8 +176,13 @@ impl World {
             sts: mock_client!(aws_sdk_sts, RuleMode::MatchAny, [&identity]),
             ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, [&vpcs, &subnets, &groups]),
             efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&systems, &access_points]),
-            elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, [&balancers, &listeners, &rules]),
+            elb: mock_client!(
+                aws_sdk_elasticloadbalancingv2,
+                RuleMode::MatchAny,
+                [&balancers, &tags, &listeners, &rules]
+            ),
             ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&clusters]),
+            route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, [&zone]),
             secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]),
         };
         let stack = [
@@ -175,8 +208,10 @@ async fn a_ready_environment_is_found_by_the_runbooks_conventions() {
     assert_eq!(environment.vpc_id, "vpc-1");
     assert_eq!(environment.subnet_ids, ["subnet-2", "subnet-3"]);
     assert_eq!(environment.security_group_id, "sg-2");
-    assert_eq!(environment.file_system_id, "fs-1");
-    assert_eq!((environment.listener_arn.as_str(), environment.scheme), ("arn:listener/443", "https"));
+    assert_eq!(ids(&environment.file_systems), ["fs-1"]);
+    let [listener] = &environment.listeners[..] else { panic!("{:?}", environment.listeners) };
+    assert_eq!((listener.listener_arn.as_str(), listener.scheme), ("arn:lb/1/listener/443", "https"));
+    assert_eq!(listener.load_balancer.dns_name, "dev-alb.amazonaws.com");
     assert_eq!((environment.database_host.as_str(), environment.database_port), ("db.example.com", 3307));
     assert_eq!((environment.capacity.listener_rules.used, environment.capacity.target_groups.used), (6, 3));
 }
@@ -184,7 +219,8 @@ async fn a_ready_environment_is_found_by_the_runbooks_conventions() {
 #[tokio::test]
 async fn without_https_the_listener_on_80_is_taken() {
     let environment = World { ports: vec![80, 8080], ..world() }.resolve(&[]).await.unwrap().environment;
-    assert_eq!((environment.listener_arn.as_str(), environment.scheme), ("arn:listener/80", "http"));
+    let listener = &environment.listeners[0];
+    assert_eq!((listener.listener_arn.as_str(), listener.scheme), ("arn:lb/1/listener/80", "http"));
 }
 
 #[tokio::test]
@@ -192,13 +228,65 @@ async fn stack_parameters_override_the_conventions() {
     let parameters = [
         ("PRIVATE_SUBNET_IDS", "subnet-1, subnet-3"),
         ("SECURITY_GROUP_ID", "sg-1"),
-        ("FILE_SYSTEM_ID", "fs-2"),
-        ("LISTENER_ARN", "arn:listener/80"),
+        ("FILE_SYSTEM_IDS", "fs-2"),
+        ("LISTENER_ARNS", "arn:lb/2/listener/80"),
     ];
     let environment = world().resolve(&parameters).await.unwrap().environment;
     assert_eq!(environment.subnet_ids, ["subnet-1", "subnet-3"]);
-    assert_eq!((environment.security_group_id.as_str(), environment.file_system_id.as_str()), ("sg-1", "fs-2"));
-    assert_eq!(environment.listener_arn, "arn:listener/80");
+    assert_eq!(environment.security_group_id, "sg-1");
+    assert_eq!(ids(&environment.file_systems), ["fs-2"]);
+    assert_eq!(arns(&environment.listeners), ["arn:lb/2/listener/80"]);
+}
+
+fn ids(systems: &[FileSystem]) -> Vec<&str> {
+    systems.iter().map(|system| system.file_system_id.as_str()).collect()
+}
+
+fn arns(placements: &[Placement]) -> Vec<&str> {
+    placements.iter().map(|placement| placement.listener_arn.as_str()).collect()
+}
+
+const ZONE: (&str, &str) = ("HOSTED_ZONE_ID", "Z1");
+
+#[tokio::test]
+async fn of_several_load_balancers_the_one_with_the_most_room_comes_first() {
+    let rules: fn(&str) -> usize = |balancer| if balancer == "arn:lb/2" { 1 } else { 7 };
+    let given = ("LISTENER_ARNS", "arn:lb/1/listener/443, arn:lb/2/listener/443");
+    let named = World { rules, ..world() }.resolve(&[ZONE, given]).await.unwrap().environment;
+    let tagged = World { rules, tagged: vec!["arn:lb/1", "arn:lb/2"], ..world() };
+    let tagged = tagged.resolve(&[ZONE]).await.unwrap().environment;
+    for environment in [named, tagged] {
+        assert_eq!(arns(&environment.listeners), ["arn:lb/2/listener/443", "arn:lb/1/listener/443"]);
+        let capacity = environment.capacity;
+        assert_eq!(
+            (capacity.listener_rules, capacity.target_groups),
+            (Room { used: 16, limit: 200 }, Room { used: 8, limit: 200 })
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_full_load_balancer_is_no_reason_to_refuse_while_another_has_room() {
+    let rules: fn(&str) -> usize = |balancer| if balancer == "arn:lb/1" { 50 } else { 3 };
+    let world = World { rules, tagged: vec!["arn:lb/1", "arn:lb/2"], ..world() };
+    let listeners = world.resolve(&[ZONE]).await.unwrap().environment.listeners;
+    assert_eq!(arns(&listeners), ["arn:lb/2/listener/443", "arn:lb/1/listener/443"]);
+}
+
+#[tokio::test]
+async fn what_several_load_balancers_need_is_said() {
+    let two = || World { tagged: vec!["arn:lb/1", "arn:lb/2"], ..world() };
+    let elsewhere = [ZONE, ("DOMAIN", "example.org")];
+    let same = ("LISTENER_ARNS", "arn:lb/1/listener/80,arn:lb/1/listener/443");
+    for (refused, what) in [
+        (two().resolve(&[]).await, "HostedZoneId"),
+        (world().resolve(&elsewhere).await, "zone of example.com"),
+        (world().resolve(&[ZONE, same]).await, "same load balancer"),
+    ] {
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady, "{}", error.chain());
+        assert!(error.chain().contains(what), "{}", error.chain());
+    }
 }
 
 #[tokio::test]
@@ -214,15 +302,15 @@ async fn what_is_missing_or_ambiguous_is_named_with_its_candidates_and_its_param
         ),
         (
             World { systems: vec![("fs-1", "dev-efs"), ("fs-2", "dev-old")], ..world() },
-            "FileSystemId",
+            "FileSystemIds",
             "fs-2 (dev-old)",
         ),
         (
             World { balancers: vec![("arn:lb/1", "dev-a"), ("arn:lb/2", "dev-b")], ..world() },
-            "ListenerArn",
+            "ListenerArns",
             "arn:lb/2 (dev-b)",
         ),
-        (World { ports: vec![8080], ..world() }, "ListenerArn", "8080"),
+        (World { ports: vec![8080], ..world() }, "ListenerArns", "8080"),
         (World { cluster: None, ..world() }, "dev-cluster", "no cluster"),
         (World { cluster: Some("INACTIVE"), ..world() }, "dev-cluster", "INACTIVE"),
     ];
@@ -246,28 +334,12 @@ async fn another_account_is_refused_unless_a_parameter_says_so() {
 #[tokio::test]
 async fn a_full_environment_is_refused() {
     for (full, what) in [
-        (World { rules: 50, ..world() }.resolve(&[]).await, "100 of 100 listener rules"),
-        (World { rules: 10, ..world() }.resolve(&[("MAX_TARGET_GROUPS", "10")]).await, "10 of 10 target groups"),
+        (World { rules: |_| 50, ..world() }.resolve(&[]).await, "100 of 100 listener rules"),
+        (World { rules: |_| 10, ..world() }.resolve(&[("MAX_TARGET_GROUPS", "10")]).await, "10 of 10 target groups"),
         (World { access_points: 5, ..world() }.resolve(&[("MAX_ACCESS_POINTS", "5")]).await, "5 of 5 access points"),
     ] {
         let error = full.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
         assert!(error.chain().contains(what), "{}", error.chain());
     }
-}
-
-#[test]
-fn what_is_left_is_known_and_the_scarcest_quota_decides() {
-    let capacity = |rules, groups, access_points| Capacity {
-        listener_rules: Room { used: rules, limit: 100 },
-        target_groups: Room { used: groups, limit: 200 },
-        access_points: Room { used: access_points, limit: 10_000 },
-    };
-    let left = RoomLeft { listener_rules: 96, target_groups: 1, access_points: 9_000, percent: 0 };
-    assert_eq!(capacity(4, 199, 1_000).left(), left);
-    assert_eq!(capacity(91, 0, 0).left().percent, 9);
-    assert_eq!(
-        capacity(0, 0, 12_000).left(),
-        RoomLeft { listener_rules: 100, target_groups: 200, access_points: 0, percent: 0 }
-    );
 }

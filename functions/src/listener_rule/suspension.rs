@@ -188,7 +188,7 @@ mod tests {
         let listed = listed(rules);
         let mocks: Vec<_> = [&listed].into_iter().chain(more.iter().copied()).collect();
         let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, mocks);
-        turn(&elb, &settings(&[("LISTENER_ARN", "arn:listener")]), Turn { tenant_id: tenant(), shows }).await
+        turn(&elb, &settings(&[("LISTENER_ARNS", "arn:listener")]), Turn { tenant_id: tenant(), shows }).await
     }
 
     fn modified(check: fn(&[Action])) -> Mock {

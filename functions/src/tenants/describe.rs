@@ -20,7 +20,7 @@ pub mod routing;
 pub mod storage;
 
 use compute::{Service, StoppedTask, TaskDefinition};
-use routing::{ListenerRule, TargetGroup};
+use routing::{DnsRecord, ListenerRule, TargetGroup};
 use storage::{AccessPoint, Database, LogGroup, Secret};
 
 /// How much is given of any list that does not say otherwise: as many as a service has tasks.
@@ -67,6 +67,9 @@ pub struct Parts {
     /// ALB target group, with the health of its targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_group: Option<TargetGroup>,
+    /// Route 53 records of its host, where the stack has a hosted zone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dns_records: Vec<DnsRecord>,
     /// ALB listener rules: one, unless somebody added another.
     pub listener_rules: Vec<ListenerRule>,
     /// EFS access points: one, or several after a lost answer.
@@ -122,10 +125,11 @@ const KINDS: usize = 8;
 pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
     guard(request.environment, settings)?;
     let names = settings.names(&request.tenant_id);
-    let (running, stopped_tasks, target_group, routes, access_points, secret, database, log_group) = tokio::try_join!(
+    let (running, stopped_tasks, target_group, dns_records, routes, access_points, secret, database, log_group) = tokio::try_join!(
         compute::service_and_definition(&clients.ecs, &names),
         compute::stopped_tasks(&clients.ecs, &names),
         routing::target_group(&clients.elb, &names),
+        routing::dns_records(&clients.route53, settings, &names),
         routing::routes(&clients.elb, settings, &names),
         storage::access_points(&clients.efs, &names),
         storage::secret(&clients.secrets, &names),
@@ -137,6 +141,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         service: service.as_ref().map(Service::from),
         task_definition: task_definition.as_ref().map(TaskDefinition::from),
         target_group,
+        dns_records,
         listener_rules: routes.rules,
         access_points,
         secret,

@@ -3,12 +3,13 @@
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{Rule, TargetHealthDescription};
+use futures_util::future::try_join_all;
 use serde::Serialize;
 use shared::{Error, Names, Result, Settings};
 
 use super::MOST;
 use crate::tenants::cut;
-use crate::{environment, listener_rule, target_group};
+use crate::{dns_record, environment, listener_rule, target_group};
 
 /// An ALB target group.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -43,12 +44,26 @@ pub struct Target {
 pub struct ListenerRule {
     /// ARN.
     pub arn: String,
+    /// The listener that it is on, whose ARN also names the load balancer.
+    pub listener_arn: String,
     /// Priority on its listener: the lowest that matches wins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<u32>,
     /// The host that it serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+}
+
+/// A Route 53 record.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct DnsRecord {
+    /// Its name.
+    pub name: String,
+    /// `A`, `AAAA` or `CNAME`.
+    pub r#type: String,
+    /// What it is an alias of: the load balancer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alias_of: Option<String>,
 }
 
 /// How requests find the tenant.
@@ -91,6 +106,24 @@ impl From<&TargetHealthDescription> for Target {
     }
 }
 
+/// The tenant's records.
+///
+/// # Errors
+/// When Route 53 cannot be asked.
+pub(super) async fn dns_records(
+    route53: &aws_sdk_route53::Client,
+    settings: &Settings,
+    names: &Names,
+) -> Result<Vec<DnsRecord>> {
+    let records = dns_record::list_of(route53, settings, names).await?;
+    let described = records.iter().map(|record| DnsRecord {
+        name: record.name().trim_end_matches('.').to_owned(),
+        r#type: record.r#type().as_str().to_owned(),
+        alias_of: record.alias_target().map(|target| target.dns_name().trim_end_matches('.').to_owned()),
+    });
+    Ok(described.collect())
+}
+
 /// The tenant's rules on every listener of the environment, and where they make its site.
 ///
 /// # Errors
@@ -99,11 +132,13 @@ pub(super) async fn routes(elb: &Client, settings: &Settings, names: &Names) -> 
     let host = names.host(settings.required("DOMAIN")?);
     let mut routes = Routes::default();
     let mut sites = Vec::new();
-    for listener in environment::described_listeners(elb, settings).await? {
-        let all = listener_rule::rules(elb, listener.listener_arn().unwrap_or_default()).await?;
-        let ours = all.iter().filter(|rule| listener_rule::is_of(rule, &host, names)).map(ListenerRule::from);
-        let rules: Vec<_> = ours.collect();
-        let scheme = environment::scheme_of(&listener);
+    let listeners = environment::described_listeners(elb, settings).await?;
+    let arns = listeners.iter().map(|listener| listener.listener_arn().unwrap_or_default());
+    let rules = try_join_all(arns.clone().map(|arn| listener_rule::rules(elb, arn))).await?;
+    for ((listener, arn), all) in listeners.iter().zip(arns).zip(rules) {
+        let ours = all.iter().filter(|rule| listener_rule::is_of(rule, &host, names));
+        let rules: Vec<_> = ours.map(|rule| ListenerRule::on(arn, rule)).collect();
+        let scheme = environment::scheme_of(listener);
         sites.extend(rules.iter().filter_map(|rule| Some((scheme, rule.host.clone()?))));
         routes.rules.extend(rules);
     }
@@ -112,10 +147,11 @@ pub(super) async fn routes(elb: &Client, settings: &Settings, names: &Names) -> 
     Ok(routes)
 }
 
-impl From<&Rule> for ListenerRule {
-    fn from(rule: &Rule) -> Self {
+impl ListenerRule {
+    fn on(listener_arn: &str, rule: &Rule) -> Self {
         Self {
             arn: rule.rule_arn().unwrap_or_default().to_owned(),
+            listener_arn: listener_arn.to_owned(),
             priority: listener_rule::priority_of(rule),
             host: listener_rule::hosts(rule).first().map(|host| (*host).clone()),
         }
@@ -221,7 +257,7 @@ mod tests {
 
     async fn run_routes(mocks: &[&Mock]) -> Routes {
         let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, mocks);
-        routes(&elb, &settings(&[("LISTENER_ARN", "arn:listener")]), &names()).await.unwrap()
+        routes(&elb, &settings(&[("LISTENER_ARNS", "arn:listener")]), &names()).await.unwrap()
     }
 
     fn listener(protocol: ProtocolEnum) -> Mock {
@@ -241,7 +277,15 @@ mod tests {
         ] {
             let routes = run_routes(&[&listener(protocol), &rules("123456789012.example.com")]).await;
             let host = Some("123456789012.example.com".to_owned());
-            assert_eq!(routes.rules, [ListenerRule { arn: "arn:rule/7".to_owned(), priority: Some(7), host }]);
+            assert_eq!(
+                routes.rules,
+                [ListenerRule {
+                    arn: "arn:rule/7".to_owned(),
+                    listener_arn: "arn:listener".to_owned(),
+                    priority: Some(7),
+                    host
+                }]
+            );
             assert_eq!(routes.url.as_deref(), Some(url));
         }
     }

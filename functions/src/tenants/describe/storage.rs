@@ -17,6 +17,9 @@ pub struct AccessPoint {
     pub id: String,
     /// ARN.
     pub arn: String,
+    /// The file system that it is on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_system_id: Option<String>,
     /// Directory on the file system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
@@ -118,6 +121,7 @@ impl From<&AccessPointDescription> for AccessPoint {
         Self {
             id: description.access_point_id().unwrap_or_default().to_owned(),
             arn: description.access_point_arn().unwrap_or_default().to_owned(),
+            file_system_id: description.file_system_id().map(str::to_owned),
             path: path.map(str::to_owned),
             state: description.life_cycle_state().map(|state| state.as_str().to_owned()),
         }

@@ -181,13 +181,14 @@ fn logs(stock: Stock) -> Rule {
 async fn run_request(stock: Stock, request: Value) -> Result<Description> {
     let (ecs, elb, efs, secrets, logs) = (ecs(stock), elb(stock), efs(stock), secrets(stock), logs(stock));
     let clients = Clients {
+        route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []),
         ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, ecs.each_ref()),
         elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, elb.each_ref()),
         efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&efs]),
         logs: mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&logs]),
         secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&secrets]),
     };
-    let settings = settings(&[("LISTENER_ARN", "arn:listener"), ("DATABASE_ACCESS", "ecs-task")]);
+    let settings = settings(&[("LISTENER_ARNS", "arn:listener"), ("DATABASE_ACCESS", "ecs-task")]);
     describe(&clients, &settings, input::parse(request)?).await
 }
 
@@ -218,7 +219,7 @@ async fn a_complete_tenant_is_described_in_one_answer() {
                 "arn": "arn:task-definition:2", "revision": 2, "image": "wordpress:6", "cpu": 256, "memory": 512
             },
             "target_group": {"arn": "arn:tg", "targets": []},
-            "listener_rules": [{"arn": "arn:rule", "priority": 7, "host": "123456789012.example.com"}],
+            "listener_rules": [{"arn": "arn:rule", "listener_arn": "arn:listener", "priority": 7, "host": "123456789012.example.com"}],
             "access_points": [{"id": "fsap-1", "arn": "arn:fsap-1", "state": "available"}],
             "secret": {"arn": "arn:secret", "created_at": "2026-01-16T10:00:00Z"},
             "database": {"status": "unchecked"},

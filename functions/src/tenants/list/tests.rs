@@ -13,6 +13,7 @@ use aws_sdk_efs::types::{AccessPointDescription, LifeCycleState};
 use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
+use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
 use aws_sdk_elasticloadbalancingv2::types::{
     Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, RuleCondition, TargetGroup,
@@ -141,7 +142,7 @@ fn ecs(world: World) -> (aws_sdk_ecs::Client, [Rule; 4]) {
     (mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules.iter()), rules)
 }
 
-fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 4]) {
+fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 5]) {
     let World { groups, hosts, balancer, .. } = world;
     let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_output(move || {
         let dev = LoadBalancer::builder().load_balancer_arn("arn:lb").load_balancer_name("dev-alb");
@@ -173,7 +174,9 @@ fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 4]) {
             let groups = names.iter().map(|name| TargetGroup::builder().target_group_name(name).build()).collect();
             DescribeTargetGroupsOutput::builder().set_target_groups(Some(groups)).set_next_marker(next).build()
         });
-    let mocks = [balancers, listeners, rules, groups];
+    let tags = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags)
+        .then_output(|| DescribeTagsOutput::builder().build());
+    let mocks = [balancers, listeners, rules, groups, tags];
     (mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, mocks.iter()), mocks)
 }
 
@@ -221,11 +224,12 @@ impl World {
     /// Lists it where the database is not asked: there is no mock of MySQL.
     async fn list(self, request: serde_json::Value) -> Result<(Page, Calls)> {
         let (ecs, [list_services, list_families, describe_services, describe_definition]) = ecs(self.clone());
-        let (elb, [_, _, rules, groups]) = elb(self.clone());
+        let (elb, [_, _, rules, groups, _]) = elb(self.clone());
         let (efs, access_points) = efs(self.access_points);
         let (logs, log_groups) = logs(self.log_groups);
         let (secrets, list_secrets) = secrets(self.secrets);
-        let clients = Clients { ecs, elb, efs, logs, secrets };
+        let clients =
+            Clients { ecs, elb, efs, logs, route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []), secrets };
         let request = shared::input::parse(request)?;
         let page = list(&clients, &settings(&[("DATABASE_ACCESS", "ecs-task")]), request).await?;
         let calls = Calls {

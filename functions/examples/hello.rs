@@ -1,0 +1,10 @@
+//! The least that a function can be: what the others are measured against.
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let greet = |event: LambdaEvent<Value>| async move { Ok::<_, lambda_runtime::Error>(event.payload) };
+    lambda_runtime::run(service_fn(greet)).await
+}

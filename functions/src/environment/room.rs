@@ -1,0 +1,139 @@
+//! How much of AWS's quotas is used.
+
+use std::fmt;
+use std::iter::Sum;
+
+use serde::Serialize;
+use shared::metrics::RoomLeft;
+use shared::{Error, ErrorKind, Result, Settings};
+
+use super::file_systems::FileSystem;
+use super::listeners::Placement;
+
+/// How much of a quota is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Room {
+    /// Used.
+    pub used: usize,
+    /// The quota.
+    pub limit: usize,
+}
+
+impl Room {
+    /// The quota is the stack parameter behind the setting `limit`.
+    ///
+    /// # Errors
+    /// `EnvironmentNotReady` when the setting is no number.
+    pub(super) fn new(used: usize, settings: &Settings, limit: &str) -> Result<Self> {
+        Ok(Self { used, limit: settings.parsed(limit)? })
+    }
+
+    pub(super) fn left(self) -> usize {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Rounded down, so that 0 is reached no later than the quota.
+    fn percent_left(self) -> usize {
+        self.left().saturating_mul(100).checked_div(self.limit).unwrap_or_default()
+    }
+}
+
+impl Sum for Room {
+    fn sum<I: Iterator<Item = Self>>(rooms: I) -> Self {
+        // What is used beyond one quota is not room in another.
+        rooms.fold(Self::default(), |sum, room| Self {
+            used: sum.used + room.used.min(room.limit),
+            limit: sum.limit + room.limit,
+        })
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.used, self.limit)
+    }
+}
+
+/// Room for tenants, over all load balancers and file systems.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Capacity {
+    /// Rules.
+    pub listener_rules: Room,
+    /// Target groups.
+    pub target_groups: Room,
+    /// Access points.
+    pub access_points: Room,
+}
+
+impl Capacity {
+    pub(super) fn of(placements: &[Placement], file_systems: &[FileSystem]) -> Self {
+        Self {
+            listener_rules: placements.iter().map(|placement| placement.listener_rules).sum(),
+            target_groups: placements.iter().map(|placement| placement.target_groups).sum(),
+            access_points: file_systems.iter().map(|file_system| file_system.access_points).sum(),
+        }
+    }
+
+    /// What is left of each quota.
+    pub(super) fn left(&self) -> RoomLeft {
+        let Self { listener_rules, target_groups, access_points } = *self;
+        let percent = [listener_rules, target_groups, access_points].map(Room::percent_left).into_iter().min();
+        RoomLeft {
+            listener_rules: listener_rules.left(),
+            target_groups: target_groups.left(),
+            access_points: access_points.left(),
+            percent: percent.unwrap_or_default(),
+        }
+    }
+}
+
+/// Refuses when no listener, or no file system, has room for another tenant.
+///
+/// # Errors
+/// `QuotaExceeded` with what is used on each.
+pub(super) fn suffices(settings: &Settings, placements: &[Placement], file_systems: &[FileSystem]) -> Result<()> {
+    let environment = settings.environment();
+    let full = |used: Vec<String>, remedy: &str| {
+        let used = used.join("; ");
+        let message = format!("there is no room for another tenant in {environment}: {used} are used; {remedy}");
+        Err(Error::new(ErrorKind::QuotaExceeded, message))
+    };
+    if placements.iter().all(|placement| placement.left() == 0) {
+        let used = placements.iter().map(|placement| {
+            let Placement { listener_arn, listener_rules, target_groups, .. } = placement;
+            format!("{listener_rules} listener rules and {target_groups} target groups of {listener_arn}")
+        });
+        return full(used.collect(), "add a load balancer (stack parameter ListenerArns)");
+    }
+    if file_systems.iter().all(|file_system| file_system.access_points.left() == 0) {
+        let used = file_systems.iter();
+        let used = used.map(|system| format!("{} access points of {}", system.access_points, system.file_system_id));
+        return full(used.collect(), "add a file system (stack parameter FileSystemIds)");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_known_and_the_scarcest_quota_decides() {
+        let capacity = |rules, groups, access_points| Capacity {
+            listener_rules: Room { used: rules, limit: 100 },
+            target_groups: Room { used: groups, limit: 200 },
+            access_points: Room { used: access_points, limit: 10_000 },
+        };
+        let left = RoomLeft { listener_rules: 96, target_groups: 1, access_points: 9_000, percent: 0 };
+        assert_eq!(capacity(4, 199, 1_000).left(), left);
+        assert_eq!(capacity(91, 0, 0).left().percent, 9);
+        let left = RoomLeft { listener_rules: 100, target_groups: 200, access_points: 0, percent: 0 };
+        assert_eq!(capacity(0, 0, 12_000).left(), left);
+    }
+
+    #[test]
+    fn a_quota_that_is_overdrawn_takes_no_room_from_another() {
+        let rooms = [Room { used: 120, limit: 100 }, Room { used: 40, limit: 100 }];
+        assert_eq!(rooms.into_iter().sum::<Room>(), Room { used: 140, limit: 200 });
+    }
+}
