@@ -5,7 +5,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
 local := cargo run --release --package local --
 
-.PHONY: demo up account down setup lint test faults diagrams
+.PHONY: demo up account down setup lint test faults thousand bench diagrams
 
 ## Shows it all without an AWS account: tenants come and go, one arrives broken, nothing is left.
 demo:
@@ -37,12 +37,15 @@ diagrams:
 
 # The tests have a stack of their own, beside that of `make up`: every environment, one of them with a database that only
 # ECS tasks reach and little patience with deployments; and proxies of the tests between the functions and what they call.
-test faults: export LOCAL_DIR ?= .local/test
-test faults: export GATEWAY_PORT ?= 4666
-test faults: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
-test faults: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
+test faults thousand bench: export LOCAL_DIR ?= .local/test
+test faults thousand bench: export GATEWAY_PORT ?= 4666
+test faults thousand bench: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
+test faults thousand bench: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
 test: export ENVIRONMENTS ?= dev sit prod
+thousand: export ENVIRONMENTS ?= prod
 test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8
+test faults bench: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId
+test thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId
 
 ## Everything that CI runs.
 test:
@@ -51,3 +54,11 @@ test:
 ## Every fault at every call, which takes hours. Some of them: make faults FAULT='provision: Reset'
 faults:
 	@trap '$(local) down; exit 130' INT TERM; $(local) faults
+
+## A thousand tenants on eleven load balancers, which takes long.
+thousand:
+	@trap '$(local) down; exit 130' INT TERM; $(local) thousand
+
+## How fast, small and cheap it is, beside the runbook's commands: into .local/bench
+bench:
+	@trap '$(local) down; exit 130' INT TERM; $(local) bench

@@ -73,8 +73,8 @@ pub fn everything(settings: &Settings) -> Result<()> {
     )?;
     on_a_stack(settings, || {
         // First, while there is little that each look at a tenant has to go through.
-        end_to_end(settings, "faults", &[])?;
-        end_to_end(settings, "end_to_end", &[])
+        end_to_end(settings, "faults", &["--nocapture"], &[])?;
+        end_to_end(settings, "end_to_end", &["--nocapture"], &[])
     })
 }
 
@@ -84,7 +84,29 @@ pub fn everything(settings: &Settings) -> Result<()> {
 /// When one is not survived as it should be. The stack is stopped even so.
 pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    on_a_stack(settings, || end_to_end(settings, "faults", &[("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")]))
+    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")];
+    on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
+}
+
+/// A thousand tenants on eleven load balancers, with a stack of their own.
+///
+/// # Errors
+/// When one is refused, or misplaced. The stack is stopped even so.
+pub fn thousand(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    on_a_stack(settings, || end_to_end(settings, "end_to_end", &["--nocapture", "--ignored", "a_thousand"], &[]))
+}
+
+/// How fast, small and cheap it is, with a stack of its own. The results go into `.local/bench`.
+///
+/// # Errors
+/// When something cannot be measured. The stack is stopped even so.
+pub fn bench(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    setup::baselines(settings)?;
+    let least = ["build", "--release", "--package", "functions", "--example", "hello"];
+    cargo(settings, "compiling the least function", &least)?;
+    on_a_stack(settings, || end_to_end(settings, "bench", &[], &[]))
 }
 
 fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result<()> {
@@ -93,7 +115,7 @@ fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result
     tested.and(stopped)
 }
 
-fn end_to_end(settings: &Settings, test: &str, more: &[(&str, &str)]) -> Result<()> {
+fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str, &str)]) -> Result<()> {
     let file = settings.path("env");
     let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     let variables = text.lines().filter_map(|line| {
@@ -103,7 +125,8 @@ fn end_to_end(settings: &Settings, test: &str, more: &[(&str, &str)]) -> Result<
     let mut tests = Command::new("cargo");
     command::outside_cargo(&mut tests)
         .current_dir(&settings.root)
-        .args(["test", "--release", "--workspace", "--test", test, "--", "--nocapture"])
+        .args(["test", "--release", "--workspace", "--test", test, "--"])
+        .args(arguments)
         // They mostly wait.
         .env("RUST_TEST_THREADS", "6")
         .envs(variables)

@@ -1,10 +1,11 @@
-//! `local setup | account | up | down | demo | check | test | faults | diagrams`: see the crate's documentation and the Makefile.
+//! `local setup | account | up | down | demo | check | test | faults | thousand | bench | diagrams`: see the crate's documentation and the Makefile.
 
 use std::process::ExitCode;
 
 use local::{check, demo, diagram, say, settings::Settings, setup, stack};
 
-const USAGE: &str = "usage: local setup | account | up | down | demo | check | test | faults | diagrams";
+const USAGE: &str =
+    "usage: local setup | account | up | down | demo | check | test | faults | thousand | bench | diagrams";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
         "check" => check::static_checks(&settings),
         "test" => check::everything(&settings),
         "faults" => check::every_fault(&settings),
+        "thousand" => check::thousand(&settings),
+        "bench" => check::bench(&settings),
         "diagrams" => diagram::draw(&settings),
         _ => Err(USAGE.into()),
     });

@@ -9,7 +9,7 @@ use crate::proxy::Watch;
 use crate::stack::Stack;
 
 /// No execution of these tests may take longer. The longest removes 200 tenants.
-const BOUND: Duration = Duration::from_secs(300);
+const BOUND: Duration = Duration::from_secs(600);
 
 /// How an execution ended.
 #[derive(Debug)]

@@ -20,6 +20,12 @@ impl Stack {
             .clone()
     }
 
+    /// The listener on which [`Stack::make_by_the_runbook`] puts the tenant's rule.
+    pub fn listener_of(&self, tenant: &str, environment: &Value) -> String {
+        let listeners = environment["listeners"].as_array().expect("listeners");
+        text(&listeners[usize::from(number_of(tenant)) % listeners.len()]["listener_arn"])
+    }
+
     /// Makes a tenant by the calls of the runbook's section 1, in what [`Stack::resolved`] gave.
     ///
     /// # Panics
@@ -41,7 +47,8 @@ impl Stack {
         let root = RootDirectory::builder().path(format!("/wordpress/{tenant}"));
         let root = root.creation_info(creation.expect("a creation")).build();
         let name = Tag::builder().key("Name").value(self.named(&format!("{tenant}-ap"))).build();
-        let access_point = self.efs.create_access_point().client_token(tenant).file_system_id(found("file_system_id"));
+        let file_system = text(&environment["file_systems"][0]["file_system_id"]);
+        let access_point = self.efs.create_access_point().client_token(tenant).file_system_id(file_system);
         access_point
             .posix_user(PosixUser::builder().uid(33).gid(33).build().expect("a user"))
             .root_directory(root)
@@ -64,8 +71,8 @@ impl Stack {
         let host = format!("{tenant}.{}", self.domain);
         self.elb
             .create_rule()
-            .listener_arn(found("listener_arn"))
-            .priority(tenant[8..].parse::<i32>().expect("digits") + 20_000)
+            .listener_arn(self.listener_of(tenant, environment))
+            .priority(i32::from(number_of(tenant)) + 20_000)
             .conditions(RuleCondition::builder().field("host-header").values(host).build())
             .actions(Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group.expect("an ARN")).build())
             .send()
@@ -75,4 +82,9 @@ impl Stack {
         let service = service.service_name(self.named(&format!("{tenant}-service")));
         service.task_definition(self.named(tenant)).desired_count(1).send().await.expect("a service");
     }
+}
+
+/// The last digits of a tenant's id.
+fn number_of(tenant: &str) -> u16 {
+    tenant[8..].parse().expect("digits")
 }

@@ -41,6 +41,8 @@ pub struct Stack {
     pub lambda: aws_sdk_lambda::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Route 53.
+    pub route53: aws_sdk_route53::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Step Functions.
@@ -82,7 +84,7 @@ impl Stack {
             ENVIRONMENTS.into_iter().find(|(name, ..)| *name == environment).expect("an environment");
         // The emulator takes an account's id for the access key of its root user.
         let credentials = Credentials::new(account, "local", None, None, "tests");
-        let aws = shared::aws::config().await.into_builder();
+        let aws = shared::aws::from_process().into_builder();
         let aws = aws.region(Region::new(region)).credentials_provider(SharedCredentialsProvider::new(credentials));
         Box::leak(Box::new(Self::new(&aws.build(), environment, account, region)))
     }
@@ -97,6 +99,7 @@ impl Stack {
             iam: aws_sdk_iam::Client::new(aws),
             lambda: aws_sdk_lambda::Client::new(aws),
             logs: aws_sdk_cloudwatchlogs::Client::new(aws),
+            route53: aws_sdk_route53::Client::new(aws),
             secrets: aws_sdk_secretsmanager::Client::new(aws),
             sfn: aws_sdk_sfn::Client::new(aws),
             sqs: aws_sdk_sqs::Client::new(aws),

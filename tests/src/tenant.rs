@@ -18,6 +18,7 @@ impl Stack {
         all.extend(self.log_groups(tenant).await);
         all.extend(self.target_groups(tenant).await);
         all.extend(self.listener_rules(tenant).await);
+        all.extend(self.dns_records(tenant).await);
         all.extend(self.task_definitions(tenant).await);
         all.extend(self.services(tenant).await);
         all.iter().map(|text| canonical(text)).collect()
@@ -79,6 +80,23 @@ impl Stack {
             }
         }
         all
+    }
+
+    async fn dns_records(&self, tenant: &str) -> Vec<String> {
+        let zone = self.hosted_zone().await;
+        let listed = self.route53.list_resource_record_sets().hosted_zone_id(zone).max_items(300);
+        let listed = listed.start_record_name(format!("{tenant}.{}", self.domain)).send().await.expect("records");
+        let records = listed.resource_record_sets().iter().filter(|record| record.name().contains(tenant));
+        records.map(|record| format!("{record:?}")).collect()
+    }
+
+    /// The id of the account's hosted zone.
+    ///
+    /// # Panics
+    /// When AWS does not answer.
+    pub async fn hosted_zone(&self) -> String {
+        let zones = self.route53.list_hosted_zones().send().await.expect("hosted zones");
+        zones.hosted_zones()[0].id().trim_start_matches("/hostedzone/").to_owned()
     }
 
     /// Every rule of every listener.

@@ -126,7 +126,7 @@ fn whoever_looks_for_listeners_is_told_of_the_one_that_a_parameter_names() {
         template.split("Metadata:\n").filter(|resource| resource.contains("DescribeListeners")).collect();
     assert!(functions.len() > 5);
     for function in functions {
-        assert!(function.contains("LISTENER_ARN: !Ref ListenerArn"), "{function}");
+        assert!(function.contains("LISTENER_ARNS: !Join"), "{function}");
     }
 }
 

@@ -49,6 +49,9 @@ fn of_path(service: &str, head: &RequestHead<'_>) -> String {
         ("elasticfilesystem", "DELETE", "access-points") => "DeleteAccessPoint",
         ("elasticfilesystem", "GET", "file-systems") => "DescribeFileSystems",
         ("lambda", "POST", "functions") => "Invoke",
+        ("route53", "GET", "hostedzone") if path.ends_with("/rrset") => "ListResourceRecordSets",
+        ("route53", "GET", "hostedzone") => "GetHostedZone",
+        ("route53", "POST", "hostedzone") => "ChangeResourceRecordSets",
         ("s3", "GET", _) if query.contains("list-type") => "ListObjectsV2",
         ("s3", "GET", _) => "GetObject",
         ("s3", "PUT", _) => "PutObject",
@@ -83,6 +86,8 @@ mod tests {
         assert_eq!(asked("POST /", "elasticloadbalancing", "", form).await, "elasticloadbalancing:DescribeRules");
         let path = "DELETE /2015-02-01/access-points/fsap-1";
         assert_eq!(asked(path, "elasticfilesystem", "", "").await, "elasticfilesystem:DeleteAccessPoint");
+        let path = "GET /2013-04-01/hostedzone/Z1/rrset?name=x";
+        assert_eq!(asked(path, "route53", "", "").await, "route53:ListResourceRecordSets");
         assert_eq!(asked("PUT /bucket/key?x-id=PutObject", "s3", "", "").await, "s3:PutObject");
     }
 }

@@ -1,13 +1,14 @@
 //! How often AWS lets an account call, which the emulator does not limit.
 //!
 //! Sources: Elastic Load Balancing user guide, "Request throttling for the Elastic Load Balancing API"; Amazon ECS API
-//! reference, "Request throttling"; Secrets Manager user guide, "Quotas"; CloudWatch Logs user guide, "Quotas".
+//! reference, "Request throttling"; Secrets Manager user guide, "Quotas"; CloudWatch Logs user guide, "Quotas"; Route 53
+//! developer guide, "Quotas".
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 /// Operations that share a bucket, by the beginnings of their names; its capacity, and what is added in a second.
-const BUCKETS: [(&[&str], f64, f64); 9] = [
+const BUCKETS: [(&[&str], f64, f64); 10] = [
     (&["elasticloadbalancing:Describe"], 40.0, 10.0),
     (&["ecs:DescribeClusters"], 50.0, 20.0),
     (&["ecs:CreateService", "ecs:UpdateService", "ecs:DeleteService"], 50.0, 5.0),
@@ -17,6 +18,7 @@ const BUCKETS: [(&[&str], f64, f64); 9] = [
     (&["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinition"], 50.0, 20.0),
     (&["secretsmanager:CreateSecret", "secretsmanager:DeleteSecret"], 50.0, 50.0),
     (&["logs:CreateLogGroup"], 10.0, 10.0),
+    (&["route53:"], 5.0, 5.0),
 ];
 
 /// The buckets of all accounts.

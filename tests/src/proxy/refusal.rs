@@ -7,7 +7,7 @@ use super::message::Message;
 /// The answer that asks the caller to slow down.
 pub(super) fn throttled(service: &str) -> Message {
     let code = match service {
-        "elasticloadbalancing" => "Throttling",
+        "elasticloadbalancing" | "route53" => "Throttling",
         "ec2" => "RequestLimitExceeded",
         "s3" => "SlowDown",
         _ => "ThrottlingException",
@@ -34,7 +34,7 @@ fn refused(service: &str, status: &str, code: &str, message: &str) -> Message {
     let xml = |body: String| Message::of(status, "Content-Type: text/xml\r\n", &body);
     let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
     match service {
-        "elasticloadbalancing" | "sts" => {
+        "elasticloadbalancing" | "route53" | "sts" => {
             xml(format!("<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>"))
         }
         "ec2" => xml(format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")),

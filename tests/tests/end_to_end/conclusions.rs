@@ -11,7 +11,7 @@ use tests::stack::{new_tenant_id, text};
 
 /// States in which an execution is stopped: those that call something or wait. The others are over at once. Where a test
 /// comes too late for one, the execution is in the next.
-const STOPS: [&str; 13] = [
+const STOPS: [&str; 14] = [
     "Resolve the environment",
     "Choose the tenant id",
     "Take the inventory",
@@ -22,6 +22,7 @@ const STOPS: [&str; 13] = [
     "Create the log group",
     "Create the target group",
     "Create the listener rule",
+    "Create the DNS record",
     "Register the task definition",
     "Create the service",
     "Check the deployment",
@@ -157,7 +158,7 @@ async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well(
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
     let run = start(stack, "provision-tenant", json!({"tenant_id": tenant})).await;
-    run.entered("Register the task definition").await;
+    run.entered("Create the service").await;
     run.stop().await;
     let conclusion = Run { stack, arn: stack.conclusion_of(&run.arn).await };
     conclusion.entered("Wait for what may still run").await;
@@ -268,9 +269,8 @@ async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
     let mut broken = limited.clone();
     limited["TimeoutSeconds"] = json!(2);
     // It lasts until the limit.
-    limited["States"]["Register the task definition"] =
-        json!({"Type": "Wait", "Seconds": 600, "Next": "Create the service"});
-    broken["States"]["Register the task definition"]["Resource"] = json!("arn:aws:states:::nobody:knowsThis");
+    limited["States"]["Create the service"] = json!({"Type": "Wait", "Seconds": 600, "Next": "Check the deployment"});
+    broken["States"]["Create the service"]["Resource"] = json!("arn:aws:states:::nobody:knowsThis");
     let mut runs = Vec::new();
     for (changed, status, error) in
         [(limited, ExecutionStatus::TimedOut, "States.Timeout"), (broken, ExecutionStatus::Failed, "States.Runtime")]

@@ -23,7 +23,7 @@ async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_wha
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert_eq!((&result["status"], &result["approved_by"]), (&json!("deprovisioned"), &json!("Ada")));
     assert_eq!((&result["absent"], &result["leftovers"]), (&json!([]), &json!([])), "{result}");
-    assert_eq!(result["removed"].as_array().unwrap().len(), 9, "{result}");
+    assert_eq!(result["removed"].as_array().unwrap().len(), 10, "{result}");
     assert_eq!(result["kept"][0]["identifier"], format!("/wordpress/{tenant}"), "the files are kept: {result}");
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
     assert_eq!(stack.snapshot(&neighbour).await, before);
@@ -138,7 +138,7 @@ async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
     }
     stack.make_by_the_runbook(&tenant, &stack.resolved().await).await;
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
-    assert_eq!(result["absent"], json!(["log-group"]), "the runbook makes none: {result}");
+    assert_eq!(result["absent"], json!(["dns-record", "log-group"]), "the runbook makes none: {result}");
     let left = stack.snapshot(&tenant).await;
     assert!(left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")), "only the longer name's: {left:?}");
 

@@ -13,6 +13,7 @@ mod everywhere;
 mod operations;
 mod parents;
 mod permissions;
+mod placement;
 mod provisioning;
 mod reading;
 mod rollback;

@@ -7,7 +7,7 @@ use tests::Stack;
 use tests::events::delivered;
 use tests::stack::{new_tenant_id, text};
 
-const PROVISIONING: [&str; 11] = [
+const PROVISIONING: [&str; 12] = [
     "resolve-environment",
     "inventory-tenant",
     "create-secret",
@@ -16,12 +16,14 @@ const PROVISIONING: [&str; 11] = [
     "create-log-group",
     "create-target-group",
     "create-listener-rule",
+    "create-dns-record",
     "register-task-definition",
     "create-service",
     "check-service-deployment",
 ];
-const TEARDOWN: [&str; 8] = [
+const TEARDOWN: [&str; 9] = [
     "delete-service",
+    "delete-dns-record",
     "delete-listener-rule",
     "delete-target-group",
     "deregister-task-definitions",
@@ -54,11 +56,16 @@ const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-e
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
 /// What a function asks for only when something of it exists already, or its deployment has failed.
-const ONLY_SOMETIMES: [(&str, &str); 7] = [
+const ONLY_SOMETIMES: [(&str, &str); 12] = [
     ("check-service-deployment", "ecs:ListTasks"),
     ("check-service-deployment", "ecs:DescribeTasks"),
     ("create-log-group", "logs:ListTagsForResource"),
+    ("create-secret", "secretsmanager:DescribeSecret"),
+    ("create-target-group", "elasticloadbalancing:DescribeTargetGroups"),
+    ("create-dns-record", "route53:ListResourceRecordSets"),
+    ("create-service", "ecs:DescribeServices"),
     ("create-listener-rule", "elasticloadbalancing:DescribeTags"),
+    ("create-listener-rule", "elasticloadbalancing:DescribeTargetGroups"),
     ("inventory-tenant", "ecs:DescribeTaskDefinition"),
     ("inventory-tenant", "elasticloadbalancing:DescribeTags"),
     ("inventory-tenant", "logs:ListTagsForResource"),
@@ -115,16 +122,37 @@ async fn what_is_asked_only_sometimes_is_permitted_then() {
     let owner = outcome.arn.clone();
     let made = outcome.succeeded();
     let definition = made["task_definition_arn"].clone();
+    let environment = stack.resolved().await;
+    let listener = made["listener_arn"].clone();
+    let of_tenant = |fields: Value| {
+        let mut input = json!({"tenant_id": tenant, "owner": owner});
+        input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        input
+    };
+    let rule = |listeners: &[&Value]| {
+        of_tenant(json!({"listener_arns": listeners, "target_group_arn": made["target_group_arn"]}))
+    };
+    let server = json!({"database_host": environment["database_host"], "database_port": environment["database_port"]});
+    let service = json!({
+        "task_definition_arn": definition, "target_group_arn": made["target_group_arn"], "desired_count": 1,
+        "subnet_ids": environment["subnet_ids"], "security_group_id": environment["security_group_id"],
+    });
+    let (group, record) = ("elasticloadbalancing:DescribeTargetGroups", "route53:ListResourceRecordSets");
     for (function, action, input) in [
         ("inventory-tenant", "ecs:DescribeTaskDefinition", json!({"tenant_id": tenant})),
         ("inventory-tenant", "elasticloadbalancing:DescribeTags", json!({"tenant_id": tenant})),
         ("inventory-tenant", "logs:ListTagsForResource", json!({"tenant_id": tenant})),
         ("create-log-group", "logs:ListTagsForResource", json!({"tenant_id": tenant, "owner": owner})),
-        ("create-listener-rule", "elasticloadbalancing:DescribeTags", {
-            let environment = stack.invoke("resolve-environment", &json!({"tenant_id": tenant})).await.unwrap();
-            let listener = &environment["environment"]["listener_arn"];
-            json!({"tenant_id": tenant, "owner": owner, "listener_arn": listener, "target_group_arn": made["target_group_arn"]})
-        }),
+        ("create-secret", "secretsmanager:DescribeSecret", of_tenant(server)),
+        ("create-target-group", group, of_tenant(json!({"vpc_id": environment["vpc_id"]}))),
+        (
+            "create-dns-record",
+            record,
+            of_tenant(json!({"load_balancer": environment["listeners"][0]["load_balancer"]})),
+        ),
+        ("create-service", "ecs:DescribeServices", of_tenant(service)),
+        ("create-listener-rule", "elasticloadbalancing:DescribeTags", rule(&[&listener])),
+        ("create-listener-rule", "elasticloadbalancing:DescribeTargetGroups", rule(&[&listener, &listener])),
     ] {
         permitted_and_needed(stack, function, action, &input, None).await;
     }
@@ -195,7 +223,7 @@ async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_
     let (stack, _alone) = Stack::alone().await;
     let stopped = stack.start("provision-tenant", &json!({"tenant_id": new_tenant_id()})).await;
     stack.sfn.stop_execution().execution_arn(&stopped).send().await.unwrap();
-    let conclusion = stack.conclusion_of(&stopped).await;
+    stack.ended(&stack.conclusion_of(&stopped).await).await.succeeded();
     let announcement = json!({"detail_type": "TenantProvisioningFailed", "detail": {
         "environment": "dev", "execution_arn": stopped, "status": "ABORTED", "started_at": "2026-11-25T10:16:22Z",
         "stopped_at": "2026-11-25T10:16:23Z", "duration_seconds": 1.0, "error": "ABORTED", "message": "stopped",
@@ -210,7 +238,6 @@ async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_
     ] {
         permitted_and_needed(stack, function, action, input, None).await;
     }
-    stack.ended(&conclusion).await.succeeded();
 }
 
 #[tokio::test]
@@ -311,7 +338,8 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
 
     // Each in an order in which what was done without one permission leaves need for the next.
     let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:DescribeServices"];
-    let of_elb = ["LoadBalancers", "Listeners", "Rules"].map(|what| format!("elasticloadbalancing:Describe{what}"));
+    let of_elb =
+        ["LoadBalancers", "Tags", "Listeners", "Rules"].map(|what| format!("elasticloadbalancing:Describe{what}"));
     let of_elb: Vec<_> = of_elb.iter().map(String::as_str).collect();
     let reads = [&actions[..], &["ecs:DescribeTaskDefinition"], &of_elb].concat();
     let plan = refused_without_each(stack, "begin-update", &begin, &reads).await;
@@ -322,8 +350,7 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     let actions = ["ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"];
     refused_without_each(stack, "update-service", &update, &actions).await;
     stack.invoke("update-listener-rule", &shows("suspension-page")).await.unwrap();
-    let more =
-        ["DescribeTargetGroups", "DescribeTags", "ModifyRule"].map(|what| format!("elasticloadbalancing:{what}"));
+    let more = ["DescribeTargetGroups", "ModifyRule"].map(|what| format!("elasticloadbalancing:{what}"));
     let turn: Vec<_> = of_elb.into_iter().chain(more.iter().map(String::as_str)).collect();
     refused_without_each(stack, "update-listener-rule", &shows("site"), &turn).await;
     let prune = json!({"tenant_id": tenant, "owner": owner, "discard": true});

@@ -202,18 +202,19 @@ async fn every_step_run_again_gives_what_the_first_run_gave() {
             json!({"database_host": environment["database_host"], "database_port": environment["database_port"]}),
         ),
         ("create-database", json!({})),
-        ("create-access-point", json!({"file_system_id": environment["file_system_id"]})),
+        ("create-access-point", json!({"file_system_ids": [made["file_system_id"]]})),
         ("create-log-group", json!({})),
         ("create-target-group", json!({"vpc_id": environment["vpc_id"]})),
         (
             "create-listener-rule",
-            json!({"listener_arn": environment["listener_arn"], "target_group_arn": made["target_group_arn"]}),
+            json!({"listener_arns": [made["listener_arn"]], "target_group_arn": made["target_group_arn"]}),
         ),
+        ("create-dns-record", json!({"load_balancer": environment["listeners"][0]["load_balancer"]})),
         (
             "register-task-definition",
             json!({
                 "image": "wordpress:6", "cpu": 256, "memory": 512, "secret_arn": made["secret_arn"],
-                "file_system_id": environment["file_system_id"], "access_point_id": made["access_point_id"]
+                "file_system_id": made["file_system_id"], "access_point_id": made["access_point_id"]
             }),
         ),
         (

@@ -52,7 +52,7 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
     made.vpc_id(text(&environment["vpc_id"])).target_type(TargetTypeEnum::Ip).send().await.unwrap();
     let name = Tag::builder().key("Name").value(format!("dev-{access_point}-ap")).build().unwrap();
     let made = stack.efs.create_access_point().client_token(&access_point).tags(name);
-    made.file_system_id(text(&environment["file_system_id"])).send().await.unwrap();
+    made.file_system_id(text(&environment["file_systems"][0]["file_system_id"])).send().await.unwrap();
     // One of exactly this family, and one of a longer name, which is nobody's.
     for family in [family.clone(), format!("{}0", new_tenant_id())] {
         let container = ContainerDefinition::builder().name("x").image("x").build();

@@ -58,16 +58,19 @@ async fn every_step_may_run_twice_at_once_and_once_more() {
     let server = json!({"database_host": environment["database_host"], "database_port": environment["database_port"]});
     let secret = steps.thrice("create-secret", server).await;
     steps.thrice("create-database", json!({})).await;
-    let files = json!({"file_system_id": environment["file_system_id"]});
+    let files = json!({"file_system_ids": [environment["file_systems"][0]["file_system_id"]]});
     let access_point = steps.thrice("create-access-point", files).await;
     steps.thrice("create-log-group", json!({})).await;
     let target_group = steps.thrice("create-target-group", json!({"vpc_id": environment["vpc_id"]})).await;
     let target_group = &target_group["target_group_arn"];
-    let rule = json!({"listener_arn": environment["listener_arn"], "target_group_arn": target_group});
+    let rule =
+        json!({"listener_arns": [environment["listeners"][0]["listener_arn"]], "target_group_arn": target_group});
     steps.thrice("create-listener-rule", rule).await;
+    let record = json!({"load_balancer": environment["listeners"][0]["load_balancer"]});
+    steps.thrice("create-dns-record", record).await;
     let definition = json!({
         "image": "wordpress:6", "cpu": 256, "memory": 512, "secret_arn": secret["secret_arn"],
-        "file_system_id": environment["file_system_id"], "access_point_id": access_point["access_point_id"],
+        "file_system_id": access_point["file_system_id"], "access_point_id": access_point["access_point_id"],
     });
     let definition = steps.thrice("register-task-definition", definition).await;
     let service = json!({
@@ -76,10 +79,11 @@ async fn every_step_may_run_twice_at_once_and_once_more() {
     });
     steps.thrice("create-service", service).await;
     let whole = stack.snapshot(&tenant).await;
-    assert!([11, 12].contains(&whole.len()), "one of each, but perhaps two revisions: {whole:#?}");
+    assert!([12, 13].contains(&whole.len()), "one of each, but perhaps two revisions: {whole:#?}");
 
     for function in [
         "delete-service",
+        "delete-dns-record",
         "delete-listener-rule",
         "delete-target-group",
         "deregister-task-definitions",

@@ -55,5 +55,5 @@ pub(crate) async fn remove_the_namesake(stack: &Stack, tenant: &str) {
 }
 
 /// A provisioned tenant has these: database, user, grant, owner; secret, access point, log group, target group, rule,
-/// task definition, service.
-pub(crate) const COMPLETE: usize = 11;
+/// DNS record, task definition, service.
+pub(crate) const COMPLETE: usize = 12;

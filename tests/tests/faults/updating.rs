@@ -38,9 +38,11 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
         Ending::Named
     } else {
         let (error, cause) = failed_under_a_known_name(outcome);
-        assert!(cause["rolled_back"] == true || cause["step"] == "begin-update", "{error}: {cause}");
-        assert_eq!(after, before, "{error}: {cause}");
-        Ending::Undone
+        let undone = cause["rolled_back"] == true || cause["step"] == "begin-update";
+        // What befalls the update for good befalls the way back, too.
+        assert!(undone || fault.as_ref().is_some_and(|fault| fault.lasting), "{error}: {cause}");
+        assert!(after == before || !undone, "{error}: {cause}: {after:#?}");
+        if undone { Ending::Undone } else { Ending::Named }
     };
     if !vanished {
         can_be_updated(stack, &tenant).await;

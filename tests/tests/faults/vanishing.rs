@@ -1,5 +1,6 @@
 //! Somebody deletes a resource of a tenant, or what it stands on, while a job works on it.
 
+use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch};
 use mysql_async::prelude::Queryable;
 use serde_json::Value;
 use tests::proxy::{Fault, Kind, Watch};
@@ -10,6 +11,8 @@ pub(crate) fn victims(function: &str) -> &'static [&'static str] {
     match function {
         "create-database" => &["secret"],
         "create-listener-rule" => &["target group"],
+        "create-dns-record" => &["rule"],
+        "delete-dns-record" => &["DNS record"],
         "register-task-definition" => &["access point", "secret", "log group"],
         "create-service" => &["task definitions", "target group", "service"],
         "check-service-deployment" => &["service", "target group", "task definitions"],
@@ -73,6 +76,18 @@ async fn remove(stack: &Stack, tenant: &str, victim: &str) {
             stack.logs.delete_log_group().log_group_name(format!("/ecs/{name}")).send().await.ok();
         }
         "rule" => remove_rules(stack, tenant).await,
+        "DNS record" => {
+            let zone = stack.hosted_zone().await;
+            let host = format!("{tenant}.{}", stack.domain);
+            let listed = stack.route53.list_resource_record_sets().hosted_zone_id(&zone).start_record_name(&host);
+            let listed = listed.max_items(1).send().await.expect("records").resource_record_sets;
+            for record in listed.into_iter().filter(|record| record.name().trim_end_matches('.') == host) {
+                let change = Change::builder().action(ChangeAction::Delete).resource_record_set(record).build();
+                let batch = ChangeBatch::builder().changes(change.expect("a change")).build().expect("changes");
+                let changed = stack.route53.change_resource_record_sets().hosted_zone_id(&zone).change_batch(batch);
+                changed.send().await.ok();
+            }
+        }
         "target group" => {
             remove_rules(stack, tenant).await;
             let groups = stack.elb.describe_target_groups().names(format!("{name}-tg")).send().await;

@@ -1,0 +1,116 @@
+//! Tenants are spread over load balancers, since none has room for more than a hundred.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tests::Stack;
+use tests::load_balancers::{LoadBalancer, QUOTA};
+use tests::stack::{new_tenant_id, text};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// Provisions tenants, so many at a time; gives their results.
+async fn provisioned(stack: &'static Stack, count: usize, at_a_time: usize) -> Vec<Value> {
+    let turns = Arc::new(Semaphore::new(at_a_time));
+    let mut running = JoinSet::new();
+    for _ in 0..count {
+        let (tenant, turns) = (new_tenant_id(), turns.clone());
+        running.spawn(async move {
+            let _turn = turns.acquire_owned().await.unwrap();
+            stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded()
+        });
+    }
+    running.join_all().await
+}
+
+/// How many of the tenants are on each load balancer; each tenant's record leads to the one that its rule is on.
+async fn spread(stack: &Stack, balancers: &[LoadBalancer], tenants: &[Value]) -> BTreeMap<String, usize> {
+    let names: BTreeMap<_, _> = balancers.iter().map(|one| (one.listener.as_str(), one.dns_name.as_str())).collect();
+    let mut spread = BTreeMap::new();
+    for tenant in tenants {
+        let listener = text(&tenant["listener_arn"]);
+        let told = stack.invoke("describe-tenant", &json!({"tenant_id": tenant["tenant_id"]})).await.unwrap();
+        assert_eq!(told["listener_rules"][0]["listener_arn"], listener, "{told:#}");
+        assert_eq!(told["dns_records"][0]["alias_of"], names[listener.as_str()], "{told:#}");
+        assert_eq!(told["dns_records"][0]["name"], tenant["host"], "{told:#}");
+        *spread.entry(listener).or_default() += 1;
+    }
+    spread
+}
+
+async fn remove(stack: &Stack, tenants: &[Value]) {
+    for tenant in tenants {
+        let input = json!({"tenant_id": tenant["tenant_id"], "force_delete_secret": true});
+        stack.run("teardown-tenant", input).await.succeeded();
+        assert_eq!(stack.snapshot(&text(&tenant["tenant_id"])).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any() {
+    let (_, _alone) = Stack::alone().await;
+    let stack = Stack::of("prod").await;
+    let balancers = stack.more_load_balancers(3).await;
+    for (balancer, room) in balancers.iter().zip([3, 5, 4]) {
+        stack.leave_room(balancer, room).await;
+    }
+    let environment = stack.resolved().await;
+    let listeners = environment["listeners"].as_array().unwrap();
+    let used: Vec<_> = listeners.iter().map(|listener| &listener["listener_rules"]["used"]).collect();
+    assert_eq!(used, [95, 96, 97], "{listeners:#?}");
+    assert_eq!(environment["capacity"]["listener_rules"], json!({"used": 288, "limit": 300}));
+
+    let mut tenants = provisioned(stack, 1, 1).await;
+    assert_eq!(text(&tenants[0]["listener_arn"]), balancers[1].listener);
+    // All of them see the same room, and take it from each other.
+    tenants.extend(provisioned(stack, 11, 11).await);
+    let spread = spread(stack, &balancers, &tenants).await;
+    let expected = balancers.iter().zip([3, 5, 4]).map(|(balancer, room)| (balancer.listener.clone(), room));
+    assert_eq!(spread, expected.collect());
+
+    let late = new_tenant_id();
+    let (error, cause) = stack.run("provision-tenant", json!({"tenant_id": late})).await.failed();
+    assert_eq!(error, "QuotaExceeded", "{cause}");
+    assert!(text(&cause["message"]).contains("100 of 100 listener rules"), "{cause}");
+    assert_eq!(stack.snapshot(&late).await, Vec::<String>::new());
+    let gone = tenants.pop().unwrap();
+    remove(stack, std::slice::from_ref(&gone)).await;
+    tenants.extend(provisioned(stack, 1, 1).await);
+    assert_eq!(tenants.last().unwrap()["listener_arn"], gone["listener_arn"]);
+
+    remove(stack, &tenants).await;
+    stack.remove_load_balancers(&balancers).await;
+}
+
+#[tokio::test]
+async fn several_load_balancers_without_a_hosted_zone_are_refused() {
+    let (_, _alone) = Stack::alone().await;
+    let stack = Stack::of("sit").await;
+    let balancers = stack.more_load_balancers(2).await;
+    let tenant = new_tenant_id();
+    let (error, cause) = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.failed();
+    stack.remove_load_balancers(&balancers).await;
+    assert_eq!(error, "EnvironmentNotReady", "{cause}");
+    assert!(text(&cause["message"]).contains("HostedZoneId"), "{cause}");
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+#[ignore = "takes long: make thousand"]
+async fn a_thousand_tenants_fit_on_eleven_load_balancers() {
+    let (_, _alone) = Stack::alone().await;
+    let stack = Stack::of("prod").await;
+    let balancers = stack.more_load_balancers(11).await;
+    let tenants = provisioned(stack, 1000, 20).await;
+    let spread = spread(stack, &balancers, &tenants).await;
+    assert_eq!(spread.values().sum::<usize>(), 1000);
+    assert!(spread.len() == 11 && spread.values().all(|count| *count <= QUOTA), "{spread:?}");
+    for two_hundred in tenants.chunks(200) {
+        let of = |tenant: &Value| json!({"tenant_id": tenant["tenant_id"], "confirmation": tenant["tenant_id"]});
+        let list: Vec<_> = two_hundred.iter().map(of).collect();
+        let result = stack.run("deprovision-tenants", crate::bulk::request(json!(list))).await.succeeded();
+        assert_eq!(result["totals"], json!({"tenants": 200, "deprovisioned": 200, "absent": 0, "failed": 0}));
+    }
+    stack.remove_load_balancers(&balancers).await;
+}
