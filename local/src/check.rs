@@ -97,13 +97,12 @@ pub fn thousand(settings: &Settings) -> Result<()> {
     on_a_stack(settings, || end_to_end(settings, "end_to_end", &["--nocapture", "--ignored", "a_thousand"], &[]))
 }
 
-/// How fast, small and cheap it is, with a stack of its own. The results go into `.local/bench`.
+/// How small each function is and how soon it asks for work, with a stack of its own. The results go into `.local/bench`.
 ///
 /// # Errors
 /// When something cannot be measured. The stack is stopped even so.
 pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    setup::baselines(settings)?;
     let least = ["build", "--release", "--package", "functions", "--example", "hello"];
     cargo(settings, "compiling the least function", &least)?;
     on_a_stack(settings, || end_to_end(settings, "bench", &[], &[]))

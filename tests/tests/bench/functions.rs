@@ -1,0 +1,103 @@
+//! Each function: how large it is, how soon it asks for work, how much memory it needs.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use tests::Stack;
+use tests::stack::variable;
+
+use crate::directory;
+use crate::runtime_api::Process;
+use crate::statistics::{median, runs};
+
+const KIB: f64 = 1024.0;
+
+struct Measured {
+    name: String,
+    /// Of the package that was deployed, in MiB.
+    package: Option<f64>,
+    /// In milliseconds.
+    cold_start: f64,
+    /// In MiB.
+    idle: f64,
+    /// In MiB, after one event.
+    after: f64,
+}
+
+/// Prints a table of all functions, and of the least that a function can be.
+pub(crate) async fn measure(stack: &'static Stack) {
+    println!(
+        "\nEach function, as deployed: the package, from exec to the first poll, memory then and after one event\n"
+    );
+    let mut rows = vec![start(stack, "hello (the least)", hello(), None).await];
+    for name in tests::stack::functions() {
+        rows.push(start(stack, &name, Command::new(format!("../target/lambda/{name}/bootstrap")), Some(&name)).await);
+    }
+    let floor = rows[0].cold_start;
+    let mut table = "| function | package, MiB | cold start, ms | of the least | idle, MiB | after, MiB |\n".to_owned();
+    table += "|---|--:|--:|--:|--:|--:|\n";
+    for Measured { name, package, cold_start, idle, after } in &rows {
+        let package = package.map_or_else(|| "-".to_owned(), |package| format!("{package:.2}"));
+        let ratio = cold_start / floor;
+        writeln!(table, "| {name} | {package} | {cold_start:.1} | {ratio:.1} | {idle:.1} | {after:.1} |")
+            .expect("a line");
+    }
+    println!("{table}");
+    let of_ours = |number: fn(&Measured) -> f64| rows[1..].iter().map(number).fold(0.0, f64::max);
+    println!(
+        "The largest of ours: {:.2} MiB, {:.1} ms ({:.1} of the least), {:.1} MiB idle\n",
+        of_ours(|row| row.package.unwrap_or_default()),
+        of_ours(|row| row.cold_start),
+        of_ours(|row| row.cold_start) / floor,
+        of_ours(|row| row.idle),
+    );
+    fs::write(directory().join("functions.md"), table).expect("a table");
+}
+
+/// Where cargo has put it, beside this very program.
+fn hello() -> Command {
+    let this = std::env::current_exe().expect("a program");
+    Command::new(this.ancestors().nth(2).expect("a directory").join("examples/hello"))
+}
+
+/// Starts a function several times; `sample` is whose configuration and sample event it gets.
+async fn start(stack: &Stack, name: &str, mut command: Command, sample: Option<&str>) -> Measured {
+    let mut variables = vec![
+        ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),
+        ("AWS_REGION".to_owned(), stack.region.clone()),
+        ("AWS_DEFAULT_REGION".to_owned(), stack.region.clone()),
+        ("AWS_ACCESS_KEY_ID".to_owned(), stack.account.clone()),
+        ("AWS_SECRET_ACCESS_KEY".to_owned(), "local".to_owned()),
+        ("AWS_ENDPOINT_URL".to_owned(), variable("AWS_ENDPOINT_URL")),
+        ("AWS_LAMBDA_FUNCTION_NAME".to_owned(), name.to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".to_owned(), "256".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION".to_owned(), "$LATEST".to_owned()),
+        ("AWS_LAMBDA_LOG_GROUP_NAME".to_owned(), "bench".to_owned()),
+        ("AWS_LAMBDA_LOG_STREAM_NAME".to_owned(), "bench".to_owned()),
+        ("AWS_LAMBDA_LOG_FORMAT".to_owned(), "JSON".to_owned()),
+    ];
+    let (mut package, mut event) = (None, Value::Null);
+    if let Some(function) = sample {
+        let its_own = stack.variables(function).await;
+        variables.extend(its_own.into_iter().filter(|(key, _)| key != "AWS_ENDPOINT_URL"));
+        let deployed = stack.lambda.get_function_configuration().function_name(stack.named(function)).send().await;
+        #[expect(clippy::cast_precision_loss, reason = "no package is that large")]
+        let size = deployed.expect("a function").code_size() as f64;
+        package = (function == name).then_some(size / KIB / KIB);
+        let text = fs::read_to_string(format!("../events/{function}.json")).expect(function);
+        event = serde_json::from_str(&text).expect(function);
+    }
+    let mut starts = Vec::new();
+    let mut memory = Vec::new();
+    for _ in 0..runs() {
+        let process = Process::start(&mut command, &variables);
+        starts.push(process.cold_start.as_secs_f64() * 1000.0);
+        memory.push(process.memory());
+    }
+    let mut process = Process::start(&mut command, &variables);
+    process.invoke(&event);
+    let (cold_start, idle, after) = (median(starts), median(memory), process.memory());
+    Measured { name: name.to_owned(), package, cold_start, idle, after }
+}

@@ -1,0 +1,14 @@
+//! What is said of several measurements.
+
+/// The number that half of the others do not exceed.
+pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    let mut numbers: Vec<_> = numbers.into_iter().collect();
+    numbers.sort_by(f64::total_cmp);
+    let middle = numbers.len() / 2;
+    if numbers.len() % 2 == 1 { numbers[middle] } else { (numbers[middle - 1] + numbers[middle]) / 2.0 }
+}
+
+/// How often each thing is measured.
+pub(crate) fn runs() -> usize {
+    std::env::var("BENCH_RUNS").map_or(10, |runs| runs.parse().expect("BENCH_RUNS"))
+}
