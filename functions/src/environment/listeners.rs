@@ -17,7 +17,7 @@ use super::room::Room;
 use crate::dns_record::AliasTarget;
 use crate::listener_rule;
 
-/// DescribeTags and DescribeLoadBalancers take 20 ARNs. Source: their API reference.
+/// DescribeTags takes 20 ARNs. Source: its API reference.
 const ARNS_PER_CALL: usize = 20;
 
 /// A listener that a tenant's rule may be added to.
@@ -70,22 +70,28 @@ pub(super) async fn placements(elb: &Client, settings: &Settings) -> Result<Vec<
 
 /// The load balancers of the listeners that the stack names.
 async fn named(elb: &Client, given: &[&str]) -> Result<Vec<Chosen>> {
-    let mut chosen = Vec::<Chosen>::new();
-    for arn in given {
-        let missing = || not_ready(format!("stack parameter ListenerArns: there is no listener {arn}"));
-        let listener = listener(elb, arn).await?.ok_or_else(missing)?;
-        let balancer = listener.load_balancer_arn.ok_or_else(missing)?;
-        if chosen.iter().any(|chosen| chosen.balancer.load_balancer_arn() == Some(balancer.as_str())) {
+    let chosen = try_join_all(given.iter().map(|arn| with_balancer(elb, arn))).await?;
+    let mut seen = BTreeSet::new();
+    for Chosen { balancer, listener_arn } in &chosen {
+        let (balancer, listener) = (balancer.load_balancer_arn().unwrap_or_default(), listener_arn.as_deref());
+        if !seen.insert(balancer) {
             return Err(not_ready(format!(
-                "stack parameter ListenerArns: {arn} is on the same load balancer as another of them, {balancer}, and has no room of its own: name one listener of each load balancer"
+                "stack parameter ListenerArns: {} is on the same load balancer as another of them, {balancer}, and has no room of its own: name one listener of each load balancer",
+                listener.unwrap_or_default()
             )));
         }
-        let described = elb.describe_load_balancers().load_balancer_arns(&balancer).send().await;
-        let described = described.map_err(|error| Error::aws(format!("reading load balancer ({balancer})"), error))?;
-        let balancer = described.load_balancers.unwrap_or_default().into_iter().next().ok_or_else(missing)?;
-        chosen.push(Chosen { balancer, listener_arn: Some((*arn).to_owned()) });
     }
     Ok(chosen)
+}
+
+async fn with_balancer(elb: &Client, arn: &str) -> Result<Chosen> {
+    let missing = || not_ready(format!("stack parameter ListenerArns: there is no listener {arn}"));
+    let listener = listener(elb, arn).await?.ok_or_else(missing)?;
+    let balancer = listener.load_balancer_arn.ok_or_else(missing)?;
+    let described = elb.describe_load_balancers().load_balancer_arns(&balancer).send().await;
+    let described = described.map_err(|error| Error::aws(format!("reading load balancer ({balancer})"), error))?;
+    let balancer = described.load_balancers.unwrap_or_default().into_iter().next().ok_or_else(missing)?;
+    Ok(Chosen { balancer, listener_arn: Some(arn.to_owned()) })
 }
 
 async fn found(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
