@@ -27,6 +27,7 @@ import roles  # noqa: F401
 import run_task  # noqa: F401
 import secret_lists  # noqa: F401
 import state_machines  # noqa: F401
+import task_end  # noqa: F401
 import task_start  # noqa: F401
 import traces  # noqa: F401
 from ministack import app

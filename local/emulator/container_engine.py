@@ -114,6 +114,8 @@ class Container:
         self._process = None
         self._output = []
         self._ended = threading.Event()
+        self._end_lock = threading.Lock()
+        self._told = []
         self._exit_status = 0
         self.id = uuid.uuid4().hex * 2
         self.short_id = self.id[:12]
@@ -171,10 +173,22 @@ class Container:
             os.killpg(self._process.pid, number)
 
     def _end(self, status):
-        if not self._ended.is_set():
+        with self._end_lock:
+            if self._ended.is_set():
+                return
             # A process that a signal ended has a negative status here, and 128 + signal in a container.
             self._exit_status = status if status >= 0 else 128 - status
             self._ended.set()
+        for tell in self._told:
+            tell()
+
+    def when_ended(self, tell):
+        """Calls `tell` when the container has ended, which may be now."""
+        with self._end_lock:
+            if not self._ended.is_set():
+                self._told.append(tell)
+                return
+        tell()
 
     @property
     def status(self):

@@ -23,6 +23,16 @@ class Containers(unittest.TestCase):
         stopped.stop()
         self.assertEqual((stopped.status, stopped.wait()["StatusCode"]), ("exited", 0))
 
+    def test_a_container_tells_once_that_it_has_ended(self):
+        containers, told = Engine().containers, []
+        container = containers.run("wordpress")
+        container.when_ended(lambda: told.append("then"))
+        self.assertEqual(told, [])
+        container.stop()
+        container.stop()
+        container.when_ended(lambda: told.append("now"))
+        self.assertEqual(told, ["then", "now"])
+
     def run_command(self, command, **options):
         container = Engine().containers.run("mysql-client:8", command=["sh", "-c", command], **options)
         return container, container.wait(timeout=10)["StatusCode"]

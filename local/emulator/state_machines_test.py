@@ -1,8 +1,12 @@
 """What the mends of state_machines.py promise."""
 
 import json
+import time
+from unittest import mock
 
 import state_machines  # noqa: F401
+from jsonata.jexception import JException
+from jsonata.timebox import Timebox
 from ministack.services import stepfunctions as sfn
 from testing import LocalTestCase
 
@@ -28,6 +32,17 @@ class StateMachines(LocalTestCase):
         }
         output, _ = self.run_machine(states, "Both")
         self.assertEqual(output, {"results": [1, 1], "count": 2})
+
+    def test_an_expression_may_take_long_while_others_work(self):
+        box = Timebox(mock.Mock(), timeout=100)
+        box.check_runaway()
+        time.sleep(0.2)
+        box.check_runaway()
+        end = time.thread_time() + 0.2
+        while time.thread_time() < end:
+            pass
+        with self.assertRaises(JException):
+            box.check_runaway()
 
     def test_a_choice_without_a_match_gives_its_output(self):
         choices = [{"Condition": "{% $states.input.in = 2 %}", "Next": "End"}]
