@@ -9,7 +9,7 @@ use shared::{Error, ErrorKind, Result, Settings};
 /// Puts an event on the bus; gives EventBridge's id of it. `execution` is the ARN of the execution that it is about.
 ///
 /// # Errors
-/// `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
+/// `Throttled`, `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
 pub(crate) async fn put(
     events: &Client,
     settings: &Settings,

@@ -4,14 +4,13 @@
 //! administrator's credentials as ECS secrets, and reads the tenant's password from Secrets Manager: neither is in the
 //! task's overrides. Its exit status says what happened; the end of its log says why.
 
-use aws_sdk_ec2::Client as Ec2;
 use aws_sdk_secretsmanager::Client as Secrets;
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
-use shared::{EnvironmentName, Error, Names, Owner, Result, Settings, TenantId, names};
+use shared::{EnvironmentName, Error, Names, Network, Owner, Result, Settings, TenantId, names};
 
 use crate::request::guard;
-use crate::{environment, secret};
+use crate::secret;
 
 mod outcome;
 mod statements;
@@ -121,11 +120,15 @@ struct Variable {
 ///
 /// # Errors
 /// `InvalidRequest`, `WrongEnvironment`; `EnvironmentNotReady` when there is no network or no server for the task.
-pub async fn prepare(ec2: &Ec2, secrets: &Secrets, settings: &Settings, request: Request) -> Result<RunTask> {
+pub async fn prepare(
+    network: impl Future<Output = Result<Network>>,
+    secrets: &Secrets,
+    settings: &Settings,
+    request: Request,
+) -> Result<RunTask> {
     let names = request.names(settings)?;
     let statements = request.statements(&names, settings)?;
-    let (network, administrator) =
-        tokio::try_join!(environment::network(ec2, settings), secret::read_master_credentials(secrets, settings))?;
+    let (network, administrator) = tokio::try_join!(network, secret::read_master_credentials(secrets, settings))?;
     let tenant_secret = if request.action == Action::Create { names.secret() } else { String::new() };
     let allow_plaintext = settings.optional("DATABASE_ALLOW_PLAINTEXT").unwrap_or("false");
     let variable = |name, value: &str| Variable { name, value: value.to_owned() };
@@ -172,10 +175,6 @@ fn fits(overrides: &Overrides) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
-    use aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsOutput;
-    use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
-    use aws_sdk_ec2::types::{SecurityGroup, Subnet, Tag, Vpc};
     use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use serde_json::{Value, json};
@@ -185,25 +184,17 @@ mod tests {
     use crate::testing::{owner, settings};
 
     async fn run(request: Value) -> Result<Value> {
-        let private = || Tag::builder().key("Name").value("dev-private-a").build();
-        let vpcs = mock!(Ec2::describe_vpcs)
-            .then_output(|| DescribeVpcsOutput::builder().vpcs(Vpc::builder().vpc_id("vpc-1").build()).build());
-        let subnets = mock!(Ec2::describe_subnets).then_output(move || {
-            let subnet = Subnet::builder().subnet_id("subnet-1").tags(private()).build();
-            DescribeSubnetsOutput::builder().subnets(subnet).build()
-        });
-        let groups = mock!(Ec2::describe_security_groups).then_output(|| {
-            let group = SecurityGroup::builder().group_id("sg-1").group_name("dev-ecs-tasks").build();
-            DescribeSecurityGroupsOutput::builder().security_groups(group).build()
-        });
+        let network = async {
+            let [vpc_id, subnet, security_group_id] = ["vpc-1", "subnet-1", "sg-1"].map(str::to_owned);
+            Ok(Network { vpc_id, subnet_ids: vec![subnet], security_group_id })
+        };
         let master = mock!(Secrets::get_secret_value).then_output(|| {
             let text = r#"{"username": "admin", "password": "hunter2", "host": "db.example.com:3307"}"#;
             GetSecretValueOutput::builder().secret_string(text).build()
         });
-        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::MatchAny, [&vpcs, &subnets, &groups]);
         let secrets = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]);
         let settings = settings(&[("DATABASE_MAX_USER_CONNECTIONS", "40")]);
-        let prepared = prepare(&ec2, &secrets, &settings, input::parse(request)?).await?;
+        let prepared = prepare(network, &secrets, &settings, input::parse(request)?).await?;
         Ok(serde_json::to_value(prepared).unwrap())
     }
 

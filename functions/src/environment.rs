@@ -6,22 +6,22 @@
 
 use serde::Serialize;
 use shared::metrics;
-use shared::{Error, ErrorKind, Result, Settings};
+use shared::{Error, ErrorKind, Network, Result, Settings};
 
 use crate::request::{Provision, ProvisionRequest};
 use crate::secret;
 
-mod candidate;
 mod file_systems;
 mod hosted_zone;
 mod listeners;
-mod network;
+mod load_balancers;
+mod placement;
 mod room;
 
 pub use file_systems::FileSystem;
-pub use listeners::{Placement, listeners};
-pub(crate) use listeners::{described_listeners, scheme, scheme_of};
-pub(crate) use network::network;
+pub(crate) use listeners::{listeners, listeners_of_tenant, scheme, scheme_of};
+pub use placement::Placement;
+use placement::Placements;
 pub use room::{Capacity, Room};
 
 /// The clients that resolve-environment needs.
@@ -29,8 +29,6 @@ pub use room::{Capacity, Room};
 pub struct Clients {
     /// Security Token Service.
     pub sts: aws_sdk_sts::Client,
-    /// EC2.
-    pub ec2: aws_sdk_ec2::Client,
     /// EFS.
     pub efs: aws_sdk_efs::Client,
     /// Elastic Load Balancing.
@@ -71,7 +69,8 @@ pub struct Environment {
     pub security_group_id: String,
     /// File systems of the tenants' files, those with the most room first.
     pub file_systems: Vec<FileSystem>,
-    /// Listeners that tenants' rules are added to, each of a load balancer of its own, those with the most room first.
+    /// Listeners that tenants' rules are added to, each of a load balancer of its own, those with the most room first. Of
+    /// many load balancers, only those with the most room are looked at.
     pub listeners: Vec<Placement>,
     /// Host of the database server.
     pub database_host: String,
@@ -81,27 +80,34 @@ pub struct Environment {
     pub capacity: Capacity,
 }
 
-/// Checks the request, the account and everything that a new tenant needs. Changes nothing.
+/// Checks the request, the account and everything that a new tenant needs, `network` being where its tasks are to run.
+/// Changes nothing.
 ///
 /// # Errors
 /// `InvalidRequest`, `WrongEnvironment`, `WrongAccount`, `EnvironmentNotReady`, `QuotaExceeded`.
-pub async fn resolve(clients: &Clients, settings: &Settings, request: ProvisionRequest) -> Result<Resolved> {
+pub async fn resolve(
+    clients: &Clients,
+    settings: &Settings,
+    request: ProvisionRequest,
+    network: impl Future<Output = Result<Network>>,
+) -> Result<Resolved> {
     let request = request.decide(settings)?;
-    let (account, network, file_systems, listeners, zone, cluster, database) = tokio::join!(
+    let (account, network, file_systems, placements, zone, cluster, database) = tokio::join!(
         account(&clients.sts, settings),
-        network(&clients.ec2, settings),
+        network,
         file_systems::file_systems(&clients.efs, settings),
-        listeners::placements(&clients.elb, settings),
+        placement::placements(&clients.elb, settings),
         hosted_zone::check(&clients.route53, settings),
         cluster(&clients.ecs, settings),
         secret::read_master_credentials(&clients.secrets, settings),
     );
     // In another account, nothing else is as it should be either.
     let (account, region) = account?;
-    let (network, file_systems, listeners, database) = (network?, file_systems?, listeners?, database?);
+    let (network, file_systems, database) = (network?, file_systems?, database?);
+    let Placements { listeners, others } = placements?;
     zone?;
     cluster?;
-    let capacity = Capacity::of(&listeners, &file_systems);
+    let capacity = Capacity::of(&listeners, &others, &file_systems);
     // Before anything is refused: a full environment is what the alarm is there for.
     metrics::room_left(settings.environment(), capacity.left()).write();
     room::suffices(settings, &listeners, &file_systems)?;
@@ -151,13 +157,9 @@ async fn cluster(ecs: &aws_sdk_ecs::Client, settings: &Settings) -> Result<()> {
     let clusters = clusters.map_err(|error| Error::aws(format!("reading cluster ({name})"), error))?;
     match clusters.clusters().first().and_then(|cluster| cluster.status()) {
         Some("ACTIVE") => Ok(()),
-        Some(status) => Err(not_ready(format!("cluster {name} is {status}, not ACTIVE"))),
-        None => Err(not_ready(format!("there is no cluster {name}"))),
+        Some(status) => Err(Error::not_ready(format!("cluster {name} is {status}, not ACTIVE"))),
+        None => Err(Error::not_ready(format!("there is no cluster {name}"))),
     }
-}
-
-fn not_ready(message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::EnvironmentNotReady, message)
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ pub struct Purged {
 pub async fn purge(settings: &Settings, request: Purge) -> Result<Purged> {
     let names = settings.names(&request.tenant_id);
     let mounted = settings.optional("FILES_DIRECTORY").ok_or_else(|| {
-        not_ready("the tenants' files are not mounted: set the stack parameter FilesAccessPointArn".to_owned())
+        Error::not_ready("the tenants' files are not mounted: set the stack parameter FilesAccessPointArn".to_owned())
     })?;
     let directory = directory_of(Path::new(mounted), &names)?;
     let removal = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(directory)).await;
@@ -55,18 +55,14 @@ pub async fn purge(settings: &Settings, request: Purge) -> Result<Purged> {
 fn directory_of(mounted: &Path, names: &Names) -> Result<PathBuf> {
     let tenants = mounted
         .canonicalize()
-        .map_err(|error| not_ready(format!("{} is not mounted", mounted.display())).with_source(error))?;
+        .map_err(|error| Error::not_ready(format!("{} is not mounted", mounted.display())).with_source(error))?;
     if !tenants.is_dir() || tenants.file_name().is_none_or(|name| name != TENANTS) {
-        return Err(not_ready(format!(
+        return Err(Error::not_ready(format!(
             "{} is not the directory of the tenants' files: its name has to be \"{TENANTS}\"",
             tenants.display()
         )));
     }
     Ok(tenants.join(names.tenant().as_str()))
-}
-
-fn not_ready(message: String) -> Error {
-    Error::new(ErrorKind::EnvironmentNotReady, message)
 }
 
 fn kind_of(error: &io::Error) -> ErrorKind {

@@ -102,11 +102,10 @@ pub struct Leftover {
 /// `WrongEnvironment`, or when one of the services cannot be asked.
 pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
     let names = request.names(settings)?;
-    let (services, records, rules, groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
         service::find(&clients.ecs, &names),
         dns_record::find(&clients.route53, settings, &names),
-        listener_rule::find(&clients.elb, settings, &names),
-        target_group::find(&clients.elb, &names),
+        rules_and_target_groups(clients, settings, &names),
         task_definition::find(&clients.ecs, &names),
         access_point::find(&clients.efs, &names),
         databases(clients, settings, &names),
@@ -132,6 +131,22 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         inventory.resources.insert(Kind::Database, Resource { status: Status::Unchecked, found: Vec::new() });
     }
     Ok(inventory)
+}
+
+async fn rules_and_target_groups(
+    clients: &Clients,
+    settings: &Settings,
+    names: &Names,
+) -> Result<(Vec<Found>, Vec<Found>)> {
+    let elb = &clients.elb;
+    let group = target_group::describe(elb, names).await?;
+    let found = async {
+        match &group {
+            Some(group) => target_group::found(elb, names, group).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    tokio::try_join!(listener_rule::find(elb, settings, names, group.as_ref()), found)
 }
 
 async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {

@@ -3,6 +3,7 @@
 
 pub mod access_point;
 mod bus;
+mod calls;
 pub mod conclusion;
 pub mod database;
 pub mod database_task;

@@ -9,12 +9,12 @@ use std::time::Duration;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, HostHeaderConditionConfig, Listener, Rule, RuleCondition,
+    Action, ActionTypeEnum, HostHeaderConditionConfig, Listener, Rule, RuleCondition, TargetGroup,
 };
-use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
+use crate::calls::few_at_a_time;
 use crate::request::Teardown;
 use crate::resource::{Found, Kind, Removal, ours};
 use crate::target_group::{elb_tags, owner_of};
@@ -56,26 +56,30 @@ pub struct Created {
     pub host: String,
 }
 
-/// The tenant's rules on every listener of the environment.
+/// The tenant's rules, where its target group, as far as there is one, says that they may be.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
-pub async fn find(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
-    let mut found = Vec::new();
-    for rule in of_tenant(elb, settings, names).await? {
-        found.extend(described(elb, &rule).await?);
-    }
-    Ok(found)
+pub async fn find(elb: &Client, settings: &Settings, names: &Names, group: Option<&TargetGroup>) -> Result<Vec<Found>> {
+    let rules = of_tenant(elb, settings, names, group).await?;
+    let found = few_at_a_time(rules.iter().map(|rule| described(elb, rule))).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
-/// The tenant's rules on every listener of the environment, as they are.
+/// As [`find`], the rules as they are.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
-pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
+pub(crate) async fn of_tenant(
+    elb: &Client,
+    settings: &Settings,
+    names: &Names,
+    group: Option<&TargetGroup>,
+) -> Result<Vec<Rule>> {
     let host = names.host(settings.required("DOMAIN")?);
-    let listeners = environment::listeners(elb, settings).await?;
-    let mut all = try_join_all(listeners.iter().map(|listener| rules(elb, listener))).await?.concat();
+    let listeners = environment::listeners_of_tenant(elb, settings, group).await?;
+    let arns = listeners.iter().filter_map(Listener::listener_arn);
+    let mut all = few_at_a_time(arns.map(|arn| rules(elb, arn))).await?.concat();
     all.retain(|rule| is_of(rule, &host, names));
     Ok(all)
 }
@@ -87,7 +91,7 @@ pub(crate) async fn of_tenant(elb: &Client, settings: &Settings, names: &Names) 
 pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<BTreeSet<TenantId>> {
     let domain = settings.required("DOMAIN")?;
     let arns = listeners.iter().filter_map(Listener::listener_arn);
-    let rules = try_join_all(arns.map(|arn| rules(elb, arn))).await?;
+    let rules = few_at_a_time(arns.map(|arn| rules(elb, arn))).await?;
     Ok(rules.iter().flatten().filter_map(|rule| tenant_of(rule, domain, settings)).collect())
 }
 
@@ -276,7 +280,8 @@ async fn jitter(race: u32) -> Result<()> {
 pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::ListenerRule);
-    let found = find(elb, settings, &names).await?;
+    let group = target_group::describe(elb, &names).await?;
+    let found = find(elb, settings, &names, group.as_ref()).await?;
     for rule in removal.keep_foreign(found, request.owner.as_ref()) {
         match elb.delete_rule().rule_arn(&rule.identifier).send().await {
             Ok(_) => removal.removed.push(rule.identifier),
@@ -291,10 +296,15 @@ pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Res
 mod tests {
     use aws_sdk_elasticloadbalancingv2::operation::create_rule::{CreateRuleError, CreateRuleOutput};
     use aws_sdk_elasticloadbalancingv2::operation::delete_rule::DeleteRuleOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::{
+        DescribeListenersError, DescribeListenersOutput,
+    };
     use aws_sdk_elasticloadbalancingv2::operation::describe_rules::{DescribeRulesError, DescribeRulesOutput};
     use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
-    use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
-    use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription, TargetGroup};
+    use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::{
+        DescribeTargetGroupsError, DescribeTargetGroupsOutput,
+    };
+    use aws_sdk_elasticloadbalancingv2::types::{Tag, TagDescription};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
 
@@ -364,17 +374,17 @@ mod tests {
         format!("arn:aws:elasticloadbalancing:eu-west-1:536580886816:listener/app/{name}/1/1")
     }
 
+    fn balancer(name: &str) -> String {
+        format!("arn:aws:elasticloadbalancing:eu-west-1:536580886816:loadbalancer/app/{name}/1")
+    }
+
     /// The target group is attached to the load balancer of that name, or to none.
     fn attached(name: Option<&'static str>) -> Mock {
-        mock!(Client::describe_target_groups)
-            .match_requests(|request| request.target_group_arns() == [GROUP])
-            .then_output(move || {
-                let balancer = name.map(|name| {
-                    format!("arn:aws:elasticloadbalancing:eu-west-1:536580886816:loadbalancer/app/{name}/1")
-                });
-                let group = TargetGroup::builder().set_load_balancer_arns(Some(balancer.into_iter().collect()));
-                DescribeTargetGroupsOutput::builder().target_groups(group.build()).build()
-            })
+        mock!(Client::describe_target_groups).then_output(move || {
+            let balancers = name.map(balancer).into_iter().collect();
+            let group = TargetGroup::builder().target_group_arn(GROUP).set_load_balancer_arns(Some(balancers));
+            DescribeTargetGroupsOutput::builder().target_groups(group.build()).build()
+        })
     }
 
     fn page_of(name: &'static str, rules: Vec<Rule>) -> Mock {
@@ -483,18 +493,61 @@ mod tests {
         assert!(!is_of(&rule_to("www.customer.example", GROUP), host, &names), "somebody pointed it here by hand");
     }
 
-    #[tokio::test]
-    async fn a_teardown_deletes_the_tenants_rules_and_survives_a_missing_listener() {
-        let listener = settings(&[("LISTENER_ARNS", "arn:listener")]);
-        let deleted = mock!(Client::delete_rule).then_output(|| DeleteRuleOutput::builder().build());
-        let (rules, tags) =
-            (page(vec![rule("7", "123456789012.example.com"), rule("8", "b.example.com")], None), tagged(None));
-        let client = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, [&rules, &tags, &deleted]);
-        assert_eq!(delete(&client, &listener, Teardown::of(tenant())).await.unwrap().removed, ["arn:rule/7"]);
+    /// What a teardown removes that sees this target group, or none, and then these answers.
+    async fn run_delete(group: Option<Mock>, answers: &[&Mock]) -> Vec<String> {
+        let group = group.unwrap_or_else(|| {
+            mock!(Client::describe_target_groups).then_error(|| {
+                DescribeTargetGroupsError::generic(ErrorMetadata::builder().code("TargetGroupNotFound").build())
+            })
+        });
+        let answers: Vec<_> = [&group].into_iter().chain(answers.iter().copied()).collect();
+        let client = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, answers);
+        let settings = settings(&[("LISTENER_ARNS", "arn:1, arn:2")]);
+        delete(&client, &settings, Teardown::of(tenant())).await.unwrap().removed
+    }
 
-        let missing = mock!(Client::describe_rules)
+    #[tokio::test]
+    async fn the_rules_are_looked_for_where_the_target_group_is_attached() {
+        let listeners = mock!(Client::describe_listeners)
+            .match_requests(|request| request.load_balancer_arn() == Some(&balancer("one")))
+            .then_output(|| {
+                let listener = Listener::builder().listener_arn(listener("one")).build();
+                DescribeListenersOutput::builder().listeners(listener).build()
+            });
+        let rules = page_of("one", vec![rule("7", "123456789012.example.com"), rule("8", "b.example.com")]);
+        let deleted = mock!(Client::delete_rule).then_output(|| DeleteRuleOutput::builder().build());
+        let answers = [&listeners, &rules, &tagged(None), &deleted];
+        assert_eq!(run_delete(Some(attached(Some("one"))), &answers).await, ["arn:rule/7"]);
+    }
+
+    #[tokio::test]
+    async fn without_an_attached_target_group_every_listener_that_is_there_is_looked_at() {
+        let missing = || {
+            mock!(Client::describe_listeners).then_error(|| {
+                DescribeListenersError::generic(ErrorMetadata::builder().code("ListenerNotFound").build())
+            })
+        };
+        for group in [None, Some(attached(None))] {
+            let second =
+                mock!(Client::describe_listeners).match_requests(|request| request.listener_arns() == ["arn:2"]);
+            let second = second.then_output(|| {
+                let listener = Listener::builder().listener_arn("arn:2").build();
+                DescribeListenersOutput::builder().listeners(listener).build()
+            });
+            let rules = page(vec![rule("7", "123456789012.example.com")], None);
+            let deleted = mock!(Client::delete_rule).then_output(|| DeleteRuleOutput::builder().build());
+            let answers = [&missing(), &missing(), &second, &rules, &tagged(None), &deleted];
+            assert_eq!(run_delete(group, &answers).await, ["arn:rule/7"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_listener_that_vanishes_meanwhile_has_no_rules() {
+        let listeners = mock!(Client::describe_listeners).then_output(|| {
+            DescribeListenersOutput::builder().listeners(Listener::builder().listener_arn("arn:1").build()).build()
+        });
+        let gone = mock!(Client::describe_rules)
             .then_error(|| DescribeRulesError::generic(ErrorMetadata::builder().code("ListenerNotFound").build()));
-        let client = mock_client!(aws_sdk_elasticloadbalancingv2, [&missing]);
-        assert!(delete(&client, &listener, Teardown::of(tenant())).await.unwrap().removed.is_empty());
+        assert_eq!(run_delete(None, &[&listeners, &gone]).await, [""; 0]);
     }
 }

@@ -192,7 +192,7 @@ mod tests {
         });
         let client = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&throttled]);
         let error = find(&client, &settings(&[]).names(&tenant())).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Transient);
+        assert_eq!(error.kind(), ErrorKind::Throttled);
         assert!(error.chain().contains("ThrottlingException"), "{}", error.chain());
         assert!(throttled.num_calls() > 1, "the SDK retries first");
     }

@@ -10,7 +10,7 @@ use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sts::Client as Sts;
 use shared::input::invalid;
-use shared::{EnvironmentName, Error, ErrorKind, Result, Settings};
+use shared::{EnvironmentName, Error, Result, Settings};
 
 mod check;
 mod locate;
@@ -59,7 +59,7 @@ impl Peer {
             "stack parameter Peers has no {environment}, only: {}; add {environment}:<account>:<region>",
             names.join(", ")
         );
-        peers.into_iter().find(|peer| peer.environment == environment).ok_or_else(|| not_ready(missing))
+        peers.into_iter().find(|peer| peer.environment == environment).ok_or_else(|| Error::not_ready(missing))
     }
 
     /// The environment.
@@ -149,7 +149,7 @@ impl FromStr for Peer {
 /// # Errors
 /// `EnvironmentNotReady` when the stack's parameter makes no sense.
 pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
-    let wrong = |reason: String| not_ready(format!("stack parameter Peers: {reason}"));
+    let wrong = |reason: String| Error::not_ready(format!("stack parameter Peers: {reason}"));
     let peers = settings.required("PEERS")?.split(',').map(Peer::from_str).collect::<Result<Vec<_>, _>>();
     let mut peers = peers.map_err(wrong)?;
     peers.sort_by_key(|peer| peer.environment);
@@ -173,12 +173,10 @@ pub fn chosen(settings: &Settings, environments: Option<Vec<EnvironmentName>>) -
     environments.into_iter().map(|environment| Peer::of(settings, environment)).collect()
 }
 
-fn not_ready(message: String) -> Error {
-    Error::new(ErrorKind::EnvironmentNotReady, message)
-}
-
 #[cfg(test)]
 mod tests {
+    use shared::ErrorKind;
+
     use super::*;
     use crate::testing::settings;
 

@@ -3,11 +3,13 @@
 //! It must be attached to the load balancer by a listener rule before a service can use it, and cannot be
 //! deleted while a rule refers to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
-use aws_sdk_elasticloadbalancingv2::types::{Matcher, ProtocolEnum, Tag, TargetGroupAttribute, TargetTypeEnum};
+use aws_sdk_elasticloadbalancingv2::types::{
+    Matcher, ProtocolEnum, Tag, TargetGroup, TargetGroupAttribute, TargetTypeEnum,
+};
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
@@ -52,20 +54,31 @@ pub struct Created {
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
 pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
-    let name = names.target_group();
-    let doing = || format!("reading target group ({name})");
-    let groups = match elb.describe_target_groups().names(&name).send().await {
-        Ok(groups) => groups,
-        Err(error) if error.code() == Some("TargetGroupNotFound") => return Ok(Vec::new()),
-        Err(error) => return Err(Error::aws(doing(), error)),
-    };
-    let Some(arn) = groups.target_groups().first().and_then(|group| group.target_group_arn()) else {
-        return Ok(Vec::new());
-    };
-    found(elb, names, arn).await
+    match describe(elb, names).await? {
+        Some(group) => found(elb, names, &group).await,
+        None => Ok(Vec::new()),
+    }
 }
 
-async fn found(elb: &Client, names: &Names, arn: &str) -> Result<Vec<Found>> {
+/// The tenant's target group as it is, if there is one.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn describe(elb: &Client, names: &Names) -> Result<Option<TargetGroup>> {
+    let name = names.target_group();
+    match elb.describe_target_groups().names(&name).send().await {
+        Ok(groups) => Ok(groups.target_groups.unwrap_or_default().into_iter().next()),
+        Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading target group ({name})"), error)),
+    }
+}
+
+/// The target group with its owner: nothing when it is gone meanwhile.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn found(elb: &Client, names: &Names, group: &TargetGroup) -> Result<Vec<Found>> {
+    let arn = group.target_group_arn().unwrap_or_default();
     match owner_of(elb, arn).await {
         Ok(owner) => Ok(vec![Found::present(arn, owner)]),
         Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(Vec::new()),
@@ -93,11 +106,27 @@ pub(crate) async fn load_balancers(elb: &Client, arn: &str) -> Result<Vec<String
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
 pub(crate) async fn list(elb: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let groups = all(elb).await?;
+    let names = groups.iter().filter_map(TargetGroup::target_group_name);
+    Ok(names.filter_map(|name| tenant_named(settings, name, Names::target_group)).collect())
+}
+
+/// How many target groups are attached to each load balancer, by its ARN.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn count_by_load_balancer(elb: &Client) -> Result<BTreeMap<String, usize>> {
+    let mut counts = BTreeMap::new();
+    for balancer in all(elb).await?.into_iter().flat_map(|group| group.load_balancer_arns.unwrap_or_default()) {
+        *counts.entry(balancer).or_default() += 1;
+    }
+    Ok(counts)
+}
+
+async fn all(elb: &Client) -> Result<Vec<TargetGroup>> {
     let listing = elb.describe_target_groups().page_size(LISTED_PER_CALL).into_paginator().items().send();
     let groups = listing.collect::<Result<Vec<_>, _>>().await;
-    let groups = groups.map_err(|error| Error::aws("listing target groups", error))?;
-    let names = groups.iter().filter_map(|group| group.target_group_name());
-    Ok(names.filter_map(|name| tenant_named(settings, name, Names::target_group)).collect())
+    groups.map_err(|error| Error::aws("listing target groups", error))
 }
 
 /// The owner of a target group or listener rule.
@@ -143,10 +172,10 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
         .await;
     let found = match created {
         // Perhaps somebody else's: with the same settings, AWS answers with the one that exists.
-        Ok(created) => {
-            let arn = created.target_groups().first().and_then(|group| group.target_group_arn()).unwrap_or_default();
-            found(elb, &names, arn).await?
-        }
+        Ok(created) => match created.target_groups().first() {
+            Some(group) => found(elb, &names, group).await?,
+            None => Vec::new(),
+        },
         Err(error) if error.code() == Some("DuplicateTargetGroupName") => find(elb, &names).await?,
         Err(error) => return Err(Error::aws(doing(), error)),
     };
@@ -198,7 +227,7 @@ mod tests {
         DescribeTargetGroupsError, DescribeTargetGroupsOutput,
     };
     use aws_sdk_elasticloadbalancingv2::operation::modify_target_group_attributes::ModifyTargetGroupAttributesOutput;
-    use aws_sdk_elasticloadbalancingv2::types::{TagDescription, TargetGroup};
+    use aws_sdk_elasticloadbalancingv2::types::TagDescription;
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
 

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::types::Service;
+use aws_sdk_elasticloadbalancingv2::types::Rule;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::input::{self, invalid};
@@ -21,7 +22,7 @@ use crate::request::guard;
 use crate::service::deployment::has_failed;
 use crate::state::{Shows, State};
 use crate::storage::Location;
-use crate::{service, task_definition};
+use crate::{service, target_group, task_definition};
 
 pub mod lock;
 
@@ -109,7 +110,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let (provisioning, definition, rules) = tokio::try_join!(
         is_being_provisioned(clients, &names, &service),
         definition(&clients.ecs, &names, &service),
-        listener_rule::of_tenant(&clients.elb, settings, &names),
+        rules(clients, settings, &names),
     )?;
     if let Some(execution) = provisioning {
         return Err(Error::new(
@@ -137,6 +138,11 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
         changes,
         force_new_deployment,
     })
+}
+
+async fn rules(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
+    let group = target_group::describe(&clients.elb, names).await?;
+    listener_rule::of_tenant(&clients.elb, settings, names, group.as_ref()).await
 }
 
 /// Input of end-update.

@@ -22,9 +22,8 @@ pub fn config() -> &'static SdkConfig {
 /// Lambda puts region and credentials there. The SDK's own search for them, in profiles, single sign-on and metadata
 /// services, would be a good part of each function's size.
 ///
-/// The SDK tries a throttled or broken call four times; what still fails leaves the function as
-/// `Transient`, and the state machine takes it from there. Every call is bounded, well below a
-/// function's own timeout.
+/// The SDK tries a throttled or broken call four times; what still fails leaves the function as `Throttled` or
+/// `Transient`, and the state machine takes it from there. Every call is bounded, well below a function's own timeout.
 pub fn from_process() -> SdkConfig {
     let https =
         Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();

@@ -12,7 +12,7 @@ use lambda_runtime::Diagnostic;
 /// What a function ends with.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The closed list of error names. [`ErrorKind::Transient`] alone is worth a retry.
+/// The closed list of error names. [`ErrorKind::Throttled`] and [`ErrorKind::Transient`] alone are worth a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The input is wrong; nothing was touched.
@@ -41,7 +41,10 @@ pub enum ErrorKind {
     TeardownIncomplete,
     /// AWS or MySQL refused the permission.
     AccessDenied,
-    /// It may work when tried again: throttling, a broken connection, a fault of the service.
+    /// AWS allows fewer calls in a second, and this one later: worth many retries, as tenants that come together all end
+    /// so, and nothing is wrong.
+    Throttled,
+    /// It may work when tried again: a broken connection, a fault of the service.
     Transient,
     /// Anything else: a bug of ours or an answer that nobody expected.
     Internal,
@@ -64,9 +67,15 @@ impl ErrorKind {
             Self::ConfirmationMismatch => "ConfirmationMismatch",
             Self::TeardownIncomplete => "TeardownIncomplete",
             Self::AccessDenied => "AccessDenied",
+            Self::Throttled => "Throttled",
             Self::Transient => "Transient",
             Self::Internal => "Internal",
         }
+    }
+
+    /// Whether it may work when tried again.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Throttled | Self::Transient)
     }
 
     /// What an AWS error code means, whatever the service.
@@ -90,25 +99,25 @@ impl ErrorKind {
             "RegionDisabledException" => Some(Self::EnvironmentNotReady),
             "BandwidthLimitExceeded"
             | "EC2ThrottledException"
-            | "ExpiredToken"
+            | "PriorRequestNotComplete"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "SlowDown"
+            | "Throttling"
+            | "ThrottledException"
+            | "ThrottlingException"
+            | "TooManyRequestsException" => Some(Self::Throttled),
+            "ExpiredToken"
             | "ExpiredTokenException"
             | "InternalFailure"
             | "InternalServerError"
             | "InternalServiceError"
             | "OperationAbortedException"
-            | "PriorRequestNotComplete"
             | "RequestExpired"
-            | "RequestLimitExceeded"
-            | "RequestThrottled"
-            | "RequestThrottledException"
             | "ServerException"
             | "ServiceUnavailable"
-            | "ServiceUnavailableException"
-            | "SlowDown"
-            | "Throttling"
-            | "ThrottledException"
-            | "ThrottlingException"
-            | "TooManyRequestsException" => Some(Self::Transient),
+            | "ServiceUnavailableException" => Some(Self::Transient),
             _ => None,
         }
     }
@@ -135,6 +144,11 @@ impl Error {
     /// An error of the given kind. The message says what was wrong, with which value, and what to do.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), source: None }
+    }
+
+    /// Something that the environment must offer is missing or ambiguous.
+    pub fn not_ready(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::EnvironmentNotReady, message)
     }
 
     /// A fault of ours, or an answer of AWS that nobody expected.
@@ -189,10 +203,10 @@ fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> ErrorKind 
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => ErrorKind::Transient,
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
-            service.err().code().and_then(ErrorKind::of_aws_code).unwrap_or(if status >= 500 || status == 429 {
-                ErrorKind::Transient
-            } else {
-                ErrorKind::Internal
+            service.err().code().and_then(ErrorKind::of_aws_code).unwrap_or(match status {
+                429 => ErrorKind::Throttled,
+                500.. => ErrorKind::Transient,
+                _ => ErrorKind::Internal,
             })
         }
         _ => ErrorKind::Internal,
@@ -224,8 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn throttling_is_transient_and_a_refusal_is_not() {
-        assert_eq!(ErrorKind::of_aws_code("ThrottlingException"), Some(ErrorKind::Transient));
+    fn throttling_and_faults_pass_and_a_refusal_does_not() {
+        assert_eq!(ErrorKind::of_aws_code("ThrottlingException"), Some(ErrorKind::Throttled));
+        assert_eq!(ErrorKind::of_aws_code("InternalFailure"), Some(ErrorKind::Transient));
+        assert!(ErrorKind::Throttled.is_passing() && ErrorKind::Transient.is_passing());
+        assert!(!ErrorKind::AccessDenied.is_passing());
         assert_eq!(ErrorKind::of_aws_code("AccessDeniedException"), Some(ErrorKind::AccessDenied));
         assert_eq!(ErrorKind::of_aws_code("TooManyRules"), Some(ErrorKind::QuotaExceeded));
         assert_eq!(ErrorKind::of_aws_code("ClientException"), None);

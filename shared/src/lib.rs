@@ -4,6 +4,7 @@
 //! and how AWS and MySQL are reached. It knows no resource: those live in the `functions` package.
 
 pub mod aws;
+pub mod candidate;
 pub mod error;
 pub mod fargate;
 pub mod image;
@@ -13,6 +14,7 @@ pub mod lambda;
 pub mod metrics;
 pub mod mysql;
 pub mod names;
+pub mod network;
 pub mod owner;
 pub mod settings;
 pub mod tenant_id;
@@ -21,6 +23,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use fargate::{DesiredCount, FargateSize};
 pub use image::ImageReference;
 pub use names::{EnvironmentName, Names};
+pub use network::Network;
 pub use owner::Owner;
 pub use settings::Settings;
 pub use tenant_id::TenantId;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::stack::{Stack, new_tenant_id, text};
 
 /// The longest clean-up of these tests waits for half a minute before it gives up.
-const BOUND: Duration = Duration::from_secs(120);
+const BOUND: Duration = Duration::from_secs(300);
 
 /// A rule, and the queue that it fills.
 pub struct Ear {

@@ -48,20 +48,23 @@ fn every_state_says_why_it_is_there() {
 }
 
 #[test]
-fn every_task_retries_what_is_transient_with_backoff_a_cap_and_full_jitter_and_catches_the_rest() {
+fn every_task_retries_what_passes_with_backoff_a_cap_and_full_jitter_and_catches_the_rest() {
     for (machine, name, state) in states().into_iter().filter(|(_, _, state)| state["Type"] == "Task") {
-        let retry = &state["Retry"][0];
-        if function_of(&state).is_some() {
-            assert!(
-                retry["ErrorEquals"].as_array().unwrap().iter().any(|error| error == "Transient"),
-                "{machine}: {name}"
-            );
+        let retriers = state["Retry"].as_array().unwrap();
+        for retry in retriers {
+            assert!(retry["BackoffRate"].as_f64().unwrap() > 1.0, "{machine}: {name}");
+            assert!(retry["MaxDelaySeconds"].is_number() && retry["JitterStrategy"] == "FULL", "{machine}: {name}");
         }
-        assert!(
-            retry["MaxAttempts"].as_u64().unwrap() <= 6 && retry["BackoffRate"].as_f64().unwrap() > 1.0,
-            "{machine}: {name}"
-        );
-        assert!(retry["MaxDelaySeconds"].is_number() && retry["JitterStrategy"] == "FULL", "{machine}: {name}");
+        let attempts = |error: &str| {
+            let of_error = |retry: &&Value| retry["ErrorEquals"].as_array().unwrap().iter().any(|name| name == error);
+            retriers.iter().find(of_error).map(|retry| retry["MaxAttempts"].as_u64().unwrap())
+        };
+        if function_of(&state).is_some() {
+            let attempts = ["Transient", "Throttled", "Lambda.TooManyRequestsException"].map(attempts);
+            assert_eq!(attempts, [Some(6), Some(20), Some(20)], "{machine}: {name}");
+        } else {
+            assert!(retriers[0]["MaxAttempts"].as_u64().unwrap() <= 6, "{machine}: {name}");
+        }
         let catches = state["Catch"]
             .as_array()
             .and_then(|catches| catches.last())

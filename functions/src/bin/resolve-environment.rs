@@ -8,11 +8,11 @@ use shared::Settings;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
+    let ec2 = &LazyLock::new(|| network::Client::new(shared::aws::config()));
     let clients = &LazyLock::new(|| {
         let aws = shared::aws::config();
         Clients {
             sts: aws_sdk_sts::Client::new(aws),
-            ec2: aws_sdk_ec2::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             ecs: aws_sdk_ecs::Client::new(aws),
@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         }
     });
     shared::lambda::run(|settings: Settings, request: ProvisionRequest| async move {
-        environment::resolve(clients, &settings, request).await
+        environment::resolve(clients, &settings, request, network::find(ec2, &settings)).await
     })
     .await
 }

@@ -17,7 +17,7 @@ pub struct Announced {
 /// Puts an event on the bus of the stack's parameter.
 ///
 /// # Errors
-/// `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
+/// `Throttled`, `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
 pub async fn announce(events: &EventBridge, settings: &Settings, request: Announcement) -> Result<Announced> {
     let Announcement { detail_type, detail } = request;
     let execution = detail.execution_arn.to_string();
@@ -61,7 +61,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_that_succeeds_and_puts_nothing_is_an_error_which_may_be_worth_a_retry() {
-        for (code, kind) in [("InternalFailure", ErrorKind::Transient), ("ThrottlingException", ErrorKind::Transient)] {
+        for (code, kind) in [("InternalFailure", ErrorKind::Transient), ("ThrottlingException", ErrorKind::Throttled)] {
             let refused = PutEventsResultEntry::builder().error_code(code).error_message("later").build();
             let error = put(refused, 1).await.unwrap_err();
             assert_eq!(error.kind(), kind);

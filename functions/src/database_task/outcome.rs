@@ -81,7 +81,7 @@ pub async fn read(logs: &Logs, settings: &Settings, reading: Reading) -> Result<
         (None, None) => Err(Error::internal("neither a task nor an error was given")),
     };
     match outcome {
-        Err(error) if error.kind() == ErrorKind::Transient => Ok(Read::Again(error.chain())),
+        Err(error) if error.kind().is_passing() => Ok(Read::Again(error.chain())),
         outcome => outcome,
     }
 }
@@ -207,7 +207,7 @@ async fn last_lines(logs: &Logs, names: &Names, task: &str) -> Result<Vec<String
                 return Ok(vec!["it has no log".to_owned()]);
             }
             Err(error) => match Error::aws(format!("reading log {stream} of {group}"), error) {
-                passing if passing.kind() == ErrorKind::Transient => return Err(passing),
+                passing if passing.kind().is_passing() => return Err(passing),
                 lasting => return Ok(vec![lasting.chain()]),
             },
         }

@@ -97,7 +97,7 @@ async fn somebody_elses_record_is_a_conflict() {
 async fn a_zone_that_is_being_changed_is_worth_a_retry() {
     // The clients of tests do not retry.
     let error = run_create(&[&refused("PriorRequestNotComplete")]).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transient);
+    assert_eq!(error.kind(), ErrorKind::Throttled);
 }
 
 #[tokio::test]

@@ -9,10 +9,9 @@ use serde::Serialize;
 use shared::owner::TAG_ENVIRONMENT;
 use shared::{Error, Result, Settings};
 
-use super::candidate::{Candidate, exactly_one};
-use super::not_ready;
 use super::room::Room;
 use crate::access_point::LISTED_PER_CALL;
+use shared::candidate::{Candidate, exactly_one};
 
 /// A file system that a tenant's access point may be made on.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -41,7 +40,7 @@ async fn ids(efs: &Client, settings: &Settings) -> Result<Vec<String>> {
     let all = all.map_err(|error| Error::aws("listing file systems", error))?;
     let given = settings.list("FILE_SYSTEM_IDS");
     if let Some(unknown) = given.iter().find(|id| !all.iter().any(|system| system.file_system_id() == **id)) {
-        return Err(not_ready(format!("stack parameter FileSystemIds: there is no file system {unknown}")));
+        return Err(Error::not_ready(format!("stack parameter FileSystemIds: there is no file system {unknown}")));
     }
     if !given.is_empty() {
         return Ok(given.into_iter().map(str::to_owned).collect());

@@ -4,8 +4,6 @@ use aws_sdk_route53::Client;
 use aws_sdk_route53::error::ProvideErrorMetadata;
 use shared::{Error, Result, Settings};
 
-use super::not_ready;
-
 /// Checks the hosted zone, where the stack has one.
 ///
 /// # Errors
@@ -15,7 +13,7 @@ pub(super) async fn check(route53: &Client, settings: &Settings) -> Result<()> {
     let zone = match route53.get_hosted_zone().id(id).send().await {
         Ok(zone) => zone,
         Err(error) if matches!(error.code(), Some("NoSuchHostedZone" | "InvalidInput")) => {
-            return Err(not_ready(format!("stack parameter HostedZoneId: there is no hosted zone {id}")));
+            return Err(Error::not_ready(format!("stack parameter HostedZoneId: there is no hosted zone {id}")));
         }
         Err(error) => return Err(Error::aws(format!("reading hosted zone ({id})"), error)),
     };
@@ -24,7 +22,7 @@ pub(super) async fn check(route53: &Client, settings: &Settings) -> Result<()> {
     if domain == name || domain.ends_with(&format!(".{name}")) {
         return Ok(());
     }
-    Err(not_ready(format!(
+    Err(Error::not_ready(format!(
         "stack parameter HostedZoneId: {id} is the zone of {name}, and tenants' hosts are below {domain}: name the zone that {domain} is in"
     )))
 }

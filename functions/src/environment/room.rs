@@ -8,7 +8,7 @@ use shared::metrics::RoomLeft;
 use shared::{Error, ErrorKind, Result, Settings};
 
 use super::file_systems::FileSystem;
-use super::listeners::Placement;
+use super::placement::Placement;
 
 /// How much of a quota is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -66,10 +66,12 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    pub(super) fn of(placements: &[Placement], file_systems: &[FileSystem]) -> Self {
+    /// `others` is the room for target groups on load balancers that were not looked at: a target group stands for a rule.
+    pub(super) fn of(placements: &[Placement], others: &[Room], file_systems: &[FileSystem]) -> Self {
+        let others = || others.iter().copied();
         Self {
-            listener_rules: placements.iter().map(|placement| placement.listener_rules).sum(),
-            target_groups: placements.iter().map(|placement| placement.target_groups).sum(),
+            listener_rules: placements.iter().map(|placement| placement.listener_rules).chain(others()).sum(),
+            target_groups: placements.iter().map(|placement| placement.target_groups).chain(others()).sum(),
             access_points: file_systems.iter().map(|file_system| file_system.access_points).sum(),
         }
     }

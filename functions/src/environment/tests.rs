@@ -1,7 +1,3 @@
-use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
-use aws_sdk_ec2::operation::describe_subnets::DescribeSubnetsOutput;
-use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
-use aws_sdk_ec2::types::{SecurityGroup, Subnet, Tag, Vpc};
 use aws_sdk_ecs::operation::describe_clusters::DescribeClustersOutput;
 use aws_sdk_ecs::types::Cluster;
 use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
@@ -11,8 +7,10 @@ use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListe
 use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
+use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, Rule, Tag as ElbTag, TagDescription,
+    TargetGroup,
 };
 use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::HostedZone;
@@ -27,9 +25,6 @@ use crate::testing::settings;
 #[derive(Clone)]
 struct World {
     account: &'static str,
-    vpcs: Vec<(&'static str, &'static str)>,
-    subnets: Vec<(&'static str, &'static str)>,
-    groups: Vec<(&'static str, &'static str)>,
     systems: Vec<(&'static str, &'static str)>,
     balancers: Vec<(&'static str, &'static str)>,
     /// Those that bear the environment's tag.
@@ -44,9 +39,6 @@ struct World {
 fn world() -> World {
     World {
         account: "536580886816",
-        vpcs: vec![("vpc-1", "dev-vpc")],
-        subnets: vec![("subnet-1", "dev-public-a"), ("subnet-2", "dev-private-a"), ("subnet-3", "dev-private-b")],
-        groups: vec![("sg-1", "default"), ("sg-2", "dev-ecs-tasks")],
         systems: vec![("fs-1", "dev-efs"), ("fs-2", "other")],
         balancers: vec![("arn:lb/1", "dev-alb"), ("arn:lb/2", "other-alb")],
         tagged: vec![],
@@ -56,6 +48,9 @@ fn world() -> World {
         cluster: Some("ACTIVE"),
     }
 }
+
+/// So many rules of a listener forward to a target group; the others answer something themselves.
+const TARGET_GROUPS: usize = 30;
 
 /// The first item, and then the rest: every list comes in two pages.
 fn page<T>(items: impl Iterator<Item = T>, token: Option<&str>) -> (Vec<T>, Option<String>) {
@@ -70,32 +65,11 @@ fn page<T>(items: impl Iterator<Item = T>, token: Option<&str>) -> (Vec<T>, Opti
     }
 }
 
-fn ec2_tag(name: &str) -> Tag {
-    Tag::builder().key("Name").value(name).build()
-}
-
 impl World {
     async fn resolve(self, extra: &[(&str, &str)]) -> Result<Resolved> {
-        let Self { account, vpcs, subnets, groups, systems, balancers, tagged, ports, rules, access_points, cluster } =
-            self;
+        let Self { account, systems, balancers, tagged, ports, rules, access_points, cluster } = self;
         let identity = mock!(aws_sdk_sts::Client::get_caller_identity)
             .then_output(move || GetCallerIdentityOutput::builder().account(account).build());
-        let vpcs = mock!(aws_sdk_ec2::Client::describe_vpcs).then_compute_output(move |request| {
-            let vpcs = vpcs.iter().map(|(id, name)| Vpc::builder().vpc_id(*id).tags(ec2_tag(name)).build());
-            let (page, next) = page(vpcs, request.next_token());
-            DescribeVpcsOutput::builder().set_vpcs(Some(page)).set_next_token(next).build()
-        });
-        let subnets = mock!(aws_sdk_ec2::Client::describe_subnets).then_compute_output(move |request| {
-            let subnets = subnets.iter().map(|(id, name)| Subnet::builder().subnet_id(*id).tags(ec2_tag(name)).build());
-            let (page, next) = page(subnets, request.next_token());
-            DescribeSubnetsOutput::builder().set_subnets(Some(page)).set_next_token(next).build()
-        });
-        let groups = mock!(aws_sdk_ec2::Client::describe_security_groups).then_compute_output(move |request| {
-            let groups =
-                groups.iter().map(|(id, name)| SecurityGroup::builder().group_id(*id).group_name(*name).build());
-            let (page, next) = page(groups, request.next_token());
-            DescribeSecurityGroupsOutput::builder().set_security_groups(Some(page)).set_next_token(next).build()
-        });
         let systems = mock!(aws_sdk_efs::Client::describe_file_systems).then_compute_output(move |request| {
             let systems = systems.iter().map(|(id, name)| {
                 let tag = aws_sdk_efs::types::Tag::builder().key("Name").value(*name).build().unwrap();
@@ -116,6 +90,7 @@ impl World {
             let (page, next) = page(access_points.into_iter(), request.next_token());
             DescribeAccessPointsOutput::builder().set_access_points(Some(page)).set_next_token(next).build()
         });
+        let attached: Vec<_> = balancers.iter().map(|(arn, _)| *arn).collect();
         let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_compute_output(
             move |request| {
                 let wanted = request.load_balancer_arns();
@@ -126,7 +101,8 @@ impl World {
                     let balancer = balancer.dns_name(format!("{name}.amazonaws.com")).canonical_hosted_zone_id("Z2");
                     balancer.r#type(LoadBalancerTypeEnum::Application).build()
                 });
-                let (page, next) = page(balancers, request.marker());
+                let (page, next) =
+                    if wanted.is_empty() { page(balancers, request.marker()) } else { (balancers.collect(), None) };
                 DescribeLoadBalancersOutput::builder().set_load_balancers(Some(page)).set_next_marker(next).build()
             },
         );
@@ -139,27 +115,39 @@ impl World {
         // `arn:lb/1/listener/443`
         let listeners =
             mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners).then_compute_output(move |request| {
-                let given = request.listener_arns().first().map(String::as_str);
-                let balancer = request.load_balancer_arn().or(given.and_then(|arn| arn.split("/listener").next()));
-                let balancer = balancer.unwrap().to_owned();
-                let listeners = ports.iter().map(|port| {
-                    let protocol = if *port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
+                let on_port = |balancer: &str, port: i32| {
+                    let protocol = if port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
                     let listener = Listener::builder().listener_arn(format!("{balancer}/listener/{port}"));
-                    listener.load_balancer_arn(&balancer).port(*port).protocol(protocol).build()
-                });
-                let (page, next) = page(listeners, request.marker());
+                    listener.load_balancer_arn(balancer).port(port).protocol(protocol).build()
+                };
+                let given = request.listener_arns().iter().map(|arn| arn.split_once("/listener/").unwrap());
+                let given = given.map(|(balancer, port)| on_port(balancer, port.parse().unwrap()));
+                let (page, next) = match request.load_balancer_arn() {
+                    Some(balancer) => page(ports.iter().map(|port| on_port(balancer, *port)), request.marker()),
+                    None => (given.collect(), None),
+                };
                 DescribeListenersOutput::builder().set_listeners(Some(page)).set_next_marker(next).build()
             });
-        let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_compute_output(move |request| {
-            let default = Rule::builder().is_default(true).build();
-            let balancer = request.listener_arn().unwrap().split("/listener").next().unwrap();
-            let rules = (0..rules(balancer)).map(|number| {
-                let action = Action::builder().target_group_arn(format!("arn:tg/{number}")).build();
-                Rule::builder().is_default(false).actions(action).build()
+        let listed =
+            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_compute_output(move |request| {
+                let default = Rule::builder().is_default(true).build();
+                let balancer = request.listener_arn().unwrap().split("/listener").next().unwrap();
+                let rules = (0..rules(balancer)).map(|number| {
+                    let group = (number < TARGET_GROUPS).then(|| format!("arn:tg/{number}"));
+                    Rule::builder().actions(Action::builder().set_target_group_arn(group).build()).build()
+                });
+                let (page, next) = page(rules.chain([default]), request.marker());
+                DescribeRulesOutput::builder().set_rules(Some(page)).set_next_marker(next).build()
             });
-            let (page, next) = page(rules.chain([default]), request.marker());
-            DescribeRulesOutput::builder().set_rules(Some(page)).set_next_marker(next).build()
-        });
+        let target_groups =
+            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_target_groups).then_compute_output(move |request| {
+                let groups = attached.iter().flat_map(|balancer| {
+                    let group = TargetGroup::builder().load_balancer_arns(*balancer).build();
+                    vec![group; rules(balancer).min(TARGET_GROUPS)]
+                });
+                let (page, next) = page(groups, request.marker());
+                DescribeTargetGroupsOutput::builder().set_target_groups(Some(page)).set_next_marker(next).build()
+            });
         let zone = mock!(aws_sdk_route53::Client::get_hosted_zone).then_output(|| {
             let zone = HostedZone::builder().id("/hostedzone/Z1").name("example.com.").caller_reference("x").build();
             GetHostedZoneOutput::builder().hosted_zone(zone.unwrap()).build()
@@ -174,12 +162,11 @@ impl World {
         });
         let clients = Clients {
             sts: mock_client!(aws_sdk_sts, RuleMode::MatchAny, [&identity]),
-            ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, [&vpcs, &subnets, &groups]),
             efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&systems, &access_points]),
             elb: mock_client!(
                 aws_sdk_elasticloadbalancingv2,
                 RuleMode::MatchAny,
-                [&balancers, &tags, &listeners, &rules]
+                [&balancers, &tags, &listeners, &listed, &target_groups]
             ),
             ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&clusters]),
             route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, [&zone]),
@@ -197,7 +184,11 @@ impl World {
         ];
         let stack: Vec<_> = stack.iter().chain(extra).copied().collect();
         let request = shared::input::parse(serde_json::json!({"signup_id": "signup-1"}))?;
-        resolve(&clients, &settings(&stack), request).await
+        let network = async {
+            let [vpc_id, subnet, security_group_id] = ["vpc-1", "subnet-2", "sg-2"].map(str::to_owned);
+            Ok(Network { vpc_id, subnet_ids: vec![subnet], security_group_id })
+        };
+        resolve(&clients, &settings(&stack), request, network).await
     }
 }
 
@@ -206,7 +197,7 @@ async fn a_ready_environment_is_found_by_the_runbooks_conventions() {
     let environment = world().resolve(&[]).await.unwrap().environment;
     assert_eq!((environment.account.as_str(), environment.region.as_str()), ("536580886816", "eu-west-1"));
     assert_eq!(environment.vpc_id, "vpc-1");
-    assert_eq!(environment.subnet_ids, ["subnet-2", "subnet-3"]);
+    assert_eq!(environment.subnet_ids, ["subnet-2"]);
     assert_eq!(environment.security_group_id, "sg-2");
     assert_eq!(ids(&environment.file_systems), ["fs-1"]);
     let [listener] = &environment.listeners[..] else { panic!("{:?}", environment.listeners) };
@@ -225,15 +216,8 @@ async fn without_https_the_listener_on_80_is_taken() {
 
 #[tokio::test]
 async fn stack_parameters_override_the_conventions() {
-    let parameters = [
-        ("PRIVATE_SUBNET_IDS", "subnet-1, subnet-3"),
-        ("SECURITY_GROUP_ID", "sg-1"),
-        ("FILE_SYSTEM_IDS", "fs-2"),
-        ("LISTENER_ARNS", "arn:lb/2/listener/80"),
-    ];
+    let parameters = [("FILE_SYSTEM_IDS", "fs-2"), ("LISTENER_ARNS", "arn:lb/2/listener/80")];
     let environment = world().resolve(&parameters).await.unwrap().environment;
-    assert_eq!(environment.subnet_ids, ["subnet-1", "subnet-3"]);
-    assert_eq!(environment.security_group_id, "sg-1");
     assert_eq!(ids(&environment.file_systems), ["fs-2"]);
     assert_eq!(arns(&environment.listeners), ["arn:lb/2/listener/80"]);
 }
@@ -273,6 +257,38 @@ async fn a_full_load_balancer_is_no_reason_to_refuse_while_another_has_room() {
     assert_eq!(arns(&listeners), ["arn:lb/2/listener/443", "arn:lb/1/listener/443"]);
 }
 
+/// `arn:lb/1` to `arn:lb/6`, with so many rules on each of two listeners.
+async fn of_six(rules: fn(&str) -> usize, extra: &[(&str, &str)]) -> Environment {
+    let arns = ["arn:lb/1", "arn:lb/2", "arn:lb/3", "arn:lb/4", "arn:lb/5", "arn:lb/6"];
+    let balancers = arns.iter().map(|arn| (*arn, "tenants")).collect();
+    let world = World { rules, tagged: arns.to_vec(), balancers, ..world() };
+    world.resolve(&[&[ZONE], extra].concat()).await.unwrap().environment
+}
+
+#[tokio::test]
+async fn of_many_load_balancers_only_those_with_the_fewest_target_groups_are_looked_at() {
+    let environment = of_six(|arn| arn.trim_start_matches("arn:lb/").parse().unwrap(), &[]).await;
+    let expected = [1, 2, 3, 4].map(|number| format!("arn:lb/{number}/listener/443"));
+    assert_eq!(arns(&environment.listeners), expected);
+    // Of the others it is known how many target groups they have.
+    let (rules, groups) = (environment.capacity.listener_rules, environment.capacity.target_groups);
+    assert_eq!(rules, Room { used: 2 * (1 + 2 + 3 + 4) + 5 + 6, limit: 600 });
+    assert_eq!(groups, Room { used: 1 + 2 + 3 + 4 + 5 + 6, limit: 600 });
+}
+
+#[tokio::test]
+async fn more_are_looked_at_while_the_rules_of_others_leave_less_room_than_there_may_be() {
+    let environment = of_six(|arn| if arn == "arn:lb/6" { 31 } else { 49 }, &[]).await;
+    assert_eq!((environment.listeners.len(), arns(&environment.listeners)[0]), (6, "arn:lb/6/listener/443"));
+}
+
+#[tokio::test]
+async fn more_are_looked_at_while_there_is_less_room_than_for_tenants_that_come_together() {
+    let rules: fn(&str) -> usize = |arn| if arn == "arn:lb/1" { 25 } else { 49 };
+    let environment = of_six(rules, &[("MAX_TARGET_GROUPS", "35")]).await;
+    assert_eq!(environment.listeners.len(), 6, "10 on the first, and at most 5 on any other");
+}
+
 #[tokio::test]
 async fn what_several_load_balancers_need_is_said() {
     let two = || World { tagged: vec!["arn:lb/1", "arn:lb/2"], ..world() };
@@ -292,14 +308,6 @@ async fn what_several_load_balancers_need_is_said() {
 #[tokio::test]
 async fn what_is_missing_or_ambiguous_is_named_with_its_candidates_and_its_parameter() {
     let named = [
-        (World { vpcs: vec![], ..world() }, "VpcId", "no VPC"),
-        (World { vpcs: vec![("vpc-1", "dev-vpc"), ("vpc-2", "devops")], ..world() }, "VpcId", "vpc-2 (devops)"),
-        (World { subnets: vec![("subnet-1", "dev-public")], ..world() }, "PrivateSubnetIds", "subnet-1 (dev-public)"),
-        (
-            World { groups: vec![("sg-2", "dev-ecs"), ("sg-3", "dev-ecs-2")], ..world() },
-            "EcsSecurityGroupId",
-            "sg-3 (dev-ecs-2)",
-        ),
         (
             World { systems: vec![("fs-1", "dev-efs"), ("fs-2", "dev-old")], ..world() },
             "FileSystemIds",

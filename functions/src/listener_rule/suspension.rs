@@ -6,7 +6,7 @@
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
-use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig, Rule};
+use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, FixedResponseActionConfig, Rule, TargetGroup};
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
@@ -79,7 +79,8 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
         Shows::SuspensionPage => target_groups(rule).next().is_some(),
         Shows::Site => is_page_of(rule, &names),
     };
-    let mut rules = of_tenant(elb, settings, &names).await?;
+    let group = target_group::describe(elb, &names).await?;
+    let mut rules = of_tenant(elb, settings, &names, group.as_ref()).await?;
     can_turn(&rules, &names)?;
     rules.retain(answers);
     let mut turned = Turned { shows: request.shows, listener_rule_arns: Vec::new() };
@@ -88,7 +89,7 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
     }
     let answer = match request.shows {
         Shows::SuspensionPage => page(&names),
-        Shows::Site => forward(elb, &names).await?,
+        Shows::Site => forward(group.as_ref(), &names)?,
     };
     for rule in rules {
         let arn = rule.rule_arn().unwrap_or_default();
@@ -119,12 +120,12 @@ fn in_place_of(action: &Action, answer: &Action) -> Action {
     kept
 }
 
-async fn forward(elb: &Client, names: &Names) -> Result<Action> {
-    let group = target_group::find(elb, names).await?.into_iter().next().ok_or_else(|| {
+fn forward(group: Option<&TargetGroup>, names: &Names) -> Result<Action> {
+    let arn = group.and_then(TargetGroup::target_group_arn).ok_or_else(|| {
         let message = format!("target group ({}) does not exist: nothing to forward requests to", names.target_group());
         Error::new(ErrorKind::EnvironmentNotReady, message)
     })?;
-    Ok(Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(group.identifier).build())
+    Ok(Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(arn).build())
 }
 
 /// AWS allows 1,024 characters. Source: API reference of FixedResponseActionConfig.
@@ -149,12 +150,12 @@ fn is_page(action: &Action, names: &Names) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
     use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
-    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
     use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
     use aws_sdk_elasticloadbalancingv2::operation::modify_rule::ModifyRuleOutput;
     use aws_sdk_elasticloadbalancingv2::types::{
-        AuthenticateOidcActionConfig, FixedResponseActionConfig, RuleCondition, TargetGroup,
+        AuthenticateOidcActionConfig, FixedResponseActionConfig, Listener, RuleCondition,
     };
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
@@ -185,10 +186,20 @@ mod tests {
     }
 
     async fn run(rules: Vec<Rule>, shows: Shows, more: &[&Mock]) -> Result<Turned> {
+        let group = mock!(Client::describe_target_groups).then_output(|| {
+            let group = TargetGroup::builder().target_group_arn(GROUP).load_balancer_arns("arn:lb").build();
+            DescribeTargetGroupsOutput::builder().target_groups(group).build()
+        });
+        let listeners = mock!(Client::describe_listeners)
+            .match_requests(|request| request.load_balancer_arn() == Some("arn:lb"))
+            .then_output(|| {
+                let listener = Listener::builder().listener_arn("arn:listener").build();
+                DescribeListenersOutput::builder().listeners(listener).build()
+            });
         let listed = listed(rules);
-        let mocks: Vec<_> = [&listed].into_iter().chain(more.iter().copied()).collect();
+        let mocks: Vec<_> = [&group, &listeners, &listed].into_iter().chain(more.iter().copied()).collect();
         let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, mocks);
-        turn(&elb, &settings(&[("LISTENER_ARNS", "arn:listener")]), Turn { tenant_id: tenant(), shows }).await
+        turn(&elb, &settings(&[]), Turn { tenant_id: tenant(), shows }).await
     }
 
     fn modified(check: fn(&[Action])) -> Mock {
@@ -229,17 +240,11 @@ mod tests {
     async fn resuming_forwards_to_the_tenants_target_group_again() {
         // Also one for a domain that the stack had before.
         for host in ["123456789012.example.com", "123456789012.old.example.org"] {
-            let group = mock!(Client::describe_target_groups).then_output(|| {
-                DescribeTargetGroupsOutput::builder()
-                    .target_groups(TargetGroup::builder().target_group_arn(GROUP).build())
-                    .build()
-            });
-            let tags = mock!(Client::describe_tags).then_output(|| DescribeTagsOutput::builder().build());
             let change = modified(|actions| {
                 assert_eq!(actions.len(), 1);
                 assert_eq!((actions[0].target_group_arn(), actions[0].fixed_response_config()), (Some(GROUP), None));
             });
-            let turned = run(vec![rule(host, vec![page(&names())])], Shows::Site, &[&group, &tags, &change]).await;
+            let turned = run(vec![rule(host, vec![page(&names())])], Shows::Site, &[&change]).await;
             assert_eq!(turned.unwrap().listener_rule_arns, ["arn:rule/1"]);
         }
     }

@@ -125,12 +125,11 @@ const KINDS: usize = 8;
 pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
     guard(request.environment, settings)?;
     let names = settings.names(&request.tenant_id);
-    let (running, stopped_tasks, target_group, dns_records, routes, access_points, secret, database, log_group) = tokio::try_join!(
+    let (running, stopped_tasks, (target_group, routes), dns_records, access_points, secret, database, log_group) = tokio::try_join!(
         compute::service_and_definition(&clients.ecs, &names),
         compute::stopped_tasks(&clients.ecs, &names),
-        routing::target_group(&clients.elb, &names),
+        routing::routing(&clients.elb, settings, &names),
         routing::dns_records(&clients.route53, settings, &names),
-        routing::routes(&clients.elb, settings, &names),
         storage::access_points(&clients.efs, &names),
         storage::secret(&clients.secrets, &names),
         storage::database(&clients.secrets, settings, &names),

@@ -55,8 +55,10 @@ const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-e
 
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
-/// What a function asks for only when something of it exists already, or its deployment has failed.
-const ONLY_SOMETIMES: [(&str, &str); 12] = [
+/// What a function asks for only when something of it exists already, its deployment has failed, or there are many load
+/// balancers.
+const ONLY_SOMETIMES: [(&str, &str); 13] = [
+    ("resolve-environment", "elasticloadbalancing:DescribeTargetGroups"),
     ("check-service-deployment", "ecs:ListTasks"),
     ("check-service-deployment", "ecs:DescribeTasks"),
     ("create-log-group", "logs:ListTagsForResource"),
@@ -99,6 +101,7 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    show_the_page(stack, &tenant).await;
     for function in TEARDOWN {
         // Backwards, since a step that may not delete has already deregistered, and need not do so again.
         for action in stack.granted(function).await.into_iter().rev() {
@@ -156,6 +159,9 @@ async fn what_is_asked_only_sometimes_is_permitted_then() {
     ] {
         permitted_and_needed(stack, function, action, &input, None).await;
     }
+    let balancers = stack.more_load_balancers(5).await;
+    permitted_and_needed(stack, "resolve-environment", group, &json!({"signup_id": "signup-1"}), None).await;
+    stack.remove_load_balancers(&balancers).await;
     // The last check of a deployment that is not the service's.
     let other: Value = json!(text(&definition).replace(":1", ":2"));
     stack.ecs.stop_task().cluster("dev-cluster").task(a_task(stack, &tenant).await).send().await.unwrap();
@@ -278,6 +284,7 @@ async fn whoever_reads_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    show_the_page(stack, &tenant).await;
     stack.ecs.stop_task().cluster("dev-cluster").task(a_task(stack, &tenant).await).send().await.unwrap();
     for function in READING {
         let input = if function == "list-tenants" { json!({}) } else { json!({"tenant_id": tenant}) };
@@ -331,15 +338,15 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    show_the_page(stack, &tenant).await;
     let owner = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-update-tenant:{tenant}");
-    let shows = |what: &str| json!({"tenant_id": tenant, "shows": what});
     let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "suspended": true, "image": "wordpress:7"}});
     let end = json!({"owner": owner, "tenant_id": tenant});
 
     // Each in an order in which what was done without one permission leaves need for the next.
     let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:DescribeServices"];
-    let of_elb =
-        ["LoadBalancers", "Tags", "Listeners", "Rules"].map(|what| format!("elasticloadbalancing:Describe{what}"));
+    let of_elb = ["TargetGroups", "LoadBalancers", "Tags", "Listeners", "Rules"]
+        .map(|what| format!("elasticloadbalancing:Describe{what}"));
     let of_elb: Vec<_> = of_elb.iter().map(String::as_str).collect();
     let reads = [&actions[..], &["ecs:DescribeTaskDefinition"], &of_elb].concat();
     let plan = refused_without_each(stack, "begin-update", &begin, &reads).await;
@@ -349,10 +356,8 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     let update = json!({"tenant_id": tenant, "state": plan["wanted"]});
     let actions = ["ecs:DescribeServices", "ecs:TagResource", "ecs:UpdateService"];
     refused_without_each(stack, "update-service", &update, &actions).await;
-    stack.invoke("update-listener-rule", &shows("suspension-page")).await.unwrap();
-    let more = ["DescribeTargetGroups", "ModifyRule"].map(|what| format!("elasticloadbalancing:{what}"));
-    let turn: Vec<_> = of_elb.into_iter().chain(more.iter().map(String::as_str)).collect();
-    refused_without_each(stack, "update-listener-rule", &shows("site"), &turn).await;
+    let turn = [&of_elb[..], &["elasticloadbalancing:ModifyRule"]].concat();
+    refused_without_each(stack, "update-listener-rule", &json!({"tenant_id": tenant, "shows": "site"}), &turn).await;
     let prune = json!({"tenant_id": tenant, "owner": owner, "discard": true});
     let actions = [
         "ecs:DescribeServices",
@@ -403,6 +408,12 @@ async fn refused_without_each(stack: &Stack, function: &str, input: &Value, acti
         assert!(message.contains(action) || *action == "s3:ListBucket", "{function} without {action}: {message}");
     }
     stack.invoke(function, input).await.unwrap()
+}
+
+/// As long as the rule does not forward to the tenant's target group, every listener is asked for it.
+async fn show_the_page(stack: &Stack, tenant: &str) {
+    let page = json!({"tenant_id": tenant, "shows": "suspension-page"});
+    stack.invoke("update-listener-rule", &page).await.unwrap();
 }
 
 async fn a_task(stack: &Stack, tenant: &str) -> String {

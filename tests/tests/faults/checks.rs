@@ -5,7 +5,7 @@ use tests::stack::text;
 use tests::{Outcome, Stack};
 
 /// The errors' names that a person may meet: see the README.
-const ERRORS: [&str; 15] = [
+const ERRORS: [&str; 16] = [
     "InvalidRequest",
     "WrongEnvironment",
     "WrongAccount",
@@ -19,6 +19,7 @@ const ERRORS: [&str; 15] = [
     "ConfirmationMismatch",
     "TeardownIncomplete",
     "AccessDenied",
+    "Throttled",
     "Transient",
     "Internal",
 ];

@@ -19,6 +19,8 @@ use crate::vanishing::victims;
 
 /// They mostly wait.
 const AT_ONCE: usize = 8;
+/// What is throttled for good is retried for minutes, and does nothing meanwhile.
+const THROTTLED_AT_ONCE: usize = 32;
 
 const ALL: [(Kind, bool); 14] = [
     (Kind::Throttled, false),
@@ -49,6 +51,7 @@ pub(crate) struct Sweep {
     begun: Instant,
     calls: Calls,
     turns: Arc<Semaphore>,
+    turns_of_the_throttled: Arc<Semaphore>,
     running: JoinSet<Ended>,
     table: Table,
     runs: Vec<Run>,
@@ -69,6 +72,7 @@ impl Sweep {
             begun: Instant::now(),
             calls: Calls::new(),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            turns_of_the_throttled: Arc::new(Semaphore::new(THROTTLED_AT_ONCE)),
             running: JoinSet::new(),
             table: Table::default(),
             runs: Vec::new(),
@@ -89,7 +93,9 @@ impl Sweep {
         for fault in faults {
             let watch = Watch::new(Some(fault.clone()));
             let run = (job.run)(self.stack, watch.clone(), Some(fault.clone()));
-            let (turns, name) = (self.turns.clone(), job.name);
+            let waits = fault.kind == Kind::Throttled && fault.lasting;
+            let turns = if waits { &self.turns_of_the_throttled } else { &self.turns };
+            let (turns, name) = (turns.clone(), job.name);
             self.running.spawn(async move {
                 let _turn = turns.acquire_owned().await.expect("a turn");
                 (name, fault, watch, tokio::spawn(run).await)

@@ -2,12 +2,12 @@
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
-use aws_sdk_elasticloadbalancingv2::types::{Rule, TargetHealthDescription};
-use futures_util::future::try_join_all;
+use aws_sdk_elasticloadbalancingv2::types::{self, Rule, TargetHealthDescription};
 use serde::Serialize;
 use shared::{Error, Names, Result, Settings};
 
 use super::MOST;
+use crate::calls::few_at_a_time;
 use crate::tenants::cut;
 use crate::{dns_record, environment, listener_rule, target_group};
 
@@ -75,18 +75,23 @@ pub(super) struct Routes {
     pub(super) url: Option<String>,
 }
 
-/// The tenant's target group, if there is one.
+/// The tenant's target group, if there is one, and how requests find it.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
-pub(super) async fn target_group(elb: &Client, names: &Names) -> Result<Option<TargetGroup>> {
-    let Some(group) = target_group::find(elb, names).await?.into_iter().next() else { return Ok(None) };
-    match elb.describe_target_health().target_group_arn(&group.identifier).send().await {
+pub(super) async fn routing(elb: &Client, settings: &Settings, names: &Names) -> Result<(Option<TargetGroup>, Routes)> {
+    let group = target_group::describe(elb, names).await?;
+    tokio::try_join!(health(elb, names, group.as_ref()), routes(elb, settings, names, group.as_ref()))
+}
+
+async fn health(elb: &Client, names: &Names, group: Option<&types::TargetGroup>) -> Result<Option<TargetGroup>> {
+    let Some(arn) = group.and_then(types::TargetGroup::target_group_arn) else { return Ok(None) };
+    match elb.describe_target_health().target_group_arn(arn).send().await {
         Ok(health) => {
             let mut targets: Vec<_> = health.target_health_descriptions().iter().map(Target::from).collect();
             targets.sort_by(|one, other| (&one.target, one.port).cmp(&(&other.target, other.port)));
             targets.truncate(MOST);
-            Ok(Some(TargetGroup { arn: group.identifier, targets }))
+            Ok(Some(TargetGroup { arn: arn.to_owned(), targets }))
         }
         Err(error) if error.code() == Some("TargetGroupNotFound") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading the health of target group ({})", names.target_group()), error)),
@@ -124,17 +129,19 @@ pub(super) async fn dns_records(
     Ok(described.collect())
 }
 
-/// The tenant's rules on every listener of the environment, and where they make its site.
-///
-/// # Errors
-/// When Elastic Load Balancing cannot be asked.
-pub(super) async fn routes(elb: &Client, settings: &Settings, names: &Names) -> Result<Routes> {
+/// The tenant's rules, and where they make its site.
+async fn routes(
+    elb: &Client,
+    settings: &Settings,
+    names: &Names,
+    group: Option<&types::TargetGroup>,
+) -> Result<Routes> {
     let host = names.host(settings.required("DOMAIN")?);
     let mut routes = Routes::default();
     let mut sites = Vec::new();
-    let listeners = environment::described_listeners(elb, settings).await?;
+    let listeners = environment::listeners_of_tenant(elb, settings, group).await?;
     let arns = listeners.iter().map(|listener| listener.listener_arn().unwrap_or_default());
-    let rules = try_join_all(arns.clone().map(|arn| listener_rule::rules(elb, arn))).await?;
+    let rules = few_at_a_time(arns.clone().map(|arn| listener_rule::rules(elb, arn))).await?;
     for ((listener, arn), all) in listeners.iter().zip(arns).zip(rules) {
         let ours = all.iter().filter(|rule| listener_rule::is_of(rule, &host, names));
         let rules: Vec<_> = ours.map(|rule| ListenerRule::on(arn, rule)).collect();
@@ -170,13 +177,11 @@ mod tests {
         DescribeListenersError, DescribeListenersOutput,
     };
     use aws_sdk_elasticloadbalancingv2::operation::describe_rules::{DescribeRulesError, DescribeRulesOutput};
-    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
-    use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
     use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::{
         DescribeTargetHealthError, DescribeTargetHealthOutput,
     };
     use aws_sdk_elasticloadbalancingv2::types::{
-        self, HostHeaderConditionConfig, Listener, ProtocolEnum, RuleCondition, TargetDescription, TargetHealth,
+        HostHeaderConditionConfig, Listener, ProtocolEnum, RuleCondition, TargetDescription, TargetHealth,
         TargetHealthReasonEnum, TargetHealthStateEnum,
     };
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
@@ -193,13 +198,9 @@ mod tests {
     }
 
     async fn run_target_group(health: Mock) -> Option<TargetGroup> {
-        let groups = mock!(Client::describe_target_groups).then_output(|| {
-            let group = types::TargetGroup::builder().target_group_arn("arn:tg").build();
-            DescribeTargetGroupsOutput::builder().target_groups(group).build()
-        });
-        let tags = mock!(Client::describe_tags).then_output(|| DescribeTagsOutput::builder().build());
-        let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, [&groups, &tags, &health]);
-        target_group(&elb, &names()).await.unwrap()
+        let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, [&health]);
+        let group = types::TargetGroup::builder().target_group_arn("arn:tg").build();
+        super::health(&elb, &names(), Some(&group)).await.unwrap()
     }
 
     #[tokio::test]
@@ -257,7 +258,7 @@ mod tests {
 
     async fn run_routes(mocks: &[&Mock]) -> Routes {
         let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, mocks);
-        routes(&elb, &settings(&[("LISTENER_ARNS", "arn:listener")]), &names()).await.unwrap()
+        routes(&elb, &settings(&[("LISTENER_ARNS", "arn:listener")]), &names(), None).await.unwrap()
     }
 
     fn listener(protocol: ProtocolEnum) -> Mock {

@@ -95,7 +95,7 @@ impl Survey {
 }
 
 async fn rules(clients: &Clients, settings: &Settings) -> Result<(BTreeSet<TenantId>, Option<&'static str>)> {
-    let listeners = environment::described_listeners(&clients.elb, settings).await?;
+    let listeners = environment::listeners(&clients.elb, settings).await?;
     let rules = listener_rule::list(&clients.elb, settings, &listeners).await?;
     Ok((rules, environment::scheme(&listeners, settings)))
 }

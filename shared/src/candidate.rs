@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use shared::Result;
-
-use super::not_ready;
+use crate::{Error, Result};
 
 /// Something that was found.
-pub(super) struct Candidate {
+#[derive(Debug)]
+pub struct Candidate {
     id: String,
     name: Option<String>,
 }
 
 impl Candidate {
-    pub(super) fn new(id: Option<&str>, name: Option<&str>) -> Self {
+    /// What it is known by: its ID or ARN, and its name.
+    pub fn new(id: Option<&str>, name: Option<&str>) -> Self {
         Self { id: id.unwrap_or_default().to_owned(), name: name.map(str::to_owned) }
     }
 }
@@ -31,7 +31,7 @@ impl fmt::Display for Candidate {
 ///
 /// # Errors
 /// `EnvironmentNotReady` when there is none, or more than one, with what was found.
-pub(super) fn exactly_one(what: &str, rule: &str, parameter: &str, mut candidates: Vec<Candidate>) -> Result<String> {
+pub fn exactly_one(what: &str, rule: &str, parameter: &str, mut candidates: Vec<Candidate>) -> Result<String> {
     if candidates.len() == 1 {
         return Ok(candidates.remove(0).id);
     }
@@ -42,5 +42,5 @@ pub(super) fn exactly_one(what: &str, rule: &str, parameter: &str, mut candidate
             format!("{count} match as {what}: {}", names.join(", "))
         }
     };
-    Err(not_ready(format!("{found} (rule: {rule}): exactly one must, or set the stack parameter {parameter}")))
+    Err(Error::not_ready(format!("{found} (rule: {rule}): exactly one must, or set the stack parameter {parameter}")))
 }

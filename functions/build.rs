@@ -1,0 +1,21 @@
+//! Links the functions with mold where that is installed.
+//!
+//! What Rust links with by default, lld, keeps the exception tables of every function that it drops: half of a binary.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    // For another architecture, cargo-lambda brings its own linker.
+    let native = env::var_os("TARGET") == env::var_os("HOST");
+    if native && cfg!(target_os = "linux") && is_installed("mold") {
+        println!("cargo::rustc-link-arg-bins=-fuse-ld=mold");
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    let mut version = Command::new(program);
+    version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    version.status().is_ok_and(|status| status.success())
+}

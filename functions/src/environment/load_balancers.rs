@@ -1,0 +1,129 @@
+//! The load balancers of an environment: those of the listeners that a parameter names, or that a tag or their name says.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer, LoadBalancerTypeEnum};
+use shared::owner::TAG_ENVIRONMENT;
+use shared::{Error, ErrorKind, Result, Settings};
+
+use super::listeners;
+use crate::calls::few_at_a_time;
+use shared::candidate::{Candidate, exactly_one};
+
+/// DescribeTags and DescribeLoadBalancers take 20 ARNs. Source: their API reference.
+const ARNS_PER_CALL: usize = 20;
+
+/// A load balancer, and the listener that the stack names on it, if it names one.
+pub(super) struct Chosen {
+    pub(super) balancer: LoadBalancer,
+    pub(super) listener_arn: Option<String>,
+}
+
+impl Chosen {
+    pub(super) fn load_balancer_arn(&self) -> &str {
+        self.balancer.load_balancer_arn().unwrap_or_default()
+    }
+}
+
+/// The load balancers that new tenants are placed on: those of the listeners that the stack names, or those that bear the
+/// tag `tenant:environment`, or the only one whose name contains the environment.
+///
+/// # Errors
+/// `EnvironmentNotReady` when there is none, or when it is ambiguous.
+pub(super) async fn chosen(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
+    let given = settings.list("LISTENER_ARNS");
+    if given.is_empty() { found(elb, settings).await } else { named(elb, &given).await }
+}
+
+/// The load balancers of these listeners.
+async fn named(elb: &Client, given: &[&str]) -> Result<Vec<Chosen>> {
+    let missing = |arn: &str| Error::not_ready(format!("stack parameter ListenerArns: there is no listener {arn}"));
+    let listeners = listeners::named(elb, given).await?;
+    if let Some(arn) = given.iter().find(|arn| listeners.iter().all(|listener| listener.listener_arn() != Some(**arn)))
+    {
+        return Err(missing(arn));
+    }
+    let mut seen = BTreeSet::new();
+    for listener in &listeners {
+        let [arn, balancer] = [listener.listener_arn(), listener.load_balancer_arn()].map(Option::unwrap_or_default);
+        if !seen.insert(balancer) {
+            return Err(Error::not_ready(format!(
+                "stack parameter ListenerArns: {arn} is on the same load balancer as another of them, {balancer}, and has no room of its own: name one listener of each load balancer"
+            )));
+        }
+    }
+    let arns: Vec<_> = listeners.iter().filter_map(Listener::load_balancer_arn).map(str::to_owned).collect();
+    let balancers = few_at_a_time(arns.chunks(ARNS_PER_CALL).map(|arns| described(elb, arns))).await?.concat();
+    let chosen = listeners.into_iter().map(|listener| {
+        let arn = listener.load_balancer_arn();
+        let balancer = balancers.iter().find(|balancer| balancer.load_balancer_arn() == arn).cloned();
+        let balancer = balancer.ok_or_else(|| missing(listener.listener_arn().unwrap_or_default()))?;
+        Ok(Chosen { balancer, listener_arn: listener.listener_arn })
+    });
+    chosen.collect()
+}
+
+async fn described(elb: &Client, arns: &[String]) -> Result<Vec<LoadBalancer>> {
+    let described = elb.describe_load_balancers().set_load_balancer_arns(Some(arns.to_vec())).send().await;
+    let described =
+        described.map_err(|error| Error::aws(format!("reading load balancers ({})", arns.join(", ")), error))?;
+    Ok(described.load_balancers.unwrap_or_default())
+}
+
+async fn found(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
+    let LoadBalancers { tagged, named } = of_environment(elb, settings).await?;
+    let whole = |balancer| Chosen { balancer, listener_arn: None };
+    if !tagged.is_empty() {
+        return Ok(tagged.into_iter().map(whole).collect());
+    }
+    let candidates =
+        named.iter().map(|balancer| Candidate::new(balancer.load_balancer_arn(), balancer.load_balancer_name()));
+    let rule = format!("application load balancer whose name contains {:?}", settings.environment().as_str());
+    exactly_one("load balancer", &rule, "ListenerArns", candidates.collect())?;
+    Ok(named.into_iter().map(whole).collect())
+}
+
+/// The environment's application load balancers.
+pub(super) struct LoadBalancers {
+    /// Those that bear the tag `tenant:environment`.
+    pub(super) tagged: Vec<LoadBalancer>,
+    /// The others, whose name contains the environment.
+    pub(super) named: Vec<LoadBalancer>,
+}
+
+/// Looks for the environment's application load balancers.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(super) async fn of_environment(elb: &Client, settings: &Settings) -> Result<LoadBalancers> {
+    let environment = settings.environment().as_str();
+    let all = elb.describe_load_balancers().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut all = all.map_err(|error| Error::aws("listing load balancers", error))?;
+    all.retain(|balancer| balancer.r#type() == Some(&LoadBalancerTypeEnum::Application));
+    let arns: Vec<_> = all.iter().filter_map(LoadBalancer::load_balancer_arn).map(str::to_owned).collect();
+    let tagged = few_at_a_time(arns.chunks(ARNS_PER_CALL).map(|arns| tagged(elb, arns, environment))).await?.concat();
+    let (tagged, rest): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|balancer| tagged.iter().any(|arn| balancer.load_balancer_arn() == Some(arn.as_str())));
+    let is_named =
+        |balancer: &LoadBalancer| balancer.load_balancer_name().is_some_and(|name| name.contains(environment));
+    Ok(LoadBalancers { tagged, named: rest.into_iter().filter(is_named).collect() })
+}
+
+/// Those of the load balancers that are for the environment's tenants.
+async fn tagged(elb: &Client, arns: &[String], environment: &str) -> Result<Vec<String>> {
+    let doing = || "reading the tags of load balancers";
+    let described = match elb.describe_tags().set_resource_arns(Some(arns.to_vec())).send().await {
+        Ok(described) => described,
+        Err(error) if error.code() == Some("LoadBalancerNotFound") => {
+            return Err(Error::new(ErrorKind::Transient, format!("{}: one of them has just been deleted", doing())));
+        }
+        Err(error) => return Err(Error::aws(doing(), error)),
+    };
+    let descriptions = described.tag_descriptions.unwrap_or_default();
+    let is_ours = |key: Option<&str>, value: Option<&str>| key == Some(TAG_ENVIRONMENT) && value == Some(environment);
+    let ours = descriptions.into_iter().filter(|one| one.tags().iter().any(|tag| is_ours(tag.key(), tag.value())));
+    Ok(ours.filter_map(|description| description.resource_arn).collect())
+}
