@@ -59,6 +59,6 @@ faults:
 thousand:
 	@trap '$(local) down; exit 130' INT TERM; $(local) thousand
 
-## How small each function is and how soon it asks for work: into .local/bench
+## How fast, small and cheap it is, beside the runbook's commands: into .local/bench
 bench:
 	@trap '$(local) down; exit 130' INT TERM; $(local) bench

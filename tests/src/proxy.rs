@@ -11,19 +11,23 @@ mod message;
 mod operation;
 mod process;
 mod rates;
+mod record;
 mod refusal;
 mod watch;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
 use process::{Caller, Ends, Process};
 use rates::Rates;
-pub use watch::{Call, Fault, Kind, Watch};
+use record::Record;
+pub use watch::{Call, Fault, Kind, Span, Watch};
 
 use crate::stack::variable;
 
@@ -38,6 +42,11 @@ struct Proxy {
     rates: Mutex<Rates>,
     /// By access key: each function has one of its own.
     callers: Mutex<HashMap<String, Caller>>,
+    record: Record,
+    /// What is added to every call to AWS, in milliseconds.
+    delay: AtomicU64,
+    /// How many calls were refused for their rate.
+    throttled: AtomicU64,
 }
 
 /// Starts the proxy, unless it runs, or the stack does not use one.
@@ -48,6 +57,17 @@ pub fn start() {
     if std::env::var("FUNCTIONS_AWS_ENDPOINT_URL").is_ok_and(|endpoint| !endpoint.is_empty()) {
         LazyLock::force(&PROXY);
     }
+}
+
+/// Makes every call to AWS take so much longer from now on, whoever makes it: real AWS is not next door.
+pub fn delay(delay: Duration) {
+    let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+    PROXY.delay.store(milliseconds, Ordering::Relaxed);
+}
+
+/// How many calls have been refused for their rate so far.
+pub fn throttled() -> u64 {
+    PROXY.throttled.load(Ordering::Relaxed)
 }
 
 /// Locks what no holder of the lock can leave half changed.
@@ -63,6 +83,9 @@ impl Proxy {
             works_for: Mutex::default(),
             rates: Mutex::new(Rates::new(1.0 / scale)),
             callers: Mutex::default(),
+            record: Record::from_process(),
+            delay: AtomicU64::default(),
+            throttled: AtomicU64::default(),
         });
         let [aws, mysql] = ["FUNCTIONS_AWS_ENDPOINT_URL", "FUNCTIONS_MYSQL_ENDPOINT"].map(variable);
         let gateway = address(&variable("AWS_ENDPOINT_URL"));

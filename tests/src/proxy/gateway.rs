@@ -2,6 +2,7 @@
 
 use std::io::{ErrorKind, Result};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
@@ -39,11 +40,18 @@ async fn connection(proxy: &Proxy, mut client: TcpStream, gateway: &str) -> Resu
 
 /// The answer to a call. An error breaks the connection.
 async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStream) -> Result<Message> {
+    let begin = Instant::now();
+    let delay = proxy.delay.load(Ordering::Relaxed);
+    if delay > 0 {
+        tokio::time::sleep(Duration::from_millis(delay)).await;
+    }
     let head = request.request_head()?;
     let operation = operation(request, &head);
     let Some(caller) = proxy.caller(&access_key(&head), ends) else { return hand_on(request, server).await };
+    proxy.record.note(&caller.function, &operation);
     let service = service(&head);
     if !locked(&proxy.rates).allow(&caller.environment, &operation, Instant::now()) {
+        proxy.throttled.fetch_add(1, Ordering::Relaxed);
         return Ok(refusal::throttled(&service));
     }
     let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
@@ -73,6 +81,7 @@ async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStre
         }
         after => {
             let answer = hand_on(request, server).await?;
+            watch.took(&caller.function, &operation, begin);
             answered(after, &watch, ends, request, answer).await
         }
     }

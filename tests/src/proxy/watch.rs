@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
@@ -25,6 +26,19 @@ impl fmt::Display for Call {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {} {}", self.function, self.operation, self.number)
     }
+}
+
+/// When a call was made and answered.
+#[derive(Clone, Debug)]
+pub struct Span {
+    /// The function, without its environment.
+    pub function: String,
+    /// As IAM names it.
+    pub operation: String,
+    /// When it came.
+    pub begin: Instant,
+    /// When it was answered.
+    pub end: Instant,
 }
 
 /// What befalls a call.
@@ -92,6 +106,7 @@ pub struct Watch {
 struct Seen {
     counts: HashMap<(String, String), usize>,
     calls: Vec<Call>,
+    spans: Vec<Span>,
     spoilt: usize,
     secrets: Vec<String>,
     answers: HashMap<Vec<u8>, Message>,
@@ -121,6 +136,11 @@ impl Watch {
     /// The calls that were made, in their order.
     pub fn calls(&self) -> Vec<Call> {
         locked(&self.seen).calls.clone()
+    }
+
+    /// The calls to AWS that were answered, and when.
+    pub fn spans(&self) -> Vec<Span> {
+        locked(&self.seen).spans.clone()
     }
 
     /// How many calls the fault has befallen.
@@ -157,6 +177,12 @@ impl Watch {
             seen.spoilt += 1;
             fault.kind
         })
+    }
+
+    /// Notes that a call which came at `begin` is answered now.
+    pub(super) fn took(&self, function: &str, operation: &str, begin: Instant) {
+        let [function, operation] = [function, operation].map(str::to_owned);
+        locked(&self.seen).spans.push(Span { function, operation, begin, end: Instant::now() });
     }
 
     /// Keeps a secret's password, for the search for it.

@@ -26,12 +26,15 @@ struct Measured {
     after: f64,
 }
 
-/// Prints a table of all functions, and of the least that a function can be.
+/// Prints a table of all functions, of the least that a function can be, and of one in Python.
 pub(crate) async fn measure(stack: &'static Stack) {
     println!(
         "\nEach function, as deployed: the package, from exec to the first poll, memory then and after one event\n"
     );
-    let mut rows = vec![start(stack, "hello (the least)", hello(), None).await];
+    let mut rows = vec![
+        start(stack, "hello (the least)", hello(), None).await,
+        start(stack, "create-secret in Python", python(), Some("create-secret")).await,
+    ];
     for name in tests::stack::functions() {
         rows.push(start(stack, &name, Command::new(format!("../target/lambda/{name}/bootstrap")), Some(&name)).await);
     }
@@ -45,12 +48,13 @@ pub(crate) async fn measure(stack: &'static Stack) {
             .expect("a line");
     }
     println!("{table}");
-    let of_ours = |number: fn(&Measured) -> f64| rows[1..].iter().map(number).fold(0.0, f64::max);
+    let of_ours = |number: fn(&Measured) -> f64| rows[2..].iter().map(number).fold(0.0, f64::max);
     println!(
-        "The largest of ours: {:.2} MiB, {:.1} ms ({:.1} of the least), {:.1} MiB idle\n",
+        "The largest of ours: {:.2} MiB, {:.1} ms ({:.1} of the least, {:.0} times faster than Python), {:.1} MiB idle\n",
         of_ours(|row| row.package.unwrap_or_default()),
         of_ours(|row| row.cold_start),
         of_ours(|row| row.cold_start) / floor,
+        rows[1].cold_start / of_ours(|row| row.cold_start),
         of_ours(|row| row.idle),
     );
     fs::write(directory().join("functions.md"), table).expect("a table");
@@ -60,6 +64,12 @@ pub(crate) async fn measure(stack: &'static Stack) {
 fn hello() -> Command {
     let this = std::env::current_exe().expect("a program");
     Command::new(this.ancestors().nth(2).expect("a directory").join("examples/hello"))
+}
+
+fn python() -> Command {
+    let mut python = Command::new(fs::canonicalize("../.local/bench/venv/bin/python").expect("python"));
+    python.args(["-m", "awslambdaric", "function.handler"]).current_dir("../local/bench");
+    python
 }
 
 /// Starts a function several times; `sample` is whose configuration and sample event it gets.

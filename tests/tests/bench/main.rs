@@ -1,12 +1,16 @@
-//! How small each function is and how soon it asks for work, beside the least that a function can be.
+//! How fast, how small and how cheap it is, beside the runbook's commands, a script, and the least that is possible.
 //!
-//! All in one run, so that the ratios mean something on any machine. The numbers go to the terminal and to
-//! `.local/bench/`. `BENCH_RUNS` says how often each is measured (10).
+//! All in one run on one stack, warm, in turns, so that the ratios mean something on any machine. The numbers go to the
+//! terminal, and with the plots to `.local/bench/`. `BENCH_RUNS` says how often each is measured (10), `BENCH_BULK` how
+//! many tenants come at once (`1 10 100 500`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark ends by panicking")]
 #![allow(clippy::print_stdout, reason = "it is there to tell")]
 
+mod bulk;
 mod functions;
+mod plot;
+mod provisioning;
 mod runtime_api;
 mod statistics;
 
@@ -23,5 +27,8 @@ fn directory() -> PathBuf {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    functions::measure(Stack::of("dev").await).await;
+    let stack = Stack::of("dev").await;
+    functions::measure(stack).await;
+    provisioning::measure(stack).await;
+    bulk::measure(stack).await;
 }

@@ -1,11 +1,18 @@
 //! What is said of several measurements.
 
+use std::time::Duration;
+
 /// The number that half of the others do not exceed.
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<_> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);
     let middle = numbers.len() / 2;
     if numbers.len() % 2 == 1 { numbers[middle] } else { (numbers[middle - 1] + numbers[middle]) / 2.0 }
+}
+
+/// The median in seconds.
+pub(crate) fn seconds(times: &[Duration]) -> f64 {
+    median(times.iter().map(Duration::as_secs_f64))
 }
 
 /// How often each thing is measured.

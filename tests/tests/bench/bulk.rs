@@ -1,0 +1,81 @@
+//! Many tenants at once, at the rates that AWS allows: as much faster as waits are shorter here.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use tests::stack::{new_tenant_id, text};
+use tests::{Stack, proxy};
+
+use crate::{directory, plot};
+
+/// A list that deprovision-tenants takes.
+const LIST: usize = 200;
+/// How many tenants a load balancer gets here.
+const ON_A_LOAD_BALANCER: usize = 80;
+
+/// Prints a table and draws a plot.
+pub(crate) async fn measure(stack: &'static Stack) {
+    let sizes = std::env::var("BENCH_BULK").unwrap_or_else(|_| "1 10 100 500".to_owned());
+    println!("\nMany tenants at once\n");
+    let mut table =
+        "| tenants | provisioned, s | per s | refused for their rate | failed | deprovisioned, s | per s | \
+                     refused for their rate | failed |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+            .to_owned();
+    let mut lines = [("provisioned", Vec::new()), ("deprovisioned", Vec::new())];
+    for size in sizes.split_whitespace().map(|size| size.parse::<usize>().expect("BENCH_BULK")) {
+        let balancers = stack.more_load_balancers(size.div_ceil(ON_A_LOAD_BALANCER)).await;
+        let tenants: Vec<_> = (0..size).map(|_| new_tenant_id()).collect();
+        let (begin, throttled) = (Instant::now(), proxy::throttled());
+        let mut executions = Vec::new();
+        for tenant in &tenants {
+            executions.push(stack.start("provision-tenant", &json!({"tenant_id": tenant})).await);
+        }
+        let mut failed = 0;
+        for execution in executions {
+            let outcome = stack.ended(&execution).await;
+            if !outcome.error.is_empty() {
+                failed += 1;
+                println!("{}: {}", outcome.error, outcome.cause);
+            }
+        }
+        let (made, refused) = (begin.elapsed().as_secs_f64(), proxy::throttled() - throttled);
+        let (begin, throttled) = (Instant::now(), proxy::throttled());
+        let mut kept = 0;
+        for list in tenants.chunks(LIST) {
+            let mut request = tests::deprovisioning::request("");
+            request.as_object_mut().expect("an object").remove("tenant_id");
+            request["tenant_ids"] = json!(list);
+            let outcome = stack.run("deprovision-tenants", request).await;
+            let report = if outcome.error.is_empty() { outcome.output } else { outcome.cause };
+            kept += report["totals"]["failed"].as_u64().unwrap_or_else(|| panic!("no report: {report}"));
+        }
+        let (gone, hindered) = (begin.elapsed().as_secs_f64(), proxy::throttled() - throttled);
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let count = size as f64;
+        writeln!(
+            table,
+            "| {size} | {made:.1} | {:.2} | {refused} | {failed} | {gone:.1} | {:.2} | {hindered} | {kept} |",
+            count / made,
+            count / gone
+        )
+        .expect("a line");
+        lines[0].1.push((count, made));
+        lines[1].1.push((count, gone));
+        left(stack, &tenants).await;
+        stack.remove_load_balancers(&balancers).await;
+    }
+    println!("{table}");
+    fs::write(directory().join("bulk.md"), table).expect("a table");
+    plot::lines(&directory().join("bulk.svg"), "Many tenants at once, in seconds", "tenants", &lines);
+}
+
+/// Nothing of the tenants is left.
+async fn left(stack: &Stack, tenants: &[String]) {
+    let listed: Value = stack.invoke("list-tenants", &json!({"limit": 100})).await.expect("a list");
+    let listed: Vec<_> =
+        listed["tenants"].as_array().expect("tenants").iter().map(|one| text(&one["tenant_id"])).collect();
+    let left: Vec<_> = tenants.iter().filter(|tenant| listed.contains(tenant)).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
