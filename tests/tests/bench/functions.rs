@@ -67,7 +67,8 @@ fn hello() -> Command {
 }
 
 fn python() -> Command {
-    let mut python = Command::new(fs::canonicalize("../.local/bench/venv/bin/python").expect("python"));
+    // Not where the link in the environment leads to, which knows nothing of the environment.
+    let mut python = Command::new(std::path::absolute("../.local/bench/venv/bin/python").expect("python"));
     python.args(["-m", "awslambdaric", "function.handler"]).current_dir("../local/bench");
     python
 }
