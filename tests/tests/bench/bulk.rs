@@ -2,16 +2,21 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use tests::stack::{new_tenant_id, text};
 use tests::{Stack, proxy};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 use crate::{directory, plot};
 
 /// A list that deprovision-tenants takes.
 const LIST: usize = 200;
+/// How many are provisioned at once: with more, it is this machine that is measured.
+const AT_ONCE: usize = 20;
 /// How many tenants a load balancer gets here.
 const ON_A_LOAD_BALANCER: usize = 80;
 
@@ -28,13 +33,17 @@ pub(crate) async fn measure(stack: &'static Stack) {
         let balancers = stack.more_load_balancers(size.div_ceil(ON_A_LOAD_BALANCER)).await;
         let tenants: Vec<_> = (0..size).map(|_| new_tenant_id()).collect();
         let (begin, throttled) = (Instant::now(), proxy::throttled());
-        let mut executions = Vec::new();
-        for tenant in &tenants {
-            executions.push(stack.start("provision-tenant", &json!({"tenant_id": tenant})).await);
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        let mut running = JoinSet::new();
+        for tenant in tenants.clone() {
+            let turns = turns.clone();
+            running.spawn(async move {
+                let _turn = turns.acquire_owned().await.expect("a turn");
+                stack.run("provision-tenant", json!({"tenant_id": tenant})).await
+            });
         }
         let mut failed = 0;
-        for execution in executions {
-            let outcome = stack.ended(&execution).await;
+        for outcome in running.join_all().await {
             if !outcome.error.is_empty() {
                 failed += 1;
                 println!("{}: {}", outcome.error, outcome.cause);

@@ -1,8 +1,8 @@
 //! How fast, how small and how cheap it is, beside the runbook's commands, a script, and the least that is possible.
 //!
 //! All in one run on one stack, warm, in turns, so that the ratios mean something on any machine. The numbers go to the
-//! terminal, and with the plots to `.local/bench/`. `BENCH_RUNS` says how often each is measured (10), `BENCH_BULK` how
-//! many tenants come at once (`1 10 100 500`).
+//! terminal, and with the plots to `.local/bench/`. `BENCH` chooses some of the measurements, `BENCH_RUNS` says how often
+//! each is made (10), `BENCH_BULK` how many tenants come together (`1 10 100 500`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark ends by panicking")]
 #![allow(clippy::print_stdout, reason = "it is there to tell")]
@@ -28,7 +28,13 @@ fn directory() -> PathBuf {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let stack = Stack::of("dev").await;
-    functions::measure(stack).await;
-    provisioning::measure(stack).await;
-    bulk::measure(stack).await;
+    let parts = std::env::var("BENCH").unwrap_or_else(|_| "functions provisioning bulk".to_owned());
+    for part in parts.split_whitespace() {
+        match part {
+            "functions" => functions::measure(stack).await,
+            "provisioning" => provisioning::measure(stack).await,
+            "bulk" => bulk::measure(stack).await,
+            _ => panic!("BENCH={parts:?}: functions, provisioning, bulk, or several of them"),
+        }
+    }
 }
