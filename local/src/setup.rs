@@ -79,23 +79,9 @@ fn python_can(statement: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Makes the virtual environment, anew whenever `requirements.txt` has changed.
 fn install_tools(settings: &Settings) -> Result<()> {
-    let requirements = settings.root.join("local/requirements.txt");
-    let wanted = fs::read_to_string(&requirements).doing(format!("reading {}", requirements.display()))?;
-    // Inside the environment, so that both are deleted together; written last, so that half an environment has none.
-    let stamp = settings.root.join(".local/venv/installed-requirements.txt");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(());
-    }
-    let venv = settings.root.join(".local/venv");
-    let log = settings.root.join(".local/log/setup-python.log");
-    let mut python = Command::new("python3");
-    command::run("making a Python environment", python.args(["-m", "venv", "--clear"]).arg(&venv), &log)?;
-    let mut pip = Command::new(settings.tools().join("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(&requirements);
-    command::run("installing MiniStack, SAM CLI and cargo-lambda (about a minute)", &mut pip, &log)?;
-    fs::write(&stamp, wanted).doing(format!("writing {}", stamp.display()))
+    let what = "MiniStack, SAM CLI and cargo-lambda";
+    install_requirements(settings, what, &settings.root.join(".local/venv"), "local/requirements.txt")
 }
 
 /// Where cargo-deny is, which only the linters need. Installs it if it is not there in the pinned version.
@@ -133,8 +119,10 @@ pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be installed.
 pub fn checkov(settings: &Settings) -> Result<PathBuf> {
+    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
     let root = settings.root.join(format!(".local/checkov-{CHECKOV}"));
-    python(settings, "checkov", &root, &[format!("checkov=={CHECKOV}")])?;
+    let package = format!("checkov=={CHECKOV}");
+    install_python(settings, "checkov", &root, &[&package], &package)?;
     Ok(root.join("bin/checkov"))
 }
 
@@ -143,26 +131,31 @@ pub fn checkov(settings: &Settings) -> Result<PathBuf> {
 /// # Errors
 /// When it cannot be installed.
 pub fn baselines(settings: &Settings) -> Result<()> {
+    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
     install_packages(settings, &PROGRAMS_OF_THE_RUNBOOK)?;
-    let file = settings.root.join("local/bench/requirements.txt");
-    let wanted = ["--requirement".to_owned(), file.display().to_string()];
-    python(settings, "the baselines", &settings.root.join(".local/bench/venv"), &wanted)
+    let root = settings.root.join(".local/bench/venv");
+    install_requirements(settings, "the baselines", &root, "local/bench/requirements.txt")
 }
 
-/// Makes a Python environment at `root` with what pip is told to install, unless it is there.
-fn python(settings: &Settings, what: &str, root: &Path, wanted: &[String]) -> Result<()> {
-    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
-    // Written last, so that half an environment has none.
-    let stamp = root.join("installed");
-    if stamp.is_file() {
+fn install_requirements(settings: &Settings, what: &str, root: &Path, file: &str) -> Result<()> {
+    let file = settings.root.join(file);
+    let wanted = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    install_python(settings, what, root, &["--requirement", &file.display().to_string()], &wanted)
+}
+
+/// Makes a Python environment at `root` with what pip is told to install, anew whenever `wanted` is another text.
+fn install_python(settings: &Settings, what: &str, root: &Path, packages: &[&str], wanted: &str) -> Result<()> {
+    // Inside the environment, so that both are deleted together; written last, so that half an environment has none.
+    let stamp = root.join("installed-requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
-    let log = settings.root.join(".local/log").join(format!("setup-{}.log", what.replace(' ', "-")));
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(root);
-    command::run(&format!("making a Python environment for {what}"), &mut venv, &log)?;
+    let log = settings.root.join(".local/log/setup-python.log");
+    let mut python = Command::new("python3");
+    let making = format!("making a Python environment for {what}");
+    command::run(&making, python.args(["-m", "venv", "--clear"]).arg(root), &log)?;
     let mut pip = Command::new(root.join("bin/python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(wanted);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages);
     command::run(&format!("installing {what} (about a minute)"), &mut pip, &log)?;
-    fs::write(&stamp, wanted.join(" ")).doing(format!("writing {}", stamp.display()))
+    fs::write(&stamp, wanted).doing(format!("writing {}", stamp.display()))
 }

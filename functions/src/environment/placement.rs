@@ -70,8 +70,8 @@ pub(super) async fn placements(elb: &Client, settings: &Settings) -> Result<Plac
     with_most_room(elb, settings, chosen).await
 }
 
-/// Looks at those with the fewest target groups first, and goes on while one of the others may have more room, or until
-/// there is room for more tenants than come together.
+/// Looks at those with the fewest target groups first, and goes on while one of the others may have more room, and while
+/// there is less room than for the tenants that come together.
 async fn with_most_room(elb: &Client, settings: &Settings, mut chosen: Vec<Chosen>) -> Result<Placements> {
     let counts = target_group::count_by_load_balancer(elb).await?;
     let count = |chosen: &Chosen| counts.get(chosen.load_balancer_arn()).copied().unwrap_or_default();
