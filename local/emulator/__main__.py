@@ -26,6 +26,7 @@ import permissions  # noqa: F401
 import roles  # noqa: F401
 import run_task  # noqa: F401
 import secret_lists  # noqa: F401
+import service_scheduler  # noqa: F401
 import state_machines  # noqa: F401
 import task_end  # noqa: F401
 import task_start  # noqa: F401

@@ -1,0 +1,64 @@
+"""What the mends of service_scheduler.py promise."""
+
+import time
+from unittest import mock
+
+import container_service
+import service_scheduler  # noqa: F401
+from ministack.services import ecs
+from testing import LocalTestCase
+
+
+class ServiceScheduler(LocalTestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, ecs, "_docker", ecs._docker)
+        self.addCleanup(ecs.reset)
+        container_service.containers_can_fail()
+        self.call("CreateCluster", clusterName="c")
+        for image in ("wordpress", "does-not-exist"):
+            containers = [{"name": "wordpress", "image": image}]
+            self.call("RegisterTaskDefinition", family=image, containerDefinitions=containers)
+        self.call("CreateService", cluster="c", serviceName="s", taskDefinition="wordpress", desiredCount=2)
+        self.service = ecs._services["c/s"]
+        self.assertTrue(self.is_complete_in_time())
+
+    def call(self, action, **parameters):
+        return ecs._ACTION_MAP[action](parameters)
+
+    def deploy(self, task_definition):
+        self.call("UpdateService", cluster="c", service="s", taskDefinition=task_definition)
+
+    def is_complete_in_time(self):
+        deadline = time.monotonic() + 10
+        while self.service["deployments"][0]["rolloutState"] != "COMPLETED":
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def tasks_of(self, deployment):
+        return [task for task in ecs._tasks.values() if task["_deployment_id"] == deployment["id"]]
+
+    def test_a_failure_delays_the_next_start(self):
+        self.deploy("does-not-exist")
+        time.sleep(1)
+        tasks = self.tasks_of(self.service["deployments"][0])
+        # One task, and two at a time after 0.05 and 0.2 s and so on.
+        self.assertGreater(len(tasks), 1)
+        self.assertLess(len(tasks), 12)
+
+    def test_a_deployment_gets_the_room_of_a_failing_one(self):
+        worker, later = "_run_task_worker", "_schedule_service_deployment_completion"
+        with mock.patch.object(ecs, worker), mock.patch.object(ecs, later):
+            # Tasks that are being started, as many as there is room for.
+            self.deploy("does-not-exist")
+            failing = self.service["deployments"][0]
+            failing["_image_resolution_disabled"] = True
+            ecs._reconcile_service_tasks("c", "c/s")
+            self.assertEqual(len(self.tasks_of(failing)), 2)
+            self.deploy("wordpress")
+            self.assertEqual(self.tasks_of(self.service["deployments"][0]), [])
+        for task in self.tasks_of(failing):
+            ecs._mark_task_stopped(task["taskArn"], task, "CannotPullContainerError", "TaskFailedToStart")
+        self.assertTrue(self.is_complete_in_time())
