@@ -1,7 +1,6 @@
 """Runs MiniStack, with the differences from AWS mended that would hide a mistake of this project."""
 
 import importlib.metadata
-import socketserver
 import sys
 
 # Each mends one service when it is imported.
@@ -25,6 +24,7 @@ import object_storage  # noqa: F401
 import permissions  # noqa: F401
 import roles  # noqa: F401
 import run_task  # noqa: F401
+import runtime_api
 import secret_lists  # noqa: F401
 import service_scheduler  # noqa: F401
 import state_machines  # noqa: F401
@@ -36,19 +36,14 @@ from ministack import app
 MINISTACK = "1.5.33"
 
 
-def the_runtime_api_answers_at_once():
-    """AWS: a warm function answers within a millisecond. MiniStack: writes head and body of an answer of the Lambda
-    Runtime API apart, and Nagle's algorithm holds the body back until the function's delayed acknowledgement: 40 ms."""
-    socketserver.StreamRequestHandler.disable_nagle_algorithm = True
-
-
 def main():
     """Serves until it is told to stop."""
     version = importlib.metadata.version("ministack")
     if version != MINISTACK:
         sys.exit(f"the emulator is written for MiniStack {MINISTACK}, and {version} is installed: run `make setup`")
     container_service.containers_can_fail()
-    the_runtime_api_answers_at_once()
+    runtime_api.an_answer_is_sent_at_once()
+    runtime_api.threads_sleep_until_there_is_something()
     # MiniStack reads its own command line.
     sys.argv = ["ministack"]
     app.main()

@@ -6,6 +6,7 @@ import random
 import re
 import threading
 import time
+import types
 
 import state_machines
 from mend import wraps
@@ -16,6 +17,22 @@ _POLLING = 0.02
 _NAME = re.compile(r"""[^\s<>{}\[\]?*"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]{1,80}""")
 
 _starting = threading.RLock()
+
+# In seconds.
+_SLEEP_OF_MINISTACK = 0.15
+
+
+def executions_begin_at_once():
+    """AWS: an execution is in its first state within milliseconds. MiniStack: sleeps before it, also in nested ones."""
+
+    def sleep(seconds):
+        if seconds != _SLEEP_OF_MINISTACK:
+            time.sleep(seconds)
+
+    sfn.time = types.SimpleNamespace(sleep=sleep, time=time.time, monotonic=time.monotonic)
+
+
+executions_begin_at_once()
 
 
 def _arn_of(request):

@@ -18,6 +18,8 @@ class Executions(LocalTestCase):
         self.addCleanup(eventbridge.reset)
 
     def machine(self, name, states, start="A"):
+        # What a test let go may still be ending when the next one runs.
+        name = f"{name}-{self._testMethodName}"[:80]
         definition = {"QueryLanguage": "JSONata", "StartAt": start, "States": states}
         role = f"arn:aws:iam::{ACCOUNT}:role/{name}"
         body = sfn._create_state_machine({"name": name, "definition": json.dumps(definition), "roleArn": role})[2]

@@ -76,16 +76,17 @@ def descriptions_come_in_pages(name, element, arn):
         if not 1 <= size <= _LARGEST_PAGE:
             return alb._error("ValidationError", f"'{size}' at 'pageSize' must be between 1 and {_LARGEST_PAGE}")
         status, headers, body = describe(params)
-        if status != 200:
+        marker = alb._p(params, "Marker")
+        if status != 200 or (not marker and body.count(f"<{arn}>".encode()) <= size):
             return status, headers, body
         answer = fromstring(body)
         members = answer.find(f".//{{{alb.NS}}}{element}")
         found = {member.findtext(f"{{{alb.NS}}}{arn}"): member for member in list(members)}
-        page, marker = page_of(found, size, alb._p(params, "Marker"))
+        page, next_marker = page_of(found, size, marker)
         members[:] = [found[one] for one in page]
-        if marker:
+        if next_marker:
             result = answer.find(f"{{{alb.NS}}}{answer.tag.rpartition('}')[2].removesuffix('Response')}Result")
-            ElementTree.SubElement(result, f"{{{alb.NS}}}NextMarker").text = marker
+            ElementTree.SubElement(result, f"{{{alb.NS}}}NextMarker").text = next_marker
         return status, headers, ElementTree.tostring(answer, encoding="utf-8", default_namespace=alb.NS)
 
 
