@@ -2,9 +2,16 @@
 //!
 //! Source: proc(5).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::sync::Mutex;
+
+use super::locked;
+
+/// Processes that are no functions, among them the two whose files are many: the emulator and the tests themselves.
+static OTHERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
 /// The caller's end of a connection, and ours.
 pub(super) type Ends = (SocketAddr, SocketAddr);
@@ -30,9 +37,23 @@ impl Process {
     /// The process that has connected to us, if it is a function's.
     pub(super) fn at(ends: Ends) -> Option<Self> {
         let socket = format!("socket:[{}]", inode(ends)?);
+        let others = locked(&OTHERS).clone();
+        Self::that_holds(&socket, &others).or_else(|| {
+            // One of them may have ended, and a function may have its number.
+            locked(&OTHERS).clear();
+            Self::that_holds(&socket, &BTreeSet::new())
+        })
+    }
+
+    fn that_holds(socket: &str, others: &BTreeSet<u32>) -> Option<Self> {
         let processes = fs::read_dir("/proc").ok()?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let id = processes.filter(|id| holds(*id, &socket)).find(|id| caller(*id).is_some())?;
-        Some(Self { id, caller: caller(id)? })
+        processes.filter(|id| !others.contains(id)).find_map(|id| {
+            let Some(caller) = caller(id) else {
+                locked(&OTHERS).insert(id);
+                return None;
+            };
+            holds(id, socket).then_some(Self { id, caller })
+        })
     }
 
     /// Its process id.
