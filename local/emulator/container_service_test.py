@@ -2,18 +2,12 @@
 
 import time
 
-import container_service
+import container_service  # noqa: F401
 from ministack.services import ecs
-from testing import LocalTestCase
+from testing import ContainersTestCase
 
 
-class ContainerService(LocalTestCase):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(setattr, ecs, "_docker", ecs._docker)
-        self.addCleanup(ecs.reset)
-        container_service.containers_can_fail()
-
+class ContainerService(ContainersTestCase):
     def test_a_first_deployment_is_in_progress(self):
         self.assertEqual(ecs._make_deployment("family:1", 1)["rolloutState"], "IN_PROGRESS")
 

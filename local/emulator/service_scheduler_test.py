@@ -3,18 +3,14 @@
 import time
 from unittest import mock
 
-import container_service
 import service_scheduler  # noqa: F401
 from ministack.services import ecs
-from testing import LocalTestCase
+from testing import ContainersTestCase
 
 
-class ServiceScheduler(LocalTestCase):
+class ServiceScheduler(ContainersTestCase):
     def setUp(self):
         super().setUp()
-        self.addCleanup(setattr, ecs, "_docker", ecs._docker)
-        self.addCleanup(ecs.reset)
-        container_service.containers_can_fail()
         self.call("CreateCluster", clusterName="c")
         for image in ("wordpress", "does-not-exist"):
             containers = [{"name": "wordpress", "image": image}]

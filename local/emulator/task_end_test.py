@@ -3,19 +3,12 @@
 import threading
 import time
 
-import container_service
 import task_end  # noqa: F401
 from ministack.services import ecs
-from testing import ACCOUNT, REGION, LocalTestCase
+from testing import ACCOUNT, REGION, ContainersTestCase
 
 
-class TaskEnd(LocalTestCase):
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(setattr, ecs, "_docker", ecs._docker)
-        self.addCleanup(ecs.reset)
-        container_service.containers_can_fail()
-
+class TaskEnd(ContainersTestCase):
     def test_no_thread_watches_a_task_until_its_container_ends(self):
         container = ecs._docker.containers.run("wordpress")
         task = {

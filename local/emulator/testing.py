@@ -3,9 +3,10 @@
 import json
 import unittest
 
+import container_service
 from ministack import app
 from ministack.core.responses import request_scope
-from ministack.services import alb, iam
+from ministack.services import alb, ecs, iam
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 BALANCER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/alb/1"
@@ -24,6 +25,16 @@ class LocalTestCase(unittest.TestCase):
         scope = request_scope(ACCOUNT, REGION)
         scope.__enter__()
         self.addCleanup(scope.__exit__, None, None, None)
+
+
+class ContainersTestCase(LocalTestCase):
+    """Containers can fail."""
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(setattr, ecs, "_docker", ecs._docker)
+        self.addCleanup(ecs.reset)
+        container_service.containers_can_fail()
 
 
 class RolesTestCase(LocalTestCase):
