@@ -6,6 +6,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use socket2::SockRef;
+
+/// A function that has not asked or answered by then never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A function's process, from its start on.
 pub(crate) struct Process {
@@ -27,12 +31,14 @@ impl Process {
     /// Starts a function and waits until it asks for work.
     pub(crate) fn start(command: &mut Command, variables: &[(String, String)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        // Also for how long it accepts.
+        SockRef::from(&listener).set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let address = listener.local_addr().expect("an address").to_string();
         command.env_clear().envs(variables.iter().cloned()).env("AWS_LAMBDA_RUNTIME_API", address);
         command.stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
         let begin = Instant::now();
         let child = command.spawn().expect("a function");
-        let (waiting, _) = listener.accept().expect("a poll");
+        let (waiting, _) = listener.accept().expect("a poll in time");
         let (head, _) = request(&waiting);
         let cold_start = begin.elapsed();
         assert!(head.contains("/invocation/next"), "{head}");
@@ -47,7 +53,7 @@ impl Process {
     /// Gives it an event; waits for its answer, whatever that is.
     pub(crate) fn invoke(&mut self, event: &Value) {
         let body = event.to_string();
-        let deadline = std::time::SystemTime::now() + Duration::from_secs(60);
+        let deadline = std::time::SystemTime::now() + PATIENCE;
         let deadline = deadline.duration_since(std::time::UNIX_EPOCH).expect("a time").as_millis();
         let mut waiting = self.waiting.take().expect("a poll");
         write!(
@@ -61,7 +67,7 @@ impl Process {
         drop(waiting);
         // The answer, and then the next poll, each on a connection of its own.
         loop {
-            let (mut stream, _) = self.listener.accept().expect("a connection");
+            let (mut stream, _) = self.listener.accept().expect("an answer in time");
             let (head, _) = request(&stream);
             if head.contains("/invocation/next") {
                 self.waiting = Some(stream);
