@@ -48,6 +48,16 @@ fn every_state_says_why_it_is_there() {
 }
 
 #[test]
+fn every_failure_says_its_error_its_step_and_what_happened() {
+    for (machine, name, state) in states().into_iter().filter(|(_, _, state)| state["Type"] == "Fail") {
+        let cause = state["Cause"].as_str().unwrap();
+        for field in ["'error':", "'step':", "'message':"] {
+            assert!(cause.contains(field), "{machine}: {name}: {field}");
+        }
+    }
+}
+
+#[test]
 fn every_task_retries_what_passes_with_backoff_a_cap_and_full_jitter_and_catches_the_rest() {
     for (machine, name, state) in states().into_iter().filter(|(_, _, state)| state["Type"] == "Task") {
         let retriers = state["Retry"].as_array().unwrap();
