@@ -186,7 +186,7 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
         return Ok(Registered { task_definition_arn: found.identifier });
     }
     let tags = tags(names.environment(), names.tenant(), &request.owner);
-    let registered = ecs
+    let registered = that_tries_once(ecs)
         .register_task_definition()
         .family(names.family())
         .requires_compatibilities(Compatibility::Fargate)
@@ -204,8 +204,6 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
         .volumes(volume(&request))
         .container_definitions(container(settings, &names, &request)?)
         .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
-        .customize()
-        .config_override(tried_once())
         .send()
         .await
         .map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
@@ -215,8 +213,8 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
 
 /// For RegisterTaskDefinition, which has no token and makes another revision each time: when its answer is lost, the
 /// state machine runs the step again, which finds the revision.
-fn tried_once() -> aws_sdk_ecs::config::Builder {
-    aws_sdk_ecs::Config::builder().retry_config(RetryConfig::disabled())
+fn that_tries_once(ecs: &Client) -> Client {
+    Client::from_conf(ecs.config().to_builder().retry_config(RetryConfig::disabled()).build())
 }
 
 /// The tenant's directory, encrypted in transit and entered by the task's role. The access point decides the

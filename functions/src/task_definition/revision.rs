@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use shared::owner::tags;
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
 
-use super::{CONTAINER, delete_revisions, deregister, described, revisions};
+use super::{CONTAINER, delete_revisions, deregister, described, revisions, that_tries_once};
 use crate::service;
 use crate::state::State;
 
@@ -71,7 +71,7 @@ pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Resul
     let current = ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags).send().await;
     let current = current.map_err(|error| Error::aws(format!("reading task definition ({arn})"), error))?;
     let revision = copy(&current, &previous, &wanted).set_tags(Some(tags_of(&current, &names, &owner)));
-    let registered = revision.send_with(ecs).await;
+    let registered = revision.send_with(&that_tries_once(ecs)).await;
     let registered =
         registered.map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
     let arn = registered.task_definition().and_then(TaskDefinition::task_definition_arn).unwrap_or_default();
@@ -205,6 +205,7 @@ mod tests {
     use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionOutput;
     use aws_sdk_ecs::types::{Compatibility, EphemeralStorage, NetworkMode, PidMode, Service, Volume};
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use shared::ErrorKind;
 
     use super::*;
     use crate::state::Shows;
@@ -290,6 +291,18 @@ mod tests {
         let rules = [&definition(1, other_owner()), &definition(1, other_owner()), &registration];
         let revised = run(&rules, state("wordpress:7", 512, 1024)).await.unwrap();
         assert_eq!((revised.state.task_definition_arn, revised.registered), (arn(2), true));
+    }
+
+    #[tokio::test]
+    async fn a_registration_is_not_tried_again_before_anybody_has_looked_for_its_revision() {
+        let registration = mock!(Client::register_task_definition)
+            .sequence()
+            .http_status(503, None)
+            .output(|| RegisterTaskDefinitionOutput::builder().build())
+            .build();
+        let rules = [&definition(1, other_owner()), &definition(1, other_owner()), &registration];
+        let error = run(&rules, state("wordpress:7", 256, 512)).await.unwrap_err();
+        assert_eq!((error.kind(), registration.num_calls()), (ErrorKind::Transient, 1), "{error}");
     }
 
     #[tokio::test]
