@@ -6,8 +6,8 @@ import time
 from mend import wraps
 from ministack.services import ecs
 
-# Seconds from a task's failure to the next start: doubled with each failure of its deployment.
-FIRST_DELAY, LONGEST_DELAY = 0.05, 2
+# Seconds from a task's failure to the next start, which double with each failure of its deployment, at most so often.
+FIRST_DELAY, DOUBLINGS = 0.05, 5
 
 # AWS: one scheduler. MiniStack: threads look at the tasks and act on what they saw at the same time, so that two start
 # the one task that is missing, or the older count of running tasks is written last.
@@ -51,8 +51,8 @@ def a_failure_delays_the_next_start(record_failure, task, digest_resolution_fail
     were still starting, never gets a task."""
     key, deployment = _service_of(task)
     with _scheduler:
-        failures = deployment["_failures"] = deployment.get("_failures", 0) + 1
-        deployment["_not_before"] = time.monotonic() + min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1))
+        failures = deployment["_failures"] = deployment.get("_failures", -1) + 1
+        deployment["_not_before"] = time.monotonic() + FIRST_DELAY * 2 ** min(failures, DOUBLINGS)
     record_failure(task, digest_resolution_failed)
     _reconcile(key)
 

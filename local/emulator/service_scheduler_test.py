@@ -3,7 +3,7 @@
 import time
 from unittest import mock
 
-import service_scheduler  # noqa: F401
+import service_scheduler
 from ministack.services import ecs
 from testing import ContainersTestCase
 
@@ -58,3 +58,10 @@ class ServiceScheduler(ContainersTestCase):
         for task in self.tasks_of(failing):
             ecs._mark_task_stopped(task["taskArn"], task, "CannotPullContainerError", "TaskFailedToStart")
         self.assertTrue(self.is_complete_in_time())
+
+    def test_the_delay_is_bounded(self):
+        deployment = self.service["deployments"][0]
+        deployment["_failures"] = 5000
+        ecs._record_service_task_failure(self.tasks_of(deployment)[0])
+        longest = service_scheduler.FIRST_DELAY * 2**service_scheduler.DOUBLINGS
+        self.assertLessEqual(deployment["_not_before"], time.monotonic() + longest)
