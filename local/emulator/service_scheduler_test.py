@@ -25,24 +25,26 @@ class ServiceScheduler(ContainersTestCase):
     def deploy(self, task_definition):
         self.call("UpdateService", cluster="c", service="s", taskDefinition=task_definition)
 
-    def is_complete_in_time(self):
+    def in_time(self, condition):
+        """Waits until something is so; gives whether it came to be."""
         deadline = time.monotonic() + 10
-        while self.service["deployments"][0]["rolloutState"] != "COMPLETED":
-            if time.monotonic() > deadline:
-                return False
+        while not condition() and time.monotonic() < deadline:
             time.sleep(0.01)
-        return True
+        return condition()
+
+    def is_complete_in_time(self):
+        return self.in_time(lambda: self.service["deployments"][0]["rolloutState"] == "COMPLETED")
 
     def tasks_of(self, deployment):
         return [task for task in ecs._tasks.values() if task["_deployment_id"] == deployment["id"]]
 
     def test_a_failure_delays_the_next_start(self):
+        begin = time.monotonic()
         self.deploy("does-not-exist")
-        time.sleep(1)
-        tasks = self.tasks_of(self.service["deployments"][0])
-        # One task, and two at a time after 0.05 and 0.2 s and so on.
-        self.assertGreater(len(tasks), 1)
-        self.assertLess(len(tasks), 12)
+        deployment = self.service["deployments"][0]
+        self.assertTrue(self.in_time(lambda: len(self.tasks_of(deployment)) >= 7))
+        # One task, and two at a time, each after a longer delay than those before.
+        self.assertGreater(time.monotonic() - begin, 4 * service_scheduler.FIRST_DELAY)
 
     def test_a_deployment_gets_the_room_of_a_failing_one(self):
         worker, later = "_run_task_worker", "_schedule_service_deployment_completion"
