@@ -112,6 +112,11 @@ impl Proxy {
         Some(caller)
     }
 
+    /// The process behind a connection, if it is a function's and anything is watched: otherwise nobody has to know.
+    fn process(&self, ends: Ends) -> Option<Process> {
+        if locked(&self.watches).is_empty() { None } else { Process::at(ends) }
+    }
+
     /// The watch of the execution that a trace belongs to.
     fn watch(&self, root: &str) -> Option<Arc<Watch>> {
         locked(&self.watches).get(root).and_then(Weak::upgrade)

@@ -31,7 +31,7 @@ pub(super) async fn serve(proxy: &Arc<Proxy>, listener: TcpListener, server: Str
 
 async fn connection(proxy: &Proxy, client: TcpStream, server: &str) -> Result<()> {
     client.set_nodelay(true)?;
-    let process = Process::at((client.peer_addr()?, client.local_addr()?));
+    let process = proxy.process((client.peer_addr()?, client.local_addr()?));
     let root = process.as_ref().and_then(|process| locked(&proxy.works_for).get(&process.id()).cloned());
     let watch = root.and_then(|root| proxy.watch(&root)).zip(process);
     if let Some((watch, process)) = &watch {

@@ -57,7 +57,7 @@ async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStre
     let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
     // What every function does before it connects to the database.
     if operation == "secretsmanager:GetSecretValue"
-        && let Some(process) = Process::at(ends)
+        && let Some(process) = proxy.process(ends)
     {
         locked(&proxy.works_for).insert(process.id(), root.to_owned());
     }
