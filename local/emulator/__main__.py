@@ -26,6 +26,7 @@ import roles  # noqa: F401
 import run_task  # noqa: F401
 import runtime_api
 import secret_lists  # noqa: F401
+import server  # noqa: F401
 import service_scheduler  # noqa: F401
 import state_machines  # noqa: F401
 import task_end  # noqa: F401
