@@ -18,7 +18,7 @@ use crate::table::Table;
 use crate::vanishing::victims;
 
 /// They mostly wait.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 /// What is throttled for good is retried for minutes, and does nothing meanwhile.
 const THROTTLED_AT_ONCE: usize = 32;
 
