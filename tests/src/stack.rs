@@ -178,10 +178,11 @@ pub fn functions() -> BTreeSet<String> {
 /// A tenant id that no other test uses, and no earlier run on the same stack.
 ///
 /// # Panics
-/// When the clock is before 1970.
+/// When the clock is before 1970, or after ten thousand ids.
 pub fn new_tenant_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs();
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("2{:08}{number:03}", seconds % 100_000_000)
+    assert!(number < 10_000, "a tenant id has twelve digits");
+    format!("2{:07}{number:04}", seconds % 10_000_000)
 }
