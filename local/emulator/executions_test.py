@@ -61,7 +61,10 @@ class Executions(LocalTestCase):
     def test_a_nested_start_finds_the_execution_that_runs(self):
         machine = self.machine("m", {"A": {"Type": "Pass", "Output": {"done": True}, "End": True}})
         (_, first), go = self.held(machine, "one", '{"a": 1}')
-        go.set()
+        # It goes on once it is found.
+        original = sfn._start_execution
+        self.addCleanup(setattr, sfn, "_start_execution", original)
+        sfn._start_execution = lambda request: (original(request), go.set())[0]
         arguments = {"StateMachineArn": machine, "Name": "one", "Input": {"a": 1}}
         result = sfn._invoke_resource(NESTED, arguments)
         self.assertEqual((result["ExecutionArn"], result["Output"]), (first["executionArn"], {"done": True}))
