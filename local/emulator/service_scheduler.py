@@ -1,5 +1,6 @@
-"""How ECS starts the tasks of a service, above all when they fail."""
+"""How ECS starts the tasks of a service, above all when they fail, and forgets them."""
 
+import collections
 import threading
 import time
 
@@ -8,6 +9,9 @@ from ministack.services import ecs
 
 # Seconds from a task's failure to the next start, which double with each failure of its deployment, at most so often.
 FIRST_DELAY, DOUBLINGS = 0.05, 5
+
+# For how many seconds a task that has stopped can be seen.
+KEPT = 120
 
 # AWS: one scheduler. MiniStack: threads look at the tasks and act on what they saw at the same time, so that two start
 # the one task that is missing, or the older count of running tasks is written last.
@@ -76,3 +80,19 @@ def a_task_starts_after_its_delay(run_task, data):
         deployment["_is_delayed"] = True
         ecs.spawn_background(start, thread_name="ministack-ecs-delayed-start")
     return None
+
+
+_stopped, _forgetting = collections.deque(), threading.Lock()
+
+
+@wraps(ecs, "_mark_task_stopped")
+def a_stopped_task_is_forgotten(mark_stopped, arn, *arguments, **named):
+    """AWS: after an hour. MiniStack: never, and as it goes through all tasks for each that starts or stops, it becomes
+    slower and slower."""
+    outcome = mark_stopped(arn, *arguments, **named)
+    with _forgetting:
+        now = time.monotonic()
+        _stopped.append((now, ecs._tasks._scoped(arn)))
+        while _stopped[0][0] < now - KEPT:
+            ecs._tasks._data.pop(_stopped.popleft()[1], None)
+    return outcome

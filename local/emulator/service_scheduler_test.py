@@ -67,3 +67,12 @@ class ServiceScheduler(ContainersTestCase):
         ecs._record_service_task_failure(self.tasks_of(deployment)[0])
         longest = service_scheduler.FIRST_DELAY * 2**service_scheduler.DOUBLINGS
         self.assertLessEqual(deployment["_not_before"], time.monotonic() + longest)
+
+    def test_a_stopped_task_is_forgotten_in_the_end(self):
+        first, second = list(ecs._tasks.values())
+        ecs._mark_task_stopped(first["taskArn"], first, "Essential container in task exited", "EssentialContainerExited")
+        self.assertIn(first["taskArn"], ecs._tasks)
+        with mock.patch.object(service_scheduler, "KEPT", 0):
+            ecs._mark_task_stopped(second["taskArn"], second, "Task stopped by user", "UserInitiated")
+        self.assertNotIn(first["taskArn"], ecs._tasks)
+        self.assertIn(second["taskArn"], ecs._tasks)
