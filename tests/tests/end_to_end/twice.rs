@@ -4,7 +4,45 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::Stack;
-use tests::stack::{new_tenant_id, text};
+use tests::events::delivered;
+use tests::stack::{functions, new_tenant_id, text};
+
+/// What tells of everything that is there, other tests' tenants among it, or what it did itself.
+const ANSWERS_DIFFER: [&str; 4] = ["resolve-environment", "list-tenants", "audit-tenants", "announce-execution"];
+
+/// Runs a function twice at once and once more. None may fail; gives what each of them did.
+async fn each_succeeds(stack: &Stack, function: &str, input: &Value) -> [Value; 3] {
+    let run = || stack.invoke(function, input);
+    let (first, second) = tokio::join!(run(), run());
+    [first, second, run().await].map(|answer| answer.unwrap_or_else(|error| panic!("{function}: {error:?}")))
+}
+
+/// Runs a function twice at once and once more, and gives what they all answer.
+async fn alike(stack: &Stack, function: &str, input: &Value) -> Value {
+    let [first, second, last] = each_succeeds(stack, function, input).await;
+    if !ANSWERS_DIFFER.contains(&function) {
+        assert_eq!([&first, &second], [&last, &last], "{function}");
+    }
+    last
+}
+
+/// Asks these functions again whatever an execution has asked them.
+async fn again(stack: &Stack, execution: &str, functions: &[&str]) {
+    for function in functions {
+        let mut asked = Vec::new();
+        for event in stack.history(execution).await {
+            let Some(details) = event.task_scheduled_event_details() else { continue };
+            let parameters: Value = serde_json::from_str(details.parameters()).unwrap();
+            if parameters["FunctionName"] == stack.named(function) {
+                asked.push(parameters["Payload"].clone());
+            }
+        }
+        assert!(!asked.is_empty(), "{execution} did not call {function}");
+        for input in asked {
+            alike(stack, function, &input).await;
+        }
+    }
+}
 
 /// A tenant that is made and removed step by step.
 struct Steps {
@@ -39,18 +77,9 @@ impl Steps {
         last
     }
 
-    /// Runs a step twice at once and once more. None may fail; what each of them did is its own.
-    async fn each_succeeds(&self, function: &str, input: &Value) -> Value {
-        let run = || self.stack.invoke(function, input);
-        let (first, second) = tokio::join!(run(), run());
-        let [_, _, last] =
-            [first, second, run().await].map(|answer| answer.unwrap_or_else(|error| panic!("{function}: {error:?}")));
-        last
-    }
-
     async fn delete(&self, function: &str) {
         let input = json!({"tenant_id": self.tenant, "owner": self.owner, "force_delete_secret": true});
-        self.each_succeeds(function, &input).await;
+        each_succeeds(self.stack, function, &input).await;
     }
 }
 
@@ -115,21 +144,20 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let owner = format!("arn:aws:states:{}:{}:execution:dev-update-tenant:{tenant}", stack.region, stack.account);
-    let steps = Steps { stack, tenant: tenant.clone(), owner: owner.clone() };
 
     let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "image": "wordpress:7", "suspended": true}});
-    let plan = steps.each_succeeds("begin-update", &begin).await;
-    assert_eq!(steps.each_succeeds("begin-update", &begin).await, plan);
+    let [_, _, plan] = each_succeeds(stack, "begin-update", &begin).await;
     let revise = json!({"tenant_id": tenant, "owner": owner, "previous": plan["previous"], "wanted": plan["wanted"]});
-    let revised = steps.each_succeeds("revise-task-definition", &revise).await;
+    let [_, _, revised] = each_succeeds(stack, "revise-task-definition", &revise).await;
     for shows in ["suspension-page", "site"] {
-        let turned = steps.each_succeeds("update-listener-rule", &json!({"tenant_id": tenant, "shows": shows})).await;
+        let [_, _, turned] =
+            each_succeeds(stack, "update-listener-rule", &json!({"tenant_id": tenant, "shows": shows})).await;
         assert_eq!(turned, json!({"shows": shows, "listener_rule_arns": []}), "the last of them finds it done");
     }
-    steps.each_succeeds("update-service", &json!({"tenant_id": tenant, "state": revised["state"]})).await;
+    each_succeeds(stack, "update-service", &json!({"tenant_id": tenant, "state": revised["state"]})).await;
     let prune = json!({"tenant_id": tenant, "owner": owner, "discard": false});
-    steps.each_succeeds("prune-task-definitions", &prune).await;
-    steps.each_succeeds("end-update", &json!({"tenant_id": tenant, "owner": owner})).await;
+    each_succeeds(stack, "prune-task-definitions", &prune).await;
+    each_succeeds(stack, "end-update", &json!({"tenant_id": tenant, "owner": owner})).await;
 
     let told = stack.invoke("describe-tenant", &json!({"tenant_id": tenant})).await.unwrap();
     assert_eq!(
@@ -140,4 +168,76 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     stack.run("update-tenant", json!({"tenant_id": tenant, "suspended": false})).await.succeeded();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_looks_starts_and_tells_may_run_twice_at_once_and_once_more() {
+    let (stack, _together) = Stack::together().await;
+    let signup = format!("signup-{}", new_tenant_id());
+    let signed_up = delivered(&signup, "TenantSignedUp", &json!({"signup_id": signup}));
+    let [first, second, last] = each_succeeds(stack, "start-provisioning", &signed_up).await;
+    let execution = text(&last["execution_arn"]);
+    assert_eq!([&first["execution_arn"], &second["execution_arn"]], [&execution, &execution]);
+    let tenant = text(&stack.ended(&execution).await.succeeded()["tenant_id"]);
+    alike(stack, "start-provisioning", &signed_up).await;
+    let steps = ["resolve-environment", "generate-tenant-id", "inventory-tenant", "check-service-deployment"];
+    again(stack, &execution, &steps).await;
+    for function in ["describe-tenant", "locate-tenant", "tail-tenant-logs"] {
+        alike(stack, function, &json!({"tenant_id": tenant})).await;
+    }
+    alike(stack, "list-tenants", &json!({})).await;
+    again(stack, &stack.run("audit-tenants", json!({})).await.arn, &["audit-tenants"]).await;
+
+    let ended = json!({"detail": {"executionArn": execution, "redriveCount": 0}});
+    let conclusion = text(&alike(stack, "start-conclusion", &ended).await["execution_arn"]);
+    stack.ended(&conclusion).await.succeeded();
+    again(stack, &conclusion, &["read-execution", "announce-execution"]).await;
+
+    let mut detail = crate::deprovisioning::request(&tenant);
+    detail["purge_files"] = json!(true);
+    let cancelled = delivered(&tenant, "TenantCancelled", &detail);
+    let [first, second, last] = each_succeeds(stack, "start-deprovisioning", &cancelled).await;
+    let execution = text(&last["execution_arn"]);
+    assert_eq!([&first["execution_arn"], &second["execution_arn"]], [&execution, &execution]);
+    stack.ended(&execution).await.succeeded();
+    alike(stack, "start-deprovisioning", &cancelled).await;
+    again(stack, &execution, &["check-deletion-request", "purge-files"]).await;
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_deletion_of_many_or_everywhere_may_do_everything_twice_at_once_and_once_more() {
+    let (stack, _together) = Stack::together().await;
+    let sit = Stack::of("sit").await;
+    let tenant = new_tenant_id();
+    for stack in [stack, sit] {
+        let owner = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
+        if stack.environment == "sit" {
+            let input = json!({"action": "create", "tenant_id": tenant, "owner": owner.arn});
+            let task = stack.run("run-database-task", input).await;
+            again(stack, &task.arn, &["prepare-database-task", "read-database-task"]).await;
+            task.succeeded();
+        }
+        owner.succeeded();
+    }
+    let many = stack.run("deprovision-tenants", crate::bulk::request(json!([tenant]))).await;
+    again(stack, &many.arn, &["check-deletions", "report-deletions"]).await;
+    many.succeeded();
+
+    let mut request = crate::deprovisioning::request(&tenant);
+    request["environments"] = json!(["dev", "sit"]);
+    let everywhere = stack.run("deprovision-tenant-everywhere", request).await;
+    let steps = ["check-deletion-everywhere", "start-peer-execution", "check-peer-execution"];
+    again(stack, &everywhere.arn, &steps).await;
+    everywhere.succeeded();
+    for stack in [stack, sit] {
+        assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn every_function_is_run_twice_here() {
+    let here = include_str!("twice.rs");
+    let forgotten: Vec<_> = functions().into_iter().filter(|name| !here.contains(&format!("\"{name}\""))).collect();
+    assert_eq!(forgotten, Vec::<String>::new());
 }
