@@ -202,6 +202,27 @@ def events_form_chains(add_event, execution, *rest):
     return event
 
 
+_arguments = contextvars.ContextVar("arguments")
+
+
+@wraps(sfn, "_apply_jsonata_arguments")
+def arguments_are_kept(apply_arguments, state, data, context=None):
+    """Prepares the mend below."""
+    arguments = apply_arguments(state, data, context)
+    _arguments.set(arguments)
+    return arguments
+
+
+@wraps(sfn, "_add_event")
+def a_scheduled_task_has_parameters(add_event, execution, event_type, details=None):
+    """AWS: the history has what each task was given. MiniStack: leaves it out, so that a secret in it would not be seen."""
+    if event_type == "TaskScheduled":
+        scheduled = details["taskScheduledEventDetails"]
+        given = {"region": get_region(), "parameters": json.dumps(_arguments.get())}
+        details = {"taskScheduledEventDetails": scheduled | given}
+    return add_event(execution, event_type, details)
+
+
 def leave_execution():
     """Makes what runs in this context an execution of its own, no part of the one around it."""
     _branch_of.set(None)

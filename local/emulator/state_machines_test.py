@@ -73,6 +73,14 @@ class StateMachines(LocalTestCase):
                 entered = by_id[event["previousEventId"]]["stateEnteredEventDetails"]["name"]
                 self.assertEqual(entered, event["stateExitedEventDetails"]["name"])
 
+    def test_the_history_has_what_a_task_was_given(self):
+        arguments = {"FunctionName": "f", "Payload": {"number": "{% $states.input.in %}"}}
+        states = {"Ask": {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments": arguments, "End": True}}
+        with mock.patch.object(sfn, "_invoke_resource", return_value={}):
+            _, events = self.run_machine(states, "Ask")
+        scheduled = next(event for event in events if event["type"] == "TaskScheduled")["taskScheduledEventDetails"]
+        self.assertEqual(json.loads(scheduled["parameters"]), {"FunctionName": "f", "Payload": {"number": 1}})
+
     def test_a_failed_nested_execution_is_a_failed_task(self):
         output = json.dumps({"Error": "TeardownIncomplete", "Cause": "why"})
         error, cause = sfn._nested_execution_failure({"executionArn": "arn", "status": "FAILED", "output": output})
