@@ -153,7 +153,7 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     let owner = format!("arn:aws:states:{}:{}:execution:dev-update-tenant:{tenant}", stack.region, stack.account);
 
     let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "image": "wordpress:7", "suspended": true}});
-    let [_, _, plan] = each_succeeds(stack, "begin-update", &begin).await;
+    let plan = alike(stack, "begin-update", &begin).await;
     let revise = json!({"tenant_id": tenant, "owner": owner, "previous": plan["previous"], "wanted": plan["wanted"]});
     let [_, _, revised] = each_succeeds(stack, "revise-task-definition", &revise).await;
     for shows in ["suspension-page", "site"] {
