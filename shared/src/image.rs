@@ -74,8 +74,7 @@ fn is_registry(registry: &str) -> bool {
 /// Small letters and digits, with single separators between them: `.`, `_`, `__` or any number of `-`.
 fn is_component(component: &str) -> bool {
     let is_inside = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
-    let is_separator =
-        |between: &str| ["", ".", "_", "__"].contains(&between) || between.chars().all(|dash| dash == '-');
+    let is_separator = |between: &str| [".", "_", "__"].contains(&between) || between.chars().all(|dash| dash == '-');
     component.starts_with(is_inside) && component.ends_with(is_inside) && component.split(is_inside).all(is_separator)
 }
 

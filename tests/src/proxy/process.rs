@@ -13,6 +13,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::locked;
 
+// Source: linux/netlink.h, linux/sock_diag.h, linux/socket.h, linux/in.h.
+const AF_NETLINK: i32 = 16;
+const NETLINK_SOCK_DIAG: i32 = 4;
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLM_F_REQUEST: u16 = 1;
+const AF_INET: u8 = 2;
+const IPPROTO_TCP: u8 = 6;
+const QUESTION_LENGTH: u32 = 72;
+
 /// Processes that are no functions, among them the two whose files are many: the emulator and the tests themselves.
 static OTHERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
@@ -116,15 +125,6 @@ fn ask(asked: &[u8]) -> io::Result<Vec<u8>> {
     answered.truncate(length);
     Ok(answered)
 }
-
-// Source: linux/netlink.h, linux/sock_diag.h, linux/socket.h, linux/in.h.
-const AF_NETLINK: i32 = 16;
-const NETLINK_SOCK_DIAG: i32 = 4;
-const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLM_F_REQUEST: u16 = 1;
-const AF_INET: u8 = 2;
-const IPPROTO_TCP: u8 = 6;
-const QUESTION_LENGTH: u32 = 72;
 
 fn holds(id: u32, socket: &str) -> bool {
     let Ok(files) = fs::read_dir(format!("/proc/{id}/fd")) else { return false };
