@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::panic::resume_unwind;
 use std::process::Command;
+use std::thread;
 
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
@@ -11,11 +13,21 @@ use crate::{command, diagram, features, setup, stack};
 /// Everything that can be said without running anything.
 ///
 /// # Errors
-/// At the first finding.
+/// At the first finding, of the code or of the rest. The other of the two is checked to its end even so.
 pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     features::check(settings)?;
+    diagram::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
+    // The SDK's largest crate keeps the compiler at one processor for minutes, when it is not compiled yet.
+    thread::scope(|scope| {
+        let rest = scope.spawn(|| check_the_rest(settings));
+        let code = check_the_code(settings);
+        code.and(rest.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+fn check_the_code(settings: &Settings) -> Result<()> {
     cargo(settings, "clippy", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     let mut docs = Command::new("cargo");
     command::outside_cargo(&mut docs)
@@ -23,8 +35,10 @@ pub fn static_checks(settings: &Settings) -> Result<()> {
         // A binary is ten lines, and would load the whole SDK for them.
         .args(["doc", "--release", "--workspace", "--lib", "--no-deps", "--quiet"])
         .env("RUSTDOCFLAGS", "-D warnings");
-    command::show("checking the documentation", &mut docs)?;
-    diagram::check(settings)?;
+    command::show("checking the documentation", &mut docs)
+}
+
+fn check_the_rest(settings: &Settings) -> Result<()> {
     let mut deny = Command::new(setup::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
