@@ -1,5 +1,6 @@
 //! What is said on the event buses, heard by a queue of the test's own.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use aws_sdk_eventbridge::types::Target;
@@ -92,19 +93,25 @@ impl Ear {
         event
     }
 
-    /// The announcements of many executions that have ended: one of each, which fits its schema.
+    /// The announcements of many executions that have ended: one of each, which fits its schema. Of those whose conclusion
+    /// could not be started for good, the end may wait in the queue of what nobody could handle: then it is handed on.
     ///
     /// # Panics
-    /// When one is missing in the end, there are several, or it does not fit.
-    pub async fn one_about_each(&mut self, executions: &[String]) -> Vec<Value> {
+    /// When one is missing in the end, there are several, or it does not fit; when another end is in the queue.
+    pub async fn one_about_each(&mut self, executions: &[String], may_wait: &BTreeSet<String>) -> Vec<Value> {
         let start = Instant::now();
-        let silent = |heard: &[Value]| {
-            executions.iter().filter(|execution| heard.iter().all(|event| event["resources"][0] != **execution)).count()
-        };
-        // Once more after the last of them, so that a second event would be seen.
-        while self.hear().await || silent(&self.heard) > 0 {
-            assert!(start.elapsed() < BOUND, "nothing was said of {} executions", silent(&self.heard));
+        loop {
+            while self.hear().await {}
+            let told: BTreeSet<_> = self.heard.iter().map(|event| text(&event["resources"][0])).collect();
+            let silent: Vec<_> = executions.iter().filter(|execution| !told.contains(*execution)).collect();
+            if silent.is_empty() {
+                break;
+            }
+            assert!(start.elapsed() < BOUND, "nothing was said of {silent:#?}");
+            self.hand_on(may_wait).await;
         }
+        // Once more after the last of them, so that a second event would be seen.
+        while self.hear().await {}
         let about = executions.iter().map(|execution| {
             let about: Vec<_> = self.heard.iter().filter(|event| event["resources"][0] == *execution).collect();
             assert_eq!(about.len(), 1, "{about:#?}");
@@ -112,6 +119,15 @@ impl Ear {
             about[0].clone()
         });
         about.collect()
+    }
+
+    /// Does what the README says of an end in the queue of what nobody could handle.
+    async fn hand_on(&self, may_wait: &BTreeSet<String>) {
+        for message in self.stack.take_unhandled().await {
+            let end = &message.body["requestPayload"];
+            assert!(may_wait.contains(&text(&end["detail"]["executionArn"])), "{}", message.body);
+            self.stack.invoke("start-conclusion", end).await.expect("a conclusion");
+        }
     }
 
     async fn hear(&mut self) -> bool {

@@ -130,7 +130,8 @@ impl Stack {
         }
     }
 
-    async fn take_unhandled(&self) -> Vec<Unhandled> {
+    /// Takes some messages out of that queue.
+    pub(crate) async fn take_unhandled(&self) -> Vec<Unhandled> {
         let name = self.named("unhandled-events");
         let url = self.sqs.get_queue_url().queue_name(name).send().await.expect("a queue").queue_url;
         let url = url.expect("a queue's address");

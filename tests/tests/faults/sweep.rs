@@ -55,6 +55,8 @@ pub(crate) struct Sweep {
     running: JoinSet<Ended>,
     table: Table,
     runs: Vec<Run>,
+    /// The executions whose conclusion is hindered for as long as they are watched.
+    unconcluded: BTreeSet<String>,
     wrong: Vec<String>,
 }
 
@@ -76,6 +78,7 @@ impl Sweep {
             running: JoinSet::new(),
             table: Table::default(),
             runs: Vec::new(),
+            unconcluded: BTreeSet::new(),
             wrong: Vec::new(),
         }
     }
@@ -110,7 +113,12 @@ impl Sweep {
             let (job, fault, watch, ended) = ended.expect("a run");
             self.table.note(job, &fault, ended.as_ref().ok().map(|run| run.ending));
             match ended {
-                Ok(run) => self.runs.push(run),
+                Ok(run) => {
+                    if fault.lasting && fault.call.function == "start-conclusion" {
+                        self.unconcluded.extend(run.executions.iter().cloned());
+                    }
+                    self.runs.push(run);
+                }
                 Err(error) => {
                     let reason = error.into_panic();
                     let reason = reason.downcast_ref::<String>().cloned().unwrap_or_default();
@@ -141,7 +149,7 @@ impl Sweep {
         let executions: Vec<_> = self.runs.iter().flat_map(|run| &run.executions).cloned().collect();
         let mut texts = logs::of_functions(self.stack).await;
         assert!(!secrets.is_empty() && !texts.is_empty());
-        for event in self.bus.one_about_each(&executions).await {
+        for event in self.bus.one_about_each(&executions, &self.unconcluded).await {
             texts.push(event.to_string());
         }
         for execution in &executions {
