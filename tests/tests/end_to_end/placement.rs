@@ -1,12 +1,13 @@
 //! Tenants are spread over load balancers, since none has room for more than a hundred.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::load_balancers::{LoadBalancer, QUOTA};
-use tests::stack::{new_tenant_id, text};
+use tests::stack::{functions, new_tenant_id, text};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -84,6 +85,39 @@ async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any(
 }
 
 #[tokio::test]
+async fn where_the_stack_names_listeners_tenants_go_on_these_and_no_other() {
+    let (_, _alone) = Stack::alone().await;
+    let stack = Stack::of("prod").await;
+    let balancers = stack.more_load_balancers(3).await;
+    let [_, named @ ..] = balancers.as_slice() else { panic!("no load balancers") };
+    let arns: Vec<_> = named.iter().map(|one| one.listener.as_str()).collect();
+    let originals = name_listeners(stack, &arns.join(",")).await;
+
+    let tenants = provisioned(stack, 2, 1).await;
+    let expected = named.iter().map(|balancer| (balancer.listener.clone(), 1));
+    assert_eq!(spread(stack, named, &tenants).await, expected.collect());
+    remove(stack, &tenants).await;
+    for (function, variables) in originals {
+        stack.set_variables(&function, variables).await;
+    }
+    stack.remove_load_balancers(&balancers).await;
+}
+
+/// Does what the stack parameter `ListenerArns` does; gives what the functions had before.
+async fn name_listeners(stack: &Stack, arns: &str) -> Vec<(String, HashMap<String, String>)> {
+    let mut originals = Vec::new();
+    for function in functions() {
+        let original = stack.variables(&function).await;
+        if original.contains_key("LISTENER_ARNS") {
+            let named = [("LISTENER_ARNS".to_owned(), arns.to_owned())];
+            stack.set_variables(&function, original.clone().into_iter().chain(named).collect()).await;
+            originals.push((function, original));
+        }
+    }
+    originals
+}
+
+#[tokio::test]
 async fn several_load_balancers_without_a_hosted_zone_are_refused() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("sit").await;
@@ -102,15 +136,22 @@ async fn a_thousand_tenants_fit_on_eleven_load_balancers() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let balancers = stack.more_load_balancers(11).await;
-    let tenants = provisioned(stack, 1000, 20).await;
+    let begin = Instant::now();
+    let mut tenants = Vec::new();
+    while tenants.len() < 1000 {
+        tenants.extend(provisioned(stack, 100, 20).await);
+        println!("{:5} s  {} tenants provisioned", begin.elapsed().as_secs(), tenants.len());
+    }
     let spread = spread(stack, &balancers, &tenants).await;
     assert_eq!(spread.values().sum::<usize>(), 1000);
     assert!(spread.len() == 11 && spread.values().all(|count| *count <= QUOTA), "{spread:?}");
+    println!("{:5} s  placed as follows: {:?}", begin.elapsed().as_secs(), spread.values());
     for two_hundred in tenants.chunks(200) {
         let of = |tenant: &Value| json!({"tenant_id": tenant["tenant_id"], "confirmation": tenant["tenant_id"]});
         let list: Vec<_> = two_hundred.iter().map(of).collect();
         let result = stack.run("deprovision-tenants", crate::bulk::request(json!(list))).await.succeeded();
         assert_eq!(result["totals"], json!({"tenants": 200, "deprovisioned": 200, "absent": 0, "failed": 0}));
+        println!("{:5} s  200 tenants deprovisioned", begin.elapsed().as_secs());
     }
     stack.remove_load_balancers(&balancers).await;
 }
