@@ -70,6 +70,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
             count / gone
         )
         .expect("a line");
+        println!("{size} tenants came in {made:.0} s and went in {gone:.0} s");
         lines[0].1.push((count, made));
         lines[1].1.push((count, gone));
         left(stack, &tenants).await;

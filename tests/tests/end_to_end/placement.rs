@@ -89,7 +89,7 @@ async fn where_the_stack_names_listeners_tenants_go_on_these_and_no_other() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let balancers = stack.more_load_balancers(3).await;
-    let [_, named @ ..] = balancers.as_slice() else { panic!("no load balancers") };
+    let named = &balancers[1..];
     let arns: Vec<_> = named.iter().map(|one| one.listener.as_str()).collect();
     let originals = name_listeners(stack, &arns.join(",")).await;
 
