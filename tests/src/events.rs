@@ -130,7 +130,7 @@ impl Stack {
         }
     }
 
-    /// Takes some messages out of that queue.
+    /// Takes at most ten messages out of the queue of those that nobody could handle.
     pub(crate) async fn take_unhandled(&self) -> Vec<Unhandled> {
         let name = self.named("unhandled-events");
         let url = self.sqs.get_queue_url().queue_name(name).send().await.expect("a queue").queue_url;

@@ -5,7 +5,7 @@
 //! have changed.
 //!
 //! `FAULTS=all` takes every kind of fault, `FAULT` those whose description contains it, as in `FAULT="provision: Reset"`.
-//! The table of the runs, if they are not chosen so, goes into the file `FAULTS_TABLE`.
+//! The table of the runs, if they are not chosen so and all is well, goes into the file `FAULTS_TABLE`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 #![allow(clippy::print_stdout, reason = "it takes long, and says how far it is")]

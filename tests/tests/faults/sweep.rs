@@ -141,9 +141,6 @@ impl Sweep {
     /// Checks what is common to all runs: the bystander, the secrets, the announcements.
     pub(crate) async fn end(mut self) {
         println!("{}", self.table);
-        if let (Ok(file), Err(_)) = (std::env::var("FAULTS_TABLE"), std::env::var("FAULT")) {
-            self.table.write_into(&file);
-        }
         assert_eq!(self.stack.snapshot(&self.bystander).await, self.before, "the bystander is as before");
         let secrets: Vec<_> = self.runs.iter().flat_map(|run| &run.secrets).cloned().collect();
         let executions: Vec<_> = self.runs.iter().flat_map(|run| &run.executions).cloned().collect();
@@ -160,6 +157,9 @@ impl Sweep {
         assert!(leaked.is_empty(), "{} passwords are in a log, an event or a history", leaked.len());
         self.bus.close().await;
         assert!(self.wrong.is_empty(), "wrong, each to be run again alone with:\n{}", self.wrong.join("\n"));
+        if let (Ok(file), Err(_)) = (std::env::var("FAULTS_TABLE"), std::env::var("FAULT")) {
+            self.table.write_into(&file);
+        }
     }
 
     fn say(&self, what: &str) {
