@@ -82,8 +82,8 @@ pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Re
 pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let connections: u32 = settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?;
-    let password = secret::read_password(secrets, &names).await?;
-    let mut connection = connect(secrets, settings).await?;
+    let (password, mut connection) =
+        tokio::try_join!(secret::read_password(secrets, &names), connect(secrets, settings))?;
     let outcome = create_with(&mut connection, &names, &request.owner, &password, connections).await;
     connection.close().await;
     outcome

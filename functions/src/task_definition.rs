@@ -19,6 +19,7 @@ use shared::input::invalid;
 use shared::owner::{owner_in, tags};
 use shared::{Error, FargateSize, ImageReference, Names, Owner, Result, Settings, TenantId, fargate};
 
+use crate::calls::few_at_a_time;
 use crate::request::Teardown;
 use crate::resource::{Found, Kind, Removal, ours, tenant_named};
 
@@ -71,21 +72,18 @@ pub struct Registered {
 /// # Errors
 /// When ECS cannot be asked.
 pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
+    // Not at once: one that is deregistered meanwhile would be in neither list.
     let mut found = find_in(ecs, names, TaskDefinitionStatus::Active).await?;
     found.extend(find_in(ecs, names, TaskDefinitionStatus::Inactive).await?);
     Ok(found)
 }
 
 async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<Found>> {
-    let mut all = Vec::new();
-    for arn in revisions(ecs, names, status).await? {
-        if let Some((definition, found)) = described(ecs, names, &arn).await?
-            && definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress)
-        {
-            all.push(found);
-        }
-    }
-    Ok(all)
+    let arns = revisions(ecs, names, status).await?;
+    let described = few_at_a_time(arns.iter().map(|arn| described(ecs, names, arn))).await?;
+    let is_there = |definition: &TaskDefinition| definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress);
+    let there = described.into_iter().flatten().filter(|(definition, _)| is_there(definition));
+    Ok(there.map(|(_, found)| found).collect())
 }
 
 async fn described(ecs: &Client, names: &Names, task_definition: &str) -> Result<Option<(TaskDefinition, Found)>> {

@@ -2,7 +2,7 @@
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
-use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer, ProtocolEnum, TargetGroup};
+use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, TargetGroup};
 use shared::{Error, Result, Settings};
 
 use super::load_balancers::{LoadBalancers, of_environment};
@@ -57,8 +57,8 @@ pub(crate) async fn listeners(elb: &Client, settings: &Settings) -> Result<Vec<L
         return named(elb, &given).await;
     }
     let LoadBalancers { tagged, named } = of_environment(elb, settings).await?;
-    let balancers = tagged.iter().chain(&named).filter_map(LoadBalancer::load_balancer_arn);
-    Ok(few_at_a_time(balancers.map(|arn| of_load_balancer(elb, arn))).await?.concat())
+    let balancers = tagged.iter().chain(&named);
+    Ok(few_at_a_time(balancers.map(|balancer| balancer.listeners(elb))).await?.concat())
 }
 
 /// Those of these listeners that exist.

@@ -1,6 +1,7 @@
 //! The load balancers of an environment: those of the listeners that a parameter names, or that a tag or their name says.
 
 use std::collections::BTreeSet;
+use std::iter;
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
@@ -14,17 +15,37 @@ use shared::candidate::{Candidate, exactly_one};
 
 /// DescribeTags and DescribeLoadBalancers take 20 ARNs. Source: their API reference.
 const ARNS_PER_CALL: usize = 20;
+/// With no more load balancers than these, all their listeners are asked for at once with their tags.
+const FEW: usize = 4;
+
+/// A load balancer.
+pub(super) struct Balancer {
+    pub(super) description: LoadBalancer,
+    /// Its listeners, when they are known already.
+    listeners: Option<Vec<Listener>>,
+}
+
+impl Balancer {
+    pub(super) fn arn(&self) -> &str {
+        self.description.load_balancer_arn().unwrap_or_default()
+    }
+
+    /// Its listeners; none when it is gone.
+    ///
+    /// # Errors
+    /// When Elastic Load Balancing cannot be asked.
+    pub(super) async fn listeners(&self, elb: &Client) -> Result<Vec<Listener>> {
+        match &self.listeners {
+            Some(known) => Ok(known.clone()),
+            None => listeners::of_load_balancer(elb, self.arn()).await,
+        }
+    }
+}
 
 /// A load balancer, and the listener that the stack names on it, if it names one.
 pub(super) struct Chosen {
-    pub(super) balancer: LoadBalancer,
+    pub(super) balancer: Balancer,
     pub(super) listener_arn: Option<String>,
-}
-
-impl Chosen {
-    pub(super) fn load_balancer_arn(&self) -> &str {
-        self.balancer.load_balancer_arn().unwrap_or_default()
-    }
 }
 
 /// The load balancers that new tenants are placed on: those of the listeners that the stack names, or those that bear the
@@ -59,8 +80,8 @@ async fn named(elb: &Client, given: &[&str]) -> Result<Vec<Chosen>> {
     let chosen = listeners.into_iter().map(|listener| {
         let arn = listener.load_balancer_arn();
         let balancer = balancers.iter().find(|balancer| balancer.load_balancer_arn() == arn).cloned();
-        let balancer = balancer.ok_or_else(|| missing(listener.listener_arn().unwrap_or_default()))?;
-        Ok(Chosen { balancer, listener_arn: listener.listener_arn })
+        let description = balancer.ok_or_else(|| missing(listener.listener_arn().unwrap_or_default()))?;
+        Ok(Chosen { balancer: Balancer { description, listeners: None }, listener_arn: listener.listener_arn })
     });
     chosen.collect()
 }
@@ -79,7 +100,7 @@ async fn found(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
         return Ok(tagged.into_iter().map(whole).collect());
     }
     let candidates =
-        named.iter().map(|balancer| Candidate::new(balancer.load_balancer_arn(), balancer.load_balancer_name()));
+        named.iter().map(|balancer| Candidate::new(Some(balancer.arn()), balancer.description.load_balancer_name()));
     let rule = format!("application load balancer whose name contains {:?}", settings.environment().as_str());
     exactly_one("load balancer", &rule, "ListenerArns", candidates.collect())?;
     Ok(named.into_iter().map(whole).collect())
@@ -88,9 +109,9 @@ async fn found(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
 /// The environment's application load balancers.
 pub(super) struct LoadBalancers {
     /// Those that bear the tag `tenant:environment`.
-    pub(super) tagged: Vec<LoadBalancer>,
+    pub(super) tagged: Vec<Balancer>,
     /// The others, whose name contains the environment.
-    pub(super) named: Vec<LoadBalancer>,
+    pub(super) named: Vec<Balancer>,
 }
 
 /// Looks for the environment's application load balancers.
@@ -103,12 +124,16 @@ pub(super) async fn of_environment(elb: &Client, settings: &Settings) -> Result<
     let mut all = all.map_err(|error| Error::aws("listing load balancers", error))?;
     all.retain(|balancer| balancer.r#type() == Some(&LoadBalancerTypeEnum::Application));
     let arns: Vec<_> = all.iter().filter_map(LoadBalancer::load_balancer_arn).map(str::to_owned).collect();
-    let tagged = few_at_a_time(arns.chunks(ARNS_PER_CALL).map(|arns| tagged(elb, arns, environment))).await?.concat();
-    let (tagged, rest): (Vec<_>, Vec<_>) = all
-        .into_iter()
-        .partition(|balancer| tagged.iter().any(|arn| balancer.load_balancer_arn() == Some(arn.as_str())));
+    let tags = few_at_a_time(arns.chunks(ARNS_PER_CALL).map(|arns| tagged(elb, arns, environment)));
+    let few = if all.len() <= FEW { &arns[..] } else { &[] };
+    let listeners = few_at_a_time(few.iter().map(|arn| listeners::of_load_balancer(elb, arn)));
+    let (tags, listeners) = tokio::try_join!(tags, listeners)?;
+    let tags = tags.concat();
+    let listeners = listeners.into_iter().map(Some).chain(iter::repeat(None));
+    let all = all.into_iter().zip(listeners).map(|(description, listeners)| Balancer { description, listeners });
+    let (tagged, rest): (Vec<_>, Vec<_>) = all.partition(|balancer| tags.iter().any(|arn| balancer.arn() == arn));
     let is_named =
-        |balancer: &LoadBalancer| balancer.load_balancer_name().is_some_and(|name| name.contains(environment));
+        |balancer: &Balancer| balancer.description.load_balancer_name().is_some_and(|name| name.contains(environment));
     Ok(LoadBalancers { tagged, named: rest.into_iter().filter(is_named).collect() })
 }
 

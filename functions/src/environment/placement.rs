@@ -74,7 +74,7 @@ pub(super) async fn placements(elb: &Client, settings: &Settings) -> Result<Plac
 /// there is less room than for the tenants that come together.
 async fn with_most_room(elb: &Client, settings: &Settings, mut chosen: Vec<Chosen>) -> Result<Placements> {
     let counts = target_group::count_by_load_balancer(elb).await?;
-    let count = |chosen: &Chosen| counts.get(chosen.load_balancer_arn()).copied().unwrap_or_default();
+    let count = |chosen: &Chosen| counts.get(chosen.balancer.arn()).copied().unwrap_or_default();
     chosen.sort_by_key(count);
     let rooms = chosen.iter().map(|chosen| Room::new(count(chosen), settings, "MAX_TARGET_GROUPS"));
     let rooms = rooms.collect::<Result<Vec<_>>>()?;
@@ -101,8 +101,7 @@ async fn looked_at(elb: &Client, settings: &Settings, chosen: &[Chosen]) -> Resu
 
 async fn placement(elb: &Client, settings: &Settings, chosen: &Chosen) -> Result<Placement> {
     let Chosen { balancer, listener_arn } = chosen;
-    let balancer_arn = chosen.load_balancer_arn();
-    let listeners = listeners::of_load_balancer(elb, balancer_arn).await?;
+    let listeners = balancer.listeners(elb).await?;
     let listener = match listener_arn {
         Some(arn) => listeners.iter().find(|listener| listener.listener_arn() == Some(arn.as_str())),
         None => listeners::preferred(&listeners),
@@ -110,7 +109,8 @@ async fn placement(elb: &Client, settings: &Settings, chosen: &Chosen) -> Result
     let listener = listener.ok_or_else(|| {
         let ports: Vec<_> = listeners.iter().filter_map(Listener::port).map(|port| port.to_string()).collect();
         Error::not_ready(format!(
-            "{balancer_arn} has no listener on port 443 or 80, only on: {}; set the stack parameter ListenerArns",
+            "{} has no listener on port 443 or 80, only on: {}; set the stack parameter ListenerArns",
+            balancer.arn(),
             ports.join(", ")
         ))
     })?;
@@ -123,8 +123,8 @@ async fn placement(elb: &Client, settings: &Settings, chosen: &Chosen) -> Result
         listener_arn: listener.listener_arn().unwrap_or_default().to_owned(),
         scheme: listeners::scheme_of(listener),
         load_balancer: AliasTarget {
-            dns_name: balancer.dns_name().unwrap_or_default().to_owned(),
-            hosted_zone_id: balancer.canonical_hosted_zone_id().unwrap_or_default().to_owned(),
+            dns_name: balancer.description.dns_name().unwrap_or_default().to_owned(),
+            hosted_zone_id: balancer.description.canonical_hosted_zone_id().unwrap_or_default().to_owned(),
         },
         listener_rules: Room::new(rules, settings, "MAX_LISTENER_RULES")?,
         target_groups: Room::new(groups.len(), settings, "MAX_TARGET_GROUPS")?,

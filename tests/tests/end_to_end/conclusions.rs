@@ -11,7 +11,7 @@ use tests::stack::{new_tenant_id, text};
 
 /// States in which an execution is stopped: those that call something or wait. The others are over at once. Where a test
 /// comes too late for one, the execution is in the next.
-const STOPS: [&str; 14] = [
+const STOPS: [&str; 15] = [
     "Resolve the environment",
     "Choose the tenant id",
     "Take the inventory",
@@ -22,9 +22,10 @@ const STOPS: [&str; 14] = [
     "Create the log group",
     "Create the target group",
     "Create the listener rule",
-    "Create the DNS record",
     "Register the task definition",
+    "Create the service and the DNS record",
     "Create the service",
+    "Create the DNS record",
     "Check the deployment",
 ];
 
@@ -275,8 +276,8 @@ async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
     let mut broken = limited.clone();
     limited["TimeoutSeconds"] = json!(2);
     // It lasts until the limit.
-    limited["States"]["Create the service"] = json!({"Type": "Wait", "Seconds": 600, "Next": "Check the deployment"});
-    broken["States"]["Create the service"]["Resource"] = json!("arn:aws:states:::nobody:knowsThis");
+    limited["States"]["Check the deployment"] = json!({"Type": "Wait", "Seconds": 600, "Next": "Report the tenant"});
+    broken["States"]["Check the deployment"]["Resource"] = json!("arn:aws:states:::nobody:knowsThis");
     let mut runs = Vec::new();
     for (changed, status, error) in
         [(limited, ExecutionStatus::TimedOut, "States.Timeout"), (broken, ExecutionStatus::Failed, "States.Runtime")]
