@@ -1,11 +1,30 @@
-//! What exists of a tenant, asked of AWS and MySQL themselves.
+//! What exists of a tenant: as list-tenants says, and asked of AWS and MySQL themselves.
 
 use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
+
+use serde_json::Value;
 
 use crate::database;
 use crate::stack::Stack;
 
 impl Stack {
+    /// The tenants on every page of list-tenants.
+    ///
+    /// # Panics
+    /// When the function fails, or does not list as many as it says.
+    pub async fn listed(&self, mut input: Value) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.invoke("list-tenants", &input).await.expect("a page");
+            all.extend(page["tenants"].as_array().expect("tenants").clone());
+            if page["next_token"].is_null() {
+                assert_eq!(page["total"], all.len(), "{page}");
+                return all;
+            }
+            input["next_token"] = page["next_token"].clone();
+        }
+    }
+
     /// Everything of a tenant that exists, each with its settings and tags, as text. Two snapshots that are
     /// equal show that nothing was touched in between.
     ///

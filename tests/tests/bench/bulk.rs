@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::stack::{new_tenant_id, text};
 use tests::{Stack, proxy};
 use tokio::sync::Semaphore;
@@ -83,9 +83,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
 
 /// Nothing of the tenants is left.
 async fn left(stack: &Stack, tenants: &[String]) {
-    let listed: Value = stack.invoke("list-tenants", &json!({"limit": 100})).await.expect("a list");
-    let listed: Vec<_> =
-        listed["tenants"].as_array().expect("tenants").iter().map(|one| text(&one["tenant_id"])).collect();
+    let listed: Vec<_> = stack.listed(json!({"limit": 100})).await.iter().map(|one| text(&one["tenant_id"])).collect();
     let left: Vec<_> = tenants.iter().filter(|tenant| listed.contains(tenant)).collect();
     assert!(left.is_empty(), "{left:?}");
 }

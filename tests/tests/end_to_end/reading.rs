@@ -12,20 +12,6 @@ use serde_json::{Value, json};
 use tests::stack::{new_tenant_id, text};
 use tests::{Stack, database};
 
-/// Every page of list-tenants.
-async fn listed(stack: &Stack, mut input: Value) -> Vec<Value> {
-    let mut all = Vec::new();
-    loop {
-        let page = stack.invoke("list-tenants", &input).await.unwrap();
-        all.extend(page["tenants"].as_array().unwrap().clone());
-        if page["next_token"].is_null() {
-            assert_eq!(page["total"], all.len(), "{page}");
-            return all;
-        }
-        input["next_token"] = page["next_token"].clone();
-    }
-}
-
 fn entry<'a>(tenants: &'a [Value], id: &str) -> Option<&'a Value> {
     tenants.iter().find(|tenant| tenant["tenant_id"] == id)
 }
@@ -61,7 +47,7 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
     }
     stack.logs.create_log_group().log_group_name(format!("/ecs/dev-{logs}")).send().await.unwrap();
 
-    let all = listed(stack, json!({"limit": 7})).await;
+    let all = stack.listed(json!({"limit": 7})).await;
     let ids: Vec<_> = all.iter().map(|tenant| text(&tenant["tenant_id"])).collect();
     assert!(ids.is_sorted() && ids.iter().all(|id| id.len() == 12), "{ids:?}");
     let whole = entry(&all, &tenant).unwrap();
@@ -83,14 +69,14 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
         assert_eq!(orphan["status"], "partial", "{orphan}");
         assert!(lacks(orphan).len() == 7 && !lacks(orphan).contains(&kind.to_owned()), "{kind}: {orphan}");
     }
-    let partial = listed(stack, json!({"status": "partial"})).await;
+    let partial = stack.listed(json!({"status": "partial"})).await;
     assert!(partial.iter().all(|tenant| tenant["status"] == "partial"));
     assert!(entry(&partial, &by_hand).is_some() && entry(&partial, &tenant).is_none());
 
     for orphan in orphans.iter().chain([&tenant, &by_hand]) {
         stack.run("teardown-tenant", json!({"tenant_id": orphan, "force_delete_secret": true})).await.succeeded();
     }
-    let gone = listed(stack, json!({"limit": 100})).await;
+    let gone = stack.listed(json!({"limit": 100})).await;
     assert!(orphans.iter().all(|orphan| entry(&gone, orphan).is_none()));
 }
 
@@ -111,7 +97,7 @@ async fn the_list_has_what_250_services_target_groups_and_families_have() {
         let service = service.service_name(stack.named(&format!("{tenant}-service")));
         service.task_definition(stack.named(tenant)).send().await.unwrap();
     }
-    let all = listed(stack, json!({"limit": 100})).await;
+    let all = stack.listed(json!({"limit": 100})).await;
     for tenant in &tenants {
         let listed = entry(&all, tenant).unwrap();
         assert_eq!((&listed["image"], &listed["desired_count"]), (&json!("wordpress:1"), &json!(0)), "{listed}");
