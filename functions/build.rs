@@ -7,9 +7,11 @@ use std::process::{Command, Stdio};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    // For another architecture, cargo-lambda brings its own linker.
+    println!("cargo::rerun-if-env-changed=RUSTC_LINKER");
     let native = env::var_os("TARGET") == env::var_os("HOST");
-    if native && cfg!(target_os = "linux") && is_installed("mold") {
+    // cargo-lambda brings a linker of its own, zig, which takes no other and not the same arguments.
+    let own_linker = env::var_os("RUSTC_LINKER").is_some();
+    if native && !own_linker && cfg!(target_os = "linux") && is_installed("mold") {
         println!("cargo::rustc-link-arg-bins=-fuse-ld=mold");
         // No program in Rust may rely on two functions having two addresses: equal ones become one, for a twentieth less.
         println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 fn read(name: &str) -> String {
     fs::read_to_string(format!("../{name}")).unwrap()
@@ -104,4 +105,17 @@ fn the_guide_counts_what_the_stack_has_and_removes_it_by_its_name() {
     for environment in ["dev", "sit", "prod"] {
         assert!(read("samconfig.toml").contains(&format!("stack_name = \"{environment}-tenant-management\"")));
     }
+}
+
+#[test]
+fn the_linker_of_cargo_lambda_is_asked_for_nothing_that_only_mold_knows() {
+    let script = std::env::temp_dir().join(format!("functions-build-{}", std::process::id()));
+    let compiled =
+        Command::new("rustc").args(["--edition", "2024", "../functions/build.rs", "-o"]).arg(&script).status();
+    assert!(compiled.unwrap().success());
+    let mut run = Command::new(&script);
+    run.envs([("TARGET", "here"), ("HOST", "here"), ("RUSTC_LINKER", "zigcc")]);
+    let printed = String::from_utf8(run.output().unwrap().stdout).unwrap();
+    fs::remove_file(&script).unwrap();
+    assert!(printed.contains("rerun-if-changed") && !printed.contains("link-arg"), "{printed}");
 }
