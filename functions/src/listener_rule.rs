@@ -2,6 +2,9 @@
 //!
 //! Priorities are unique per listener. The lowest free one is taken; when somebody else takes it between the
 //! look and the call, the look is repeated, which also finds a rule of ours whose answer was lost.
+//!
+//! Two runs for one tenant at the same moment, which no state machine starts, take the same priority, and one is refused.
+//! Only when another one is set free between their looks does each make a rule: both lead to the tenant, and go together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
