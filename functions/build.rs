@@ -7,12 +7,12 @@ use std::process::{Command, Stdio};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let target = env::var("TARGET").unwrap_or_default();
     // cargo-lambda brings a linker of its own, zig, which takes no other and not the same arguments.
-    let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace('-', "_"));
-    println!("cargo::rerun-if-env-changed={linker}");
-    let is_given = env::var_os(linker).is_some() || env::var_os("RUSTC_LINKER").is_some();
-    let native = env::var_os("HOST").is_some_and(|host| *host == *target);
+    let is_given = env::var_os("RUSTC_LINKER").is_some();
+    // Cargo does not see that one change, but the variable that it comes from.
+    let target = env::var("TARGET").unwrap_or_default().to_uppercase().replace('-', "_");
+    println!("cargo::rerun-if-env-changed=CARGO_TARGET_{target}_LINKER");
+    let native = env::var_os("TARGET") == env::var_os("HOST");
     if native && !is_given && cfg!(target_os = "linux") && is_installed("mold") {
         println!("cargo::rustc-link-arg-bins=-fuse-ld=mold");
         // No program in Rust may rely on two functions having two addresses: equal ones become one, for a twentieth less.

@@ -1,7 +1,6 @@
 //! What exists of a tenant: as list-tenants says, and asked of AWS and MySQL themselves.
 
 use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
-
 use serde_json::Value;
 
 use crate::database;
