@@ -7,7 +7,6 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sfn::config::{Credentials, SharedCredentialsProvider};
-use aws_smithy_http_client::Builder;
 
 use crate::settings::{Environment, Settings};
 
@@ -22,7 +21,7 @@ pub fn config(settings: &Settings, environment: &Environment) -> SdkConfig {
         .endpoint_url(settings.gateway())
         .region(Region::new(environment.region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(Builder::new().build_http())
+        .http_client(shared::http::client())
         .retry_config(RetryConfig::standard())
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(90)).build())
         .build()

@@ -8,8 +8,9 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::SharedCredentialsProvider;
-use aws_smithy_http_client::{Builder, tls};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
+
+use crate::http;
 
 /// The configuration that all of a function's clients share: made once, when the first of them is.
 pub fn config() -> &'static SdkConfig {
@@ -25,16 +26,13 @@ pub fn config() -> &'static SdkConfig {
 /// The SDK tries a throttled or broken call four times; what still fails leaves the function as `Throttled` or
 /// `Transient`, and the state machine takes it from there. Every call is bounded, well below a function's own timeout.
 pub fn from_process() -> SdkConfig {
-    let https =
-        Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(3))
         .operation_attempt_timeout(Duration::from_secs(10))
         .operation_timeout(Duration::from_secs(25))
         .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(https)
+        .http_client(http::client())
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .service_config(OfService)
         .retry_config(RetryConfig::standard().with_max_attempts(4))
