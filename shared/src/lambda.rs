@@ -24,7 +24,7 @@ type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + 'a>>;
 /// Until the Runtime API cannot be reached any more.
 type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>> + 'a>>;
 
-/// Serves invocations with `step` until Lambda ends the process.
+/// Serves invocations with `step` until Lambda ends the process, or `step` panics.
 ///
 /// An input that cannot be read is answered with `InvalidRequest` before `step` runs. Every invocation
 /// logs one line with its outcome, as JSON when the function's log format says so; an error is also a metric.
@@ -46,6 +46,7 @@ where
 /// compiled once, which halves the time that a function takes.
 fn serve<'a>(answer: &'a (dyn Fn(Value) -> Answering<'a> + 'a)) -> Serving<'a> {
     start_logging();
+    end_on_panic();
     Box::pin(lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         let invocation = Invocation::of(&event.payload, &event.context.request_id);
         let span = invocation.span();
@@ -89,4 +90,43 @@ fn start_logging() {
     let log = fmt().with_target(false).without_time().with_max_level(level.unwrap_or(LevelFilter::INFO));
     let is_json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     if is_json { log.json().init() } else { log.init() }
+}
+
+/// Has a panic end the process, as nothing can unwind: functions are linked without the tables for it (functions/build.rs).
+///
+/// Lambda reports `Runtime.ExitError` and starts the process anew; the state machines try again, and roll back in the end.
+/// The log says where it was and not what: a panic's message may quote any value.
+fn end_on_panic() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        error!(at, "panicked");
+        std::process::abort();
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "a test ends by panicking")]
+
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    #[ignore = "ends the process: the next test runs it in one of its own"]
+    fn panics() {
+        start_logging();
+        end_on_panic();
+        panic!("the password is hunter2");
+    }
+
+    #[test]
+    fn a_panic_ends_the_process_and_the_log_says_where_and_not_what() {
+        let mut other = Command::new(std::env::current_exe().unwrap());
+        other.args(["--exact", "lambda::tests::panics", "--ignored", "--nocapture"]);
+        let ended = other.output().unwrap();
+        let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert!(ended.status.code().is_none(), "{ended:?}");
+        assert!(said.contains("panicked at=\"shared/src/lambda.rs:") && !said.contains("hunter2"), "{said}");
+    }
 }

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 fn read(name: &str) -> String {
@@ -107,15 +109,35 @@ fn the_guide_counts_what_the_stack_has_and_removes_it_by_its_name() {
     }
 }
 
+/// Links a program as the functions are, with the machine's own linker or another one; gives the sections that only
+/// unwinding needs.
+fn tables_for_unwinding(directory: &Path, arguments: &[&str]) -> Vec<&'static str> {
+    let (source, program) = (directory.join("main.rs"), directory.join("main"));
+    fs::write(&source, "fn main() { println!(\"{:?}\", std::env::args().collect::<Vec<_>>()) }").unwrap();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition", "2024", "-Cstrip=symbols"]).args(arguments).arg(&source).arg("-o").arg(&program);
+    assert!(rustc.status().unwrap().success());
+    assert!(Command::new(&program).output().unwrap().status.success());
+    let sections = Command::new("readelf").args(["--section-headers", "--wide"]).arg(&program).output().unwrap();
+    let sections = String::from_utf8(sections.stdout).unwrap();
+    let named = |section: &&str| sections.split_whitespace().any(|word| word == *section);
+    [".eh_frame", ".eh_frame_hdr", ".gcc_except_table"].into_iter().filter(named).collect()
+}
+
 #[test]
-fn the_linker_of_cargo_lambda_is_asked_for_nothing_that_only_mold_knows() {
-    let script = std::env::temp_dir().join(format!("functions-build-{}", std::process::id()));
-    let compiled =
-        Command::new("rustc").args(["--edition", "2024", "../functions/build.rs", "-o"]).arg(&script).status();
-    assert!(compiled.unwrap().success());
-    let mut run = Command::new(&script);
-    run.envs([("TARGET", "here"), ("HOST", "here"), ("RUSTC_LINKER", "zigcc")]);
-    let printed = String::from_utf8(run.output().unwrap().stdout).unwrap();
-    fs::remove_file(&script).unwrap();
-    assert!(printed.contains("rerun-if-changed") && !printed.contains("link-arg"), "{printed}");
+fn neither_rusts_linker_nor_cargo_lambdas_keeps_what_only_unwinding_needs() {
+    let directory = std::env::temp_dir().join(format!("without-unwinding-{}", std::process::id()));
+    fs::create_dir_all(&directory).unwrap();
+    let root = fs::canonicalize("..").unwrap();
+    let zig = directory.join("zig");
+    fs::write(&zig, format!("#!/bin/sh\nexec {}/.local/venv/bin/python -m ziglang cc \"$@\"\n", root.display()))
+        .unwrap();
+    fs::set_permissions(&zig, Permissions::from_mode(0o755)).unwrap();
+    let (script, zig) = ("-Clink-arg=-Wl,-T,../functions/without-unwinding.ld", format!("-Clinker={}", zig.display()));
+
+    assert_eq!(tables_for_unwinding(&directory, &[]).len(), 3);
+    for arguments in [&[script][..], &[script, &zig]] {
+        assert_eq!(tables_for_unwinding(&directory, arguments), Vec::<&str>::new(), "{arguments:?}");
+    }
+    fs::remove_dir_all(&directory).unwrap();
 }
