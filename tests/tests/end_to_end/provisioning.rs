@@ -235,11 +235,11 @@ async fn every_step_run_again_gives_what_the_first_run_gave() {
 }
 
 #[tokio::test]
-async fn a_provisioning_takes_at_most_45_state_transitions() {
+async fn a_provisioning_takes_at_most_40_state_transitions() {
     let (stack, _together) = Stack::together().await;
     let outcome = stack.run("provision-tenant", json!({"tenant_id": new_tenant_id()})).await;
     let history = stack.history(&outcome.arn).await;
     outcome.succeeded();
     let states = history.iter().filter(|event| event.r#type().as_str().ends_with("StateEntered")).count();
-    assert!((20..=45).contains(&states), "{states} states entered");
+    assert!((20..=40).contains(&states), "{states} states entered");
 }
