@@ -93,10 +93,7 @@ impl Peer {
     /// As [`Peer::step_functions`].
     async fn lambda(&self, sts: &Sts, aws: &SdkConfig) -> Result<Lambda> {
         let config = self.config(sts, aws).await?;
-        // A function there may need all of this before it tells what it could not reach.
-        let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(3)).operation_timeout(LOOK).build();
-        let config = aws_sdk_lambda::config::Builder::from(&config).timeout_config(timeouts);
-        Ok(Lambda::from_conf(config.build()))
+        Ok(Lambda::from_conf(patient(&config)))
     }
 
     async fn config(&self, sts: &Sts, aws: &SdkConfig) -> Result<SdkConfig> {
@@ -114,6 +111,12 @@ impl Peer {
         let aws = aws.to_builder().region(Region::new(self.region.clone()));
         Ok(aws.credentials_provider(SharedCredentialsProvider::new(credentials)).build())
     }
+}
+
+/// A function there may need all of [`LOOK`] before it tells what it could not reach.
+fn patient(config: &SdkConfig) -> aws_sdk_lambda::Config {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LOOK).operation_timeout(LOOK).build();
+    aws_sdk_lambda::config::Builder::from(config).timeout_config(timeouts).build()
 }
 
 impl FromStr for Peer {
@@ -179,6 +182,13 @@ mod tests {
 
     use super::*;
     use crate::testing::settings;
+
+    #[test]
+    fn a_function_of_a_peer_has_the_whole_time_of_a_look_to_answer() {
+        let config = patient(&shared::aws::from_process());
+        let timeouts = config.timeout_config().unwrap();
+        assert_eq!((timeouts.operation_attempt_timeout(), timeouts.operation_timeout()), (Some(LOOK), Some(LOOK)));
+    }
 
     #[test]
     fn peers_come_in_the_order_of_their_environments_and_have_a_role() {

@@ -23,7 +23,7 @@ pub fn config() -> &'static SdkConfig {
 /// Lambda puts region and credentials there. The SDK's own search for them, in profiles, single sign-on and metadata
 /// services, would be a good part of each function's size.
 ///
-/// The SDK tries a throttled or broken call four times; what still fails leaves the function as `Throttled` or
+/// The SDK tries a throttled or broken call up to four times; what still fails leaves the function as `Throttled` or
 /// `Transient`, and the state machine takes it from there. Every call is bounded, well below a function's own timeout.
 pub fn from_process() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()

@@ -20,13 +20,14 @@ use hyper_util::client::legacy::connect::{CaptureConnection, Connected, HttpConn
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+/// Of TCP, for all addresses of a name together. Names and TLS have the time of the attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 type Pool = Client<HttpsConnector<Tcp>, SdkBody>;
 
 /// A client that keeps its connections, and that trusts the certificate authorities of the system.
 ///
-/// Where the system has none, every call fails and says so.
+/// Where the system has none, every call fails and says so. Of a client's timeouts, those of attempts and operations hold.
 pub fn client() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Pooled(pool().map_err(|error| error.to_string())));
     http_client_fn(move |_, _| connector.clone())
@@ -196,7 +197,7 @@ mod tests {
         let trusting =
             trusting.env("URL", url).env("SSL_CERT_FILE", directory.join("certificate.pem")).output().unwrap();
 
-        server.kill().unwrap();
+        server.kill().and_then(|()| server.wait()).unwrap();
         std::fs::remove_dir_all(&directory).unwrap();
         assert!(format!("{refused:?}").contains("UnknownIssuer"), "{refused:?}");
         assert!(trusting.status.success(), "{}", String::from_utf8_lossy(&trusting.stdout));

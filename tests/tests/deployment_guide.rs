@@ -136,7 +136,7 @@ fn neither_rusts_linker_nor_cargo_lambdas_keeps_what_only_unwinding_needs() {
     let (script, zig) = ("-Clink-arg=-Wl,-T,../functions/without-unwinding.ld", format!("-Clinker={}", zig.display()));
 
     assert_eq!(tables_for_unwinding(&directory, &[]).len(), 3);
-    for arguments in [&[script][..], &[script, &zig]] {
+    for arguments in [&[script][..], &[script, "-Clink-arg=-fuse-ld=bfd"], &[script, &zig]] {
         assert_eq!(tables_for_unwinding(&directory, arguments), Vec::<&str>::new(), "{arguments:?}");
     }
     fs::remove_dir_all(&directory).unwrap();

@@ -67,7 +67,7 @@ where
 async fn next<T: 'static>(running: &mut JoinSet<Result<T>>) -> Result<Option<T>> {
     match running.join_next().await {
         Some(Ok(answer)) => answer.map(Some),
-        Some(Err(panic)) => Err(Error::internal("reading the tenants' details").with_source(panic)),
+        Some(Err(lost)) => Err(Error::internal("reading the tenants' details").with_source(lost)),
         None => Ok(None),
     }
 }
