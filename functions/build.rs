@@ -1,5 +1,5 @@
-//! Links the functions without what only unwinding needs: tables that are a fifth of a function, and half of one that zig
-//! links, which keeps those of what it drops.
+//! Links the functions without what only unwinding needs: tables that are a fifth of a function, and a third of one
+//! that zig links, which keeps those of what it drops.
 //!
 //! A panic ends a function's process (`shared::lambda`), so that nothing unwinds.
 
