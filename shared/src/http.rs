@@ -27,7 +27,8 @@ type Pool = Client<HttpsConnector<Tcp>, SdkBody>;
 
 /// A client that keeps its connections, and that trusts the certificate authorities of the system.
 ///
-/// Where the system has none, every call fails and says so. Of a client's timeouts, those of attempts and operations hold.
+/// Where the system has none, every call fails and says so. Of a client's timeouts, those of attempts and operations
+/// hold.
 pub fn client() -> SharedHttpClient {
     let connector = SharedHttpConnector::new(Pooled(pool().map_err(|error| error.to_string())));
     http_client_fn(move |_, _| connector.clone())

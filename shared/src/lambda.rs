@@ -92,10 +92,11 @@ fn start_logging() {
     if is_json { log.json().init() } else { log.init() }
 }
 
-/// Has a panic end the process, as nothing can unwind: functions are linked without the tables for it (functions/build.rs).
+/// Has a panic end the process: nothing can unwind, as functions are linked without the tables for it
+/// (functions/build.rs).
 ///
-/// Lambda reports `Runtime.ExitError` and starts the process anew; the state machines try again, and roll back in the end.
-/// The log says where it was and not what: a panic's message may quote any value.
+/// Lambda reports `Runtime.ExitError` and starts the process anew; the state machines try again, and roll back in the
+/// end. The log says where it was and not what: a panic's message may quote any value.
 fn end_on_panic() {
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
