@@ -1,11 +1,11 @@
 //! What all of a tenant's resources have in common: their kinds, how one that was found is described,
 //! whose it is, and what a deletion reports.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
 
 /// The kinds of resource that make up a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// ECS service.

@@ -22,7 +22,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// What reads the input of each function; those that read what another one reads as well are left out.
-const READERS: [(&str, Reader); 37] = [
+const READERS: [(&str, Reader); 38] = [
     ("announce-execution", read::<conclusion::Announcement>),
     ("audit-tenants", read::<tenants::audit::Audit>),
     ("begin-update", read::<update::Begin>),
@@ -50,6 +50,7 @@ const READERS: [(&str, Reader); 37] = [
     ("read-database-task", read::<database_task::Reading>),
     ("read-execution", read::<conclusion::Read>),
     ("register-task-definition", read::<task_definition::Register>),
+    ("report-audit", read::<tenants::audit::report::Request>),
     ("report-deletions", read::<deletion::report::Request>),
     ("resolve-environment", read::<ProvisionRequest>),
     ("revise-task-definition", read::<task_definition::revision::Revise>),

@@ -1,4 +1,4 @@
-//! Looks at every tenant, and tells of those that stay incomplete.
+//! Looks at every tenant: how many there are of each status, and which lack something.
 
 use std::sync::LazyLock;
 
@@ -9,10 +9,5 @@ use shared::Settings;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     let clients = &LazyLock::new(|| Clients::new(shared::aws::config()));
-    let s3 = &LazyLock::new(|| aws_sdk_s3::Client::new(shared::aws::config()));
-    let events = &LazyLock::new(|| aws_sdk_eventbridge::Client::new(shared::aws::config()));
-    shared::lambda::run(|settings: Settings, request: Audit| async move {
-        audit::audit(clients, s3, events, &settings, request).await
-    })
-    .await
+    shared::lambda::run(|settings: Settings, _: Audit| async move { audit::audit(clients, &settings).await }).await
 }

@@ -50,6 +50,7 @@ const UPDATING: [&str; 6] = [
     "prune-task-definitions",
     "end-update",
 ];
+const AUDITING: [&str; 2] = ["audit-tenants", "report-audit"];
 const BY_EVENTS: [&str; 2] = ["start-provisioning", "start-deprovisioning"];
 const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-execution"];
 
@@ -383,17 +384,22 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
 }
 
 #[tokio::test]
-async fn an_audit_names_the_one_permission_that_it_lacks() {
+async fn each_step_of_an_audit_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let orphan = new_tenant_id();
     stack.logs.create_log_group().log_group_name(format!("/ecs/dev-{orphan}")).send().await.unwrap();
-    let bucket = stack.variables("audit-tenants").await["BUCKET"].clone();
+    let bucket = stack.variables("report-audit").await["BUCKET"].clone();
     stack.s3.delete_object().bucket(bucket).key("audit-tenants/found.json").send().await.unwrap();
-    let run = |name: &str| json!({"execution": format!("arn:aws:states:eu-west-1:536580886816:execution:dev-audit-tenants:{orphan}-{name}")});
-    refused_without_each(stack, "audit-tenants", &run("first"), &["s3:ListBucket"]).await;
+    let run = |name: &str| format!("arn:aws:states:eu-west-1:536580886816:execution:dev-audit-tenants:{orphan}-{name}");
     let granted = stack.granted("audit-tenants").await;
+    let all: Vec<_> = granted.iter().map(String::as_str).collect();
+    let audited = refused_without_each(stack, "audit-tenants", &json!({"execution": run("first")}), &all).await;
+
+    let report = |name: &str| json!({"execution": run(name), "audited": audited});
+    refused_without_each(stack, "report-audit", &report("first"), &["s3:ListBucket"]).await;
+    let granted = stack.granted("report-audit").await;
     let others: Vec<_> = granted.iter().map(String::as_str).filter(|action| *action != "s3:ListBucket").collect();
-    refused_without_each(stack, "audit-tenants", &run("second"), &others).await;
+    refused_without_each(stack, "report-audit", &report("second"), &others).await;
     stack.run("teardown-tenant", json!({"tenant_id": orphan})).await.succeeded();
 }
 
@@ -436,7 +442,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
-    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING).chain(["audit-tenants"]);
+    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING).chain(AUDITING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();

@@ -194,7 +194,7 @@ async fn what_looks_starts_and_tells_may_run_twice_at_once_and_once_more() {
         alike(stack, function, &json!({"tenant_id": tenant})).await;
     }
     alike(stack, "list-tenants", &json!({})).await;
-    again(stack, &stack.run("audit-tenants", json!({})).await.arn, &["audit-tenants"]).await;
+    again(stack, &stack.run("audit-tenants", json!({})).await.arn, &["audit-tenants", "report-audit"]).await;
 
     let ended = json!({"detail": {"executionArn": execution, "redriveCount": 0}});
     let conclusion = text(&alike(stack, "start-conclusion", &ended).await["execution_arn"]);
