@@ -82,6 +82,8 @@ pub fn everything(settings: &Settings) -> Result<()> {
             "inputs",
             "--test",
             "monitoring",
+            "--test",
+            "packages",
             "--quiet",
         ],
     )?;

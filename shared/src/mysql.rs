@@ -229,7 +229,7 @@ impl Connection {
     pub async fn close(self) {
         // After a statement that timed out, its answer would be waited for first.
         if tokio::time::timeout(CLOSE_TIMEOUT, self.0.disconnect()).await.is_err() {
-            tracing::debug!("the database did not see the connection off");
+            tracing::info!("the database did not see the connection off");
         }
     }
 }
