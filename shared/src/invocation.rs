@@ -2,7 +2,7 @@
 //! tenant, execution or request can be found.
 
 use serde_json::Value;
-use tracing::{Span, info_span};
+use tracing::{Span, error_span};
 
 /// Longest value that is logged: the ARN of an execution fits. Inputs are anybody's, and each line repeats these.
 const LONGEST: usize = 256;
@@ -49,12 +49,15 @@ impl Invocation {
     /// The span that gives each log line these fields.
     pub fn span(&self) -> Span {
         let Self { step, environment, tenant_id, execution, request_id } = self;
-        info_span!("step", step, environment, tenant_id, execution, request_id)
+        // Of the highest level, so that no log level leaves it out.
+        error_span!("step", step, environment, tenant_id, execution, request_id)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lambda_runtime::tracing::subscriber::filter::LevelFilter;
+    use lambda_runtime::tracing::subscriber::fmt;
     use serde_json::json;
 
     use super::*;
@@ -89,5 +92,11 @@ mod tests {
             assert_eq!(of(&payload).tenant_id, "");
         }
         assert_eq!(of(&json!({"tenant_id": "é".repeat(100_000)})).tenant_id.chars().count(), LONGEST);
+    }
+
+    #[test]
+    fn an_errors_line_has_the_span_also_where_nothing_else_is_logged() {
+        let log = fmt().with_max_level(LevelFilter::ERROR).finish();
+        tracing::subscriber::with_default(log, || assert!(!of(&json!({})).span().is_disabled()));
     }
 }
