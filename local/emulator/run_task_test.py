@@ -2,6 +2,7 @@
 
 import copy
 import json
+from unittest import mock
 
 import container_service
 import run_task
@@ -132,6 +133,13 @@ class RunTask(RolesTestCase):
         container = {"name": "mysql-client", "image": "does-not-exist"}
         self.register(containerDefinitions=[container])
         self.assertTrue(self.not_started().startswith("CannotPullContainerError"))
+
+    def test_every_image_is_of_this_architecture(self):
+        self.register(runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"})
+        containers = ecs._docker.containers
+        with mock.patch.object(containers, "run", wraps=containers.run) as run:
+            self.run_state(self.arguments())
+        self.assertNotIn("platform", run.call_args.kwargs)
 
     def test_only_a_task_with_a_role_is_told_of_credentials(self):
         command = "echo ${AWS_CONTAINER_CREDENTIALS_FULL_URI-none}; echo ${AWS_ACCESS_KEY_ID-none}"

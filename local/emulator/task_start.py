@@ -151,6 +151,15 @@ def a_container_writes_to_its_log(build, container, definition, variables, ports
     return options
 
 
+@wraps(ecs, "_build_run_kwargs")
+def every_image_is_of_this_architecture(build, *arguments):
+    """MiniStack: looks after a quarter of a second whether an image that must be of some architecture runs here. Without
+    Docker, nothing in an image is ever run."""
+    options = build(*arguments)
+    options.pop("platform", None)
+    return options
+
+
 @wraps(ecs, "_start_awslogs_forwarder")
 def nothing_copies_the_log(_start, _container, _definition, _task):
     """Completes the mend above: the engine writes the log itself."""
