@@ -19,7 +19,7 @@ mod placement;
 mod room;
 
 pub use file_systems::FileSystem;
-pub(crate) use listeners::{listeners, listeners_of_tenant, scheme, scheme_of};
+pub(crate) use listeners::{listeners, listeners_of_tenant, scheme, scheme_of, target_group_and_listeners};
 pub use placement::Placement;
 use placement::Placements;
 pub use room::{Capacity, Room};

@@ -12,7 +12,8 @@ use shared::{EnvironmentName, Names, Result, Settings, TenantId};
 use crate::request::Teardown;
 use crate::resource::{Found, Kind};
 use crate::{
-    access_point, database, dns_record, listener_rule, log_group, secret, service, target_group, task_definition,
+    access_point, database, dns_record, environment, listener_rule, log_group, secret, service, target_group,
+    task_definition,
 };
 
 /// The clients of whatever looks at all kinds of resources.
@@ -139,14 +140,15 @@ async fn rules_and_target_groups(
     names: &Names,
 ) -> Result<(Vec<Found>, Vec<Found>)> {
     let elb = &clients.elb;
-    let group = target_group::describe(elb, names).await?;
-    let found = async {
+    let group = target_group::describe(elb, names);
+    let (group, listeners) = environment::target_group_and_listeners(elb, settings, group).await?;
+    let groups = async {
         match &group {
             Some(group) => target_group::found(elb, names, group).await,
             None => Ok(Vec::new()),
         }
     };
-    tokio::try_join!(listener_rule::find(elb, settings, names, group.as_ref()), found)
+    tokio::try_join!(listener_rule::find(elb, settings, names, &listeners), groups)
 }
 
 async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {

@@ -59,17 +59,17 @@ pub struct Created {
     pub host: String,
 }
 
-/// The tenant's rules, where its target group, as far as there is one, says that they may be.
+/// The tenant's rules on these listeners.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
-pub async fn find(elb: &Client, settings: &Settings, names: &Names, group: Option<&TargetGroup>) -> Result<Vec<Found>> {
-    let rules = of_tenant(elb, settings, names, group).await?;
+pub async fn find(elb: &Client, settings: &Settings, names: &Names, listeners: &[Listener]) -> Result<Vec<Found>> {
+    let rules = on_listeners(elb, settings, names, listeners).await?;
     let found = few_at_a_time(rules.iter().map(|rule| described(elb, rule))).await?;
     Ok(found.into_iter().flatten().collect())
 }
 
-/// As [`find`], the rules as they are.
+/// The tenant's rules as they are, where its target group, as far as there is one, says that they may be.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
@@ -79,8 +79,12 @@ pub(crate) async fn of_tenant(
     names: &Names,
     group: Option<&TargetGroup>,
 ) -> Result<Vec<Rule>> {
-    let host = names.host(settings.required("DOMAIN")?);
     let listeners = environment::listeners_of_tenant(elb, settings, group).await?;
+    on_listeners(elb, settings, names, &listeners).await
+}
+
+async fn on_listeners(elb: &Client, settings: &Settings, names: &Names, listeners: &[Listener]) -> Result<Vec<Rule>> {
+    let host = names.host(settings.required("DOMAIN")?);
     let arns = listeners.iter().filter_map(Listener::listener_arn);
     let mut all = few_at_a_time(arns.map(|arn| rules(elb, arn))).await?.concat();
     all.retain(|rule| is_of(rule, &host, names));
@@ -284,7 +288,8 @@ pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Res
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::ListenerRule);
     let group = target_group::describe(elb, &names).await?;
-    let found = find(elb, settings, &names, group.as_ref()).await?;
+    let listeners = environment::listeners_of_tenant(elb, settings, group.as_ref()).await?;
+    let found = find(elb, settings, &names, &listeners).await?;
     for rule in removal.keep_foreign(found, request.owner.as_ref()) {
         match elb.delete_rule().rule_arn(&rule.identifier).send().await {
             Ok(_) => removal.removed.push(rule.identifier),
