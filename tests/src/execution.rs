@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde_json::Value;
 
@@ -24,6 +25,8 @@ pub struct Outcome {
     pub error: String,
     /// Its cause.
     pub cause: Value,
+    /// How long it ran, to the millisecond.
+    pub took: Duration,
 }
 
 impl Outcome {
@@ -94,6 +97,7 @@ impl Stack {
                     output: parsed(execution.output()),
                     error: execution.error().unwrap_or_default().to_owned(),
                     cause: parsed(execution.cause()),
+                    took: took(&execution),
                     status: execution.status,
                 };
             }
@@ -121,6 +125,12 @@ impl Stack {
         let pages = self.sfn.get_execution_history().execution_arn(arn).into_paginator().items().send();
         pages.collect::<Result<_, _>>().await.expect("a history")
     }
+}
+
+/// Between the dates that Step Functions gives.
+fn took(execution: &DescribeExecutionOutput) -> Duration {
+    let stop = execution.stop_date().expect("an ended execution");
+    Duration::from_secs_f64(stop.as_secs_f64() - execution.start_date().as_secs_f64())
 }
 
 fn texts(event: &HistoryEvent) -> Vec<&str> {
