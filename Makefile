@@ -51,7 +51,7 @@ test thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId
 test:
 	@trap '$(local) down; exit 130' INT TERM; $(local) test
 
-## Every fault at every call, which takes an hour or more. Some of them: make faults FAULT='provision: Reset'
+## Every fault at every call, which takes about an hour. Some of them: make faults FAULT='provision: Reset'
 faults:
 	@trap '$(local) down; exit 130' INT TERM; $(local) faults
 

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::testing::settings;
 
-    /// There are two load balancers with a listener each, of which the stack names one.
+    /// A listener that the stack may name, another on the load balancer of the tenant, and no load balancer to be found.
     fn elb(listed: &Arc<Notify>) -> Client {
         let listed = listed.clone();
         let balancers = mock!(Client::describe_load_balancers).then_output(move || {
