@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use aws_config::SdkConfig;
 use serde::Serialize;
-use shared::{EnvironmentName, Names, Result, Settings, TenantId};
+use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
 use crate::resource::{Found, Kind};
@@ -106,7 +106,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
     let (services, records, (rules, groups), definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
         service::find(&clients.ecs, &names),
         dns_record::find(&clients.route53, settings, &names),
-        rules_and_target_groups(clients, settings, &names),
+        rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
         task_definition::find(&clients.ecs, &names),
         access_point::find(&clients.efs, &names),
         databases(clients, settings, &names),
@@ -134,14 +134,22 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
     Ok(inventory)
 }
 
+/// An execution that asks about its own has mostly no target group, as it has made none yet or has removed it. So it does
+/// not wait for the answer before it asks for listeners. Of any other tenant, the target group says where the rules are.
 async fn rules_and_target_groups(
-    clients: &Clients,
+    elb: &aws_sdk_elasticloadbalancingv2::Client,
     settings: &Settings,
     names: &Names,
+    owner: Option<&Owner>,
 ) -> Result<(Vec<Found>, Vec<Found>)> {
-    let elb = &clients.elb;
     let group = target_group::describe(elb, names);
-    let (group, listeners) = environment::target_group_and_listeners(elb, settings, group).await?;
+    let (group, listeners) = if owner.is_some() {
+        environment::target_group_and_listeners(elb, settings, group).await?
+    } else {
+        let group = group.await?;
+        let listeners = environment::listeners_of_tenant(elb, settings, group.as_ref()).await?;
+        (group, listeners)
+    };
     let groups = async {
         match &group {
             Some(group) => target_group::found(elb, names, group).await,
@@ -200,11 +208,38 @@ fn summed_up(
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_elasticloadbalancingv2::Client;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
+    use aws_sdk_elasticloadbalancingv2::types::TargetGroup;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use serde_json::json;
-    use shared::Owner;
 
     use super::*;
-    use crate::testing::{other_owner, owner, tenant};
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    #[tokio::test]
+    async fn only_an_execution_that_asks_about_its_own_lists_load_balancers_at_once() {
+        for (owner, listings) in [(None, 0), (Some(owner()), 1)] {
+            let group = mock!(Client::describe_target_groups).then_output(|| {
+                let group = TargetGroup::builder().target_group_arn("arn:tg").load_balancer_arns("arn:lb").build();
+                DescribeTargetGroupsOutput::builder().target_groups(group).build()
+            });
+            let balancers =
+                mock!(Client::describe_load_balancers).then_output(|| DescribeLoadBalancersOutput::builder().build());
+            let listeners =
+                mock!(Client::describe_listeners).then_output(|| DescribeListenersOutput::builder().build());
+            let tags = mock!(Client::describe_tags).then_output(|| DescribeTagsOutput::builder().build());
+            let rules = [&group, &balancers, &listeners, &tags];
+            let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, rules);
+            let settings = settings(&[]);
+            let names = settings.names(&tenant());
+            let (_, groups) = rules_and_target_groups(&elb, &settings, &names, owner.as_ref()).await.unwrap();
+            assert_eq!((groups.len(), balancers.num_calls()), (1, listings));
+        }
+    }
 
     fn inventory(owner: Option<&Owner>, found: Vec<(Kind, Vec<Found>)>) -> Inventory {
         let request = Teardown { owner: owner.cloned(), ..Teardown::of(tenant()) };
