@@ -14,6 +14,7 @@ import ends_of_executions  # noqa: F401
 import event_delivery  # noqa: F401
 import executions  # noqa: F401
 import file_system  # noqa: F401
+import function_credentials  # noqa: F401
 import function_logs  # noqa: F401
 import load_balancing  # noqa: F401
 import load_balancing_descriptions  # noqa: F401

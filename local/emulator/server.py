@@ -4,19 +4,27 @@ MiniStack: Hypercorn, which is Python all the way: half of what a call costs is 
 Uvicorn has a parser in C.
 """
 
+import os
+import socket
+
 import hypercorn.asyncio
 import uvicorn
 from mend import wraps
 
 
+def addresses(bind):
+    """Where to listen: at MiniStack's own address, and at the one at which containers reach this machine, if any."""
+    host, port = bind.rsplit(":", 1)
+    hosts = [host, os.environ.get("CONTAINERS_BIND_HOST")]
+    return [(host, int(port)) for host in hosts if host]
+
+
 @wraps(hypercorn.asyncio, "serve")
 async def http_is_parsed_in_c(_original, app, config):
-    host, port = config.bind[0].rsplit(":", 1)
+    listening = [socket.create_server(address, backlog=config.backlog) for address in addresses(config.bind[0])]
     await uvicorn.Server(
         uvicorn.Config(
             app,
-            host=host,
-            port=int(port),
             http="httptools",
             ws="none",
             interface="asgi3",
@@ -31,4 +39,4 @@ async def http_is_parsed_in_c(_original, app, config):
             # Whom the end of the stack would wait for.
             timeout_graceful_shutdown=1,
         )
-    ).serve()
+    ).serve(sockets=listening)
