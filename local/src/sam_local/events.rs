@@ -119,7 +119,7 @@ impl Samples<'_> {
         let there = left.output["environments"][0]["execution_arn"].as_str().unwrap_or_default().to_owned();
         let (bulk, resumed, audit, conclusion) = tokio::join!(
             self.run("deprovision-tenants", leaving(many)),
-            self.run("update-tenant", json!({"tenant_id": STAYING, "suspended": false, "cpu": 512, "memory": 1024})),
+            self.run("update-tenant", json!({"tenant_id": STAYING, "suspended": false})),
             self.run("audit-tenants", json!({})),
             self.run("conclude-execution", json!({"execution_arn": staying.arn})),
         );
