@@ -1,4 +1,4 @@
-"""What the tests of the mends share."""
+"""What the tests share: base classes, one for each of the things that tests need."""
 
 import json
 import unittest
@@ -7,6 +7,7 @@ from unittest import mock
 from ministack import app
 from ministack.core.responses import request_scope
 from ministack.services import alb, ecs, iam
+from ministack.services import stepfunctions as sfn
 
 from emulator.fidelity.ecs.container_engine import Engine
 
@@ -23,6 +24,8 @@ TRUST = {
 
 
 class LocalTestCase(unittest.TestCase):
+    """A test in an account and a region."""
+
     def setUp(self):
         scope = request_scope(ACCOUNT, REGION)
         scope.__enter__()
@@ -39,6 +42,8 @@ class ContainersTestCase(LocalTestCase):
 
 
 class RolesTestCase(LocalTestCase):
+    """A test with IAM enforced."""
+
     def setUp(self):
         super().setUp()
         original, app.AUTH = app.AUTH, True
@@ -46,7 +51,7 @@ class RolesTestCase(LocalTestCase):
         self.addCleanup(iam._roles.clear)
 
     def make_role(self, name, *allowed, trust=TRUST):
-        """A role that may do `allowed`: pairs of action and resource."""
+        """Makes a role that may do `allowed`, which are pairs of action and resource."""
         statements = [{"Effect": "Allow", "Action": action, "Resource": arn} for action, arn in allowed]
         iam._roles[name] = {
             "AssumeRolePolicyDocument": json.dumps({"Statement": [trust]}),
@@ -56,7 +61,7 @@ class RolesTestCase(LocalTestCase):
 
 
 class LoadBalancingTestCase(LocalTestCase):
-    """There is a load balancer with a listener."""
+    """A test with a load balancer that has a listener."""
 
     def setUp(self):
         super().setUp()
@@ -68,7 +73,7 @@ class LoadBalancingTestCase(LocalTestCase):
         return status, body if isinstance(body, str) else body.decode()
 
     def listener(self, identifier, name="alb"):
-        """Another listener of a load balancer."""
+        """Makes a listener, and its load balancer if there is none of that name."""
         balancer = BALANCER.replace("/alb/", f"/{name}/")
         alb._lbs[balancer] = {
             "LoadBalancerArn": balancer,
@@ -93,9 +98,19 @@ class LoadBalancingTestCase(LocalTestCase):
         return self.call("ModifyRule", RuleArn=rule, **action)
 
     def arn_of(self, answer):
-        """Of the rule that was created."""
+        """The ARN of the rule in the answer of CreateRule."""
         return answer[1].partition("<RuleArn>")[2].partition("<")[0]
 
     def group(self, name):
         _, body = self.call("CreateTargetGroup", Name=name, Protocol="HTTP", Port="80", VpcId="vpc-1")
         return body.partition("<TargetGroupArn>")[2].partition("<")[0]
+
+
+class StatesTestCase(LocalTestCase):
+    """A test that runs the states of a machine."""
+
+    def run_machine(self, states, start):
+        """Runs the states from `start`; gives the output and the events."""
+        execution = {"executionArn": "arn", "events": [], "stateMachineArn": "none", "name": "test"}
+        context = {"QueryLanguage": "JSONata", "variables": {}, "Execution": {"Id": "arn"}}
+        return sfn._run_sub_machine(states, start, {"in": 1}, execution, context), execution["events"]

@@ -1,4 +1,4 @@
-"""Elastic File System, as AWS has it."""
+"""Elastic File System."""
 
 import json
 import sys
@@ -13,8 +13,9 @@ _LARGEST_PAGE = 100
 
 @wraps(efs, "_describe_file_systems")
 def file_systems_come_in_pages(describe_file_systems, query):
-    """AWS: pages of at most MaxItems, and never more than 100, with a NextMarker. MiniStack: the first ones and no
-    marker.
+    """AWS: gives pages of at most MaxItems, and never more than 100, with a NextMarker.
+
+    MiniStack: gives the first ones, and no marker.
     """
     size = min(int(query.get("MaxItems") or _LARGEST_PAGE), _LARGEST_PAGE)
     status, headers, body = describe_file_systems({**query, "MaxItems": sys.maxsize})
@@ -28,11 +29,13 @@ def file_systems_come_in_pages(describe_file_systems, query):
 
 @wraps(efs, "_describe_access_points")
 def access_points_come_in_pages(describe_access_points, query):
-    """AWS: pages of at most MaxResults (100) with a NextToken, and AccessPointNotFound for an unknown id. A deletion
-    between two pages hides nothing from the second. MiniStack: the first 100 and no token, and an empty list.
+    """AWS: gives pages of at most MaxResults, which is 100 if missing, with a NextToken. An unknown id is
+    AccessPointNotFound. A deletion between two pages hides nothing from the second.
+
+    MiniStack: gives the first 100 and no token, and an empty list for an unknown id.
     """
     size = int(query.get("MaxResults") or _LARGEST_PAGE)
-    status, headers, body = describe_access_points({**query, "MaxResults": sys.maxsize})
+    status, _, body = describe_access_points({**query, "MaxResults": sys.maxsize})
     found = {one["AccessPointId"]: one for one in json.loads(body)["AccessPoints"]}
     if query.get("AccessPointId") and not found:
         return efs._error(404, "AccessPointNotFound", f"Access point '{query['AccessPointId']}' does not exist.")
@@ -43,7 +46,10 @@ def access_points_come_in_pages(describe_access_points, query):
 
 @wraps(efs, "_create_access_point")
 def a_client_token_is_used_once(create_access_point, body):
-    """AWS: AccessPointAlreadyExists, with the id, for a ClientToken that has been used. MiniStack: another one."""
+    """AWS: a ClientToken that has been used is AccessPointAlreadyExists, with the id of the access point.
+
+    MiniStack: makes another access point.
+    """
     token = body.get("ClientToken")
     for access_point in efs._access_points.values():
         if token and access_point["ClientToken"] == token:

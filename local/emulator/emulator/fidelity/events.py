@@ -1,4 +1,4 @@
-"""How EventBridge hands events to Lambda, and where it puts those that it cannot hand over, as AWS has it."""
+"""EventBridge: how it hands events to Lambda, and where it puts those that it cannot hand over."""
 
 import contextvars
 import json
@@ -12,12 +12,12 @@ from emulator.mend import wraps
 
 _EVENTS = "events.amazonaws.com"
 
-# The rule and the target of the delivery that is under way.
+# The rule and the target to which this thread delivers an event.
 _delivery = contextvars.ContextVar("delivery", default=None)
 
 
 def _permits(action, arn, rule):
-    """Whether the resource's own policy lets EventBridge do `action` for the rule."""
+    """Whether the policy of the resource allows EventBridge to do `action` for the rule."""
     if not app.AUTH:
         return True
     asked = iam_evaluator.EvalContext(
@@ -34,23 +34,24 @@ def _permits(action, arn, rule):
 
 
 def _give_up(payload, code, message):
-    """Puts an event into the queue of its target, if that has one and lets EventBridge. Source: the EventBridge guide,
-    "Using dead-letter queues to process undelivered events".
+    """Puts an event into the dead-letter queue of its target, if there is one that EventBridge may send to.
+
+    Source: the EventBridge guide, "Using dead-letter queues to process undelivered events".
     """
     rule, target = _delivery.get()
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if not queue or sqs._queue_by_arn(queue) is None or not _permits("sqs:SendMessage", queue, rule):
         eventbridge.logger.error("EventBridge: an event of rule %s is lost: %s", rule["Name"], message)
         return
-    told = {"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
-    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in told.items()}
+    reasons = {"RULE_ARN": rule["Arn"], "TARGET_ARN": target["Arn"], "ERROR_CODE": code, "ERROR_MESSAGE": message}
+    attributes = {name: {"DataType": "String", "StringValue": value} for name, value in reasons.items()}
     name = queue.rpartition(":")[2]
     sqs._act_send_message({"QueueUrl": name, "MessageBody": payload, "MessageAttributes": attributes}, name)
 
 
 @wraps(eventbridge, "_invoke_target")
-def a_delivery_is_known(invoke_target, target, event, rule, view=None):
-    """Prepares the mend below."""
+def a_delivery_knows_its_rule_and_target(invoke_target, target, event, rule, view=None):
+    """Prepares `a_function_is_invoked_asynchronously`."""
     outer = _delivery.set((rule, target))
     try:
         return invoke_target(target, event, rule, view)
@@ -59,9 +60,11 @@ def a_delivery_is_known(invoke_target, target, event, rule, view=None):
 
 
 @wraps(eventbridge, "_dispatch_to_lambda")
-def a_function_is_invoked_asynchronously_if_it_lets_eventbridge(dispatch, arn, payload):
-    """AWS: invokes a function asynchronously, so with Lambda's retries and destinations; without a permission, or
-    without a function, the event goes to the target's dead-letter queue at once. MiniStack: runs any function once.
+def a_function_is_invoked_asynchronously(dispatch, arn, payload):
+    """AWS: invokes a function asynchronously, so with Lambda's retries and destinations. When the function does not
+    exist or does not permit it, the event goes to the target's dead-letter queue at once.
+
+    MiniStack: runs the function once, whether it permits it or not.
     """
     if _delivery.get() is None:
         return dispatch(arn, payload)

@@ -1,10 +1,11 @@
-"""How a list is given in pages, so that what comes or goes between two pages hides nothing else."""
+"""Pages of a list."""
 
 
 def page_of(found, size, token=None, key=str, reverse=False):
-    """One page of names or ARNs, and the token of the next page, if there is one: the last name of this page.
+    """One page of names or ARNs, and the token of the next page; None if this page is the last.
 
-    `key` orders the names; what it gives for two different names must differ.
+    The token is the last name of this page. So the next page begins after that name, whatever has been added or deleted
+    meanwhile. `key` gives what the names are sorted by, which must differ for different names.
     """
     rest = sorted(found, key=key, reverse=reverse)
     if token:

@@ -1,7 +1,7 @@
-"""Route 53, as AWS has it.
+"""Route 53.
 
-The errors are quoted from reports of users. Source of the rest: the API reference of ChangeResourceRecordSets and
-ListResourceRecordSets, and the Developer Guide.
+The texts of the errors are quoted from reports of users. Source of the rest: the API reference of
+ChangeResourceRecordSets and ListResourceRecordSets, and the Developer Guide.
 """
 
 import re
@@ -18,6 +18,7 @@ _LOAD_BALANCERS = "Z35SXDOTRQ7X7K"
 _POLICIES = ("Weight", "Region", "Failover", "MultiValueAnswer", "GeoLocation", "CidrRoutingConfig")
 _LARGEST_WEIGHT = 255
 
+# Held between the check of a batch and its changes.
 _changing = threading.Lock()
 
 
@@ -29,22 +30,30 @@ def _normal(character):
 
 @wraps(route53, "_normalise_name")
 def a_name_has_one_form(normalise_name, name):
-    r"""AWS: lower case with a final dot, and escape codes for all but letters, digits, hyphens and underscores: `*` is
-    \052. MiniStack: a final dot.
+    r"""AWS: a name is in lower case and ends with a dot. All but letters, digits, hyphens and underscores are written
+    as octal codes: `*` is `\052`.
+
+    MiniStack: adds the dot only.
     """
     return re.sub(r"\\([0-7]{3})|([^.])", _normal, normalise_name(name))
 
 
 @wraps(route53, "_name_sort_key")
-def names_are_sorted_with_their_dots(name_sort_key, name):
-    """AWS: by the name with its labels reversed, so that a hyphen comes before a dot. MiniStack: label by label."""
+def names_are_sorted_by_their_reversed_labels(name_sort_key, name):
+    """AWS: sorts by the text of the name with its labels reversed, so that a hyphen comes before a dot.
+
+    MiniStack: sorts label by label.
+    """
     backwards = "".join(f"{label}." for label in name_sort_key(name))
     return re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), backwards)
 
 
 @wraps(route53, "_list_resource_record_sets")
-def a_list_starts_at_a_name(list_resource_record_sets, zone_id, query):
-    """AWS: InvalidInput for a type to start at without a name. MiniStack: ignores the type."""
+def a_list_starts_at_a_type_only_with_a_name(list_resource_record_sets, zone_id, query):
+    """AWS: refuses to start a list at a type without a name, with InvalidInput.
+
+    MiniStack: ignores the type.
+    """
     if query.get("type") and not query.get("name"):
         return route53._error_response("InvalidInput", "StartRecordType requires StartRecordName")
     return list_resource_record_sets(zone_id, query)
@@ -52,8 +61,9 @@ def a_list_starts_at_a_name(list_resource_record_sets, zone_id, query):
 
 @wraps(route53, "_parse_record_set")
 def an_alias_target_has_one_form(parse_record_set, element):
-    """AWS: lower case, and says whether it evaluates the target's health. MiniStack: takes any case, and False for what
-    is missing.
+    """AWS: the target of an alias is in lower case, and EvaluateTargetHealth is required.
+
+    MiniStack: leaves the case as it is, and takes False for a missing EvaluateTargetHealth.
     """
     record = parse_record_set(element)
     target = record.get("AliasTarget")
@@ -65,7 +75,7 @@ def an_alias_target_has_one_form(parse_record_set, element):
 
 
 def _changes(body):
-    """Pairs of action and record set."""
+    """The changes in the body of a request: pairs of action and record set."""
     element = route53._parse_body(body)
     for name in ("ChangeBatch", "Changes"):
         element = route53._find(element, name) if element is not None else None
@@ -76,7 +86,7 @@ def _changes(body):
 
 
 def _malformed(action, record):
-    """What is wrong with a change whatever the zone has, if something is."""
+    """What is wrong with a change, whatever is in the zone; None if nothing is."""
     change = (
         f"in Change with [Action={action}, Name={record['Name']}, Type={record['Type']}, "
         f"SetIdentifier={record.get('SetIdentifier') or 'null'}]"
@@ -105,7 +115,7 @@ def _lies_within(name, zone):
 
 
 def _alias_problems(record):
-    """Why the target of an alias is none: of those in a zone of Route 53, and of load balancers."""
+    """Why an alias cannot have its target. Targets in zones of Route 53 and load balancers are checked."""
     target, zone_id = record["AliasTarget"]["DNSName"], record["AliasTarget"]["HostedZoneId"]
     zone = route53._zones.get(zone_id)
     if zone:
@@ -125,7 +135,7 @@ def _alias_problems(record):
 
 
 def _conflicts(record, zone, others):
-    """Why a record set cannot be beside the others of its zone."""
+    """Why a record set cannot exist together with the others of its zone."""
     name, kind, identifier = record["Name"], record["Type"], record.get("SetIdentifier")
     of_the_name = [one for one in others if one["Name"] == name]
     alike = [one for one in of_the_name if one["Type"] == kind]
@@ -151,7 +161,7 @@ def _conflicts(record, zone, others):
 
 
 def _problems(action, record, zone, current):
-    """Why a change cannot be made to what the zone has."""
+    """Why a change cannot be made to the zone with its current record sets."""
     key = route53._rs_key(record)
     existing = next((one for one in current if route53._rs_key(one) == key), None)
     identifier = f", set-identifier='{key[2]}'" if key[2] else ""
@@ -173,7 +183,7 @@ def _problems(action, record, zone, current):
 
 
 def _refusal(zone, changes):
-    """The error for a batch of changes, if it cannot be made."""
+    """The error for a batch of changes that cannot be made; None if it can."""
     for change in changes:
         reason = _malformed(*change)
         if reason:
@@ -189,10 +199,12 @@ def _refusal(zone, changes):
 
 
 @wraps(route53, "_change_resource_record_sets")
-def a_batch_is_checked(change_resource_record_sets, zone_id, body):
-    """AWS: InvalidChangeBatch, with every reason, for a record set beside others of its name and type that have another
-    routing policy, outside of the zone, beside a CNAME, or for an alias whose target is not there; InvalidInput for one
-    that is not complete. MiniStack: takes them.
+def a_batch_of_changes_is_checked(change_resource_record_sets, zone_id, body):
+    """AWS: refuses an incomplete record set with InvalidInput. Refuses with InvalidChangeBatch, and every reason, a
+    record set that is outside of the zone, that has another routing policy than others of its name and type, that would
+    be beside a CNAME, or that is an alias whose target does not exist.
+
+    MiniStack: accepts them.
     """
     zone = route53._zones.get(zone_id)
     with _changing:
@@ -201,9 +213,10 @@ def a_batch_is_checked(change_resource_record_sets, zone_id, body):
 
 
 @wraps(provisioners, "_r53_hosted_zone_delete", provisioners._RESOURCE_HANDLERS["AWS::Route53::HostedZone"])
-def a_zone_with_records_stays(delete_hosted_zone, zone_id, properties):
-    """AWS: CloudFormation does not delete a hosted zone that has other records than those it came with. MiniStack:
-    deletes them with it.
+def a_zone_with_records_is_not_deleted(delete_hosted_zone, zone_id, properties):
+    """AWS: CloudFormation fails to delete a hosted zone that has more record sets than it was created with.
+
+    MiniStack: deletes them with the zone.
     """
     status, _, body = route53._delete_hosted_zone(zone_id)
     if status == 400:
@@ -212,9 +225,11 @@ def a_zone_with_records_stays(delete_hosted_zone, zone_id, properties):
 
 
 @wraps(iam_actions, "request_tag_context")
-def changes_are_condition_keys(request_tag_context, service, action, body, params):
-    """AWS: names, types and actions of the changes are condition keys of route53:ChangeResourceRecordSets. A name is in
-    its one form, without the final dot. MiniStack: has no such keys.
+def the_changes_are_condition_keys(request_tag_context, service, action, body, params):
+    """AWS: the names, types and actions of the changes are condition keys of route53:ChangeResourceRecordSets. A name
+    has the form of `a_name_has_one_form`, without the dot at its end.
+
+    MiniStack: does not have these keys.
     """
     context = request_tag_context(service, action, body, params)
     if action == "route53:ChangeResourceRecordSets":

@@ -1,4 +1,4 @@
-"""Simple Storage Service, as AWS has it."""
+"""Simple Storage Service."""
 
 import re
 
@@ -12,16 +12,17 @@ from emulator.mend import wraps
 
 
 def _may_list(bucket, headers, query):
-    """Whether the caller may list the bucket. MiniStack's own calls bear no credentials, and may."""
+    """Whether the caller may list the bucket. MiniStack's own calls have no credentials, and may."""
     caller = s3.extract_access_key_id(headers, query)
     if not app.AUTH or not caller:
         return True
     return not iam_evaluator.enforce(caller, "s3:ListBucket", "s3", get_region(), f"arn:aws:s3:::{bucket}")
 
 
-def missing_objects_are_told_of_by_who_may_list(name):
-    """AWS: a missing object is NoSuchKey to a caller who may list the bucket, and AccessDenied to others.
-    MiniStack: NoSuchKey.
+def a_missing_object_is_denied_to_callers_that_may_not_list(name):
+    """AWS: a missing object is NoSuchKey to a caller that may list the bucket, and AccessDenied to others.
+
+    MiniStack: it is always NoSuchKey.
     """
 
     @wraps(s3, name)
@@ -34,20 +35,23 @@ def missing_objects_are_told_of_by_who_may_list(name):
 
 
 for _name in ("_get_object", "_head_object"):
-    missing_objects_are_told_of_by_who_may_list(_name)
+    a_missing_object_is_denied_to_callers_that_may_not_list(_name)
 
 
-_AT_ONCE = 1000
+_MOST_KEYS = 1000
 
 
 def lists_come_in_pages(name):
-    """AWS: pages of 1000 keys at most. MiniStack: of any number that is asked for."""
+    """AWS: gives pages of at most 1000 keys.
+
+    MiniStack: gives as many as are asked for.
+    """
 
     @wraps(s3, name)
     def listed(original, bucket, query):
         keys = s3._qp(query, "max-keys", "0")
-        too_many = keys.isdigit() and int(keys) > _AT_ONCE
-        return original(bucket, {**query, "max-keys": [str(_AT_ONCE)]} if too_many else query)
+        too_many = keys.isdigit() and int(keys) > _MOST_KEYS
+        return original(bucket, {**query, "max-keys": [str(_MOST_KEYS)]} if too_many else query)
 
 
 for _name in ("_list_objects_v1", "_list_objects_v2", "_list_object_versions"):
@@ -55,28 +59,32 @@ for _name in ("_list_objects_v1", "_list_objects_v2", "_list_object_versions"):
 
 
 @wraps(s3, "_delete_objects")
-def so_many_objects_are_deleted_at_once(delete_objects, bucket, body, headers=None):
-    """AWS: MalformedXML for more than 1000 keys in one call. MiniStack: deletes any number."""
-    if len(re.findall(rb"<(?:\w+:)?Object[\s>]", body or b"")) > _AT_ONCE:
+def a_call_deletes_no_more_than_1000_objects(delete_objects, bucket, body, headers=None):
+    """AWS: refuses a call with more than 1000 keys with MalformedXML.
+
+    MiniStack: deletes any number.
+    """
+    if len(re.findall(rb"<(?:\w+:)?Object[\s>]", body or b"")) > _MOST_KEYS:
         return s3._error("MalformedXML", s3._MALFORMED_XML, 400)
     return delete_objects(bucket, body, headers)
 
 
 @wraps(iam_evaluator, "_resolve_condition_key")
-def every_call_is_by_tls(resolve_condition_key, key, context):
-    """AWS: a bucket's policy may deny calls without TLS, and the SDKs make none. MiniStack: is called by plain HTTP on
-    the same machine, so that such a policy would deny them all.
+def every_call_counts_as_made_by_tls(resolve_condition_key, key, context):
+    """AWS: the policy of a bucket may deny calls without TLS. The SDKs make none.
+
+    MiniStack: is called by plain HTTP on the same machine, so that such a policy would deny every call.
     """
     return "true" if key.lower() == "aws:securetransport" else resolve_condition_key(key, context)
 
 
 def _numbers(fields):
-    """CloudFormation may hand over a number as text."""
+    """Makes numbers of the texts in which CloudFormation may give them."""
     return {name: int(value) if str(value).isdigit() else value for name, value in fields.items()}
 
 
 def _lifecycle_rule(rule):
-    """A rule of CloudFormation's LifecycleConfiguration as the API has it. Of its kinds, those that expire something."""
+    """A rule of CloudFormation's LifecycleConfiguration in the form of the API. What moves objects is left out."""
     kept = {"Status": rule.get("Status", "Enabled"), "Filter": {"Prefix": rule.get("Prefix", "")}}
     if "Id" in rule:
         kept["ID"] = rule["Id"]
@@ -90,7 +98,10 @@ def _lifecycle_rule(rule):
 
 @wraps(provisioners, "_s3_apply_configurations")
 def a_bucket_has_its_lifecycle(apply_configurations, name, properties, *before):
-    """AWS: CloudFormation sets a bucket's LifecycleConfiguration. MiniStack: ignores it."""
+    """AWS: CloudFormation sets the LifecycleConfiguration of a bucket.
+
+    MiniStack: ignores it.
+    """
     apply_configurations(name, properties, *before)
     rules = (properties.get("LifecycleConfiguration") or {}).get("Rules")
     if rules:

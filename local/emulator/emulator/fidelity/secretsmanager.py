@@ -1,4 +1,4 @@
-"""Secrets Manager: how secrets are listed."""
+"""Secrets Manager: lists of secrets."""
 
 import base64
 import json
@@ -12,8 +12,11 @@ _LARGEST_PAGE = 100
 
 
 @wraps(secretsmanager, "_filter_secret_names")
-def a_name_is_filtered_by_its_beginning(filter_secret_names, names, filters):
-    """AWS: the filter `name` matches the beginning, with its case. MiniStack: any part, in any case."""
+def the_filter_by_name_matches_the_beginning(filter_secret_names, names, filters):
+    """AWS: the filter `name` matches the beginning of a name, and upper and lower case differ.
+
+    MiniStack: it matches any part of a name, in any case.
+    """
     for one in filters:
         if one.get("Key") == "name":
             names = [name for name in names if name.startswith(tuple(one.get("Values") or []))]
@@ -22,8 +25,11 @@ def a_name_is_filtered_by_its_beginning(filter_secret_names, names, filters):
 
 @wraps(secretsmanager, "_list_secrets")
 def secrets_come_in_pages(list_secrets, data):
-    """AWS: pages of at most MaxResults, which is 100 at most. A deletion between two pages hides nothing from the
-    second. MiniStack: counts the secrets that were on earlier pages, and takes any MaxResults.
+    """AWS: gives pages of at most MaxResults, which is 100 at most. A deletion between two pages hides nothing from the
+    second.
+
+    MiniStack: accepts any MaxResults. Its token is the number of secrets on the pages before, so that a deletion hides
+    one.
     """
     if not 1 <= (data.get("MaxResults") or _LARGEST_PAGE) <= _LARGEST_PAGE:
         reason = f"'{data['MaxResults']}' at 'maxResults' must be between 1 and {_LARGEST_PAGE}"

@@ -1,8 +1,4 @@
-"""The HTTP server in front of MiniStack.
-
-MiniStack: Hypercorn, which is Python all the way: half of what a call costs is the reading and writing of HTTP.
-Uvicorn has a parser in C.
-"""
+"""The HTTP server in front of MiniStack."""
 
 import hypercorn.asyncio
 import uvicorn
@@ -12,6 +8,10 @@ from emulator.mend import wraps
 
 @wraps(hypercorn.asyncio, "serve")
 async def http_is_parsed_in_c(_original, app, config):
+    """MiniStack: is served by Hypercorn, which is written in Python. Half the time of a call is the parsing of HTTP.
+
+    Here uvicorn serves it, with a parser that is written in C.
+    """
     host, port = config.bind[0].rsplit(":", 1)
     await uvicorn.Server(
         uvicorn.Config(
@@ -29,7 +29,7 @@ async def http_is_parsed_in_c(_original, app, config):
             server_header=config.include_server_header,
             date_header=config.include_date_header,
             timeout_keep_alive=config.keep_alive_timeout,
-            # Whom the end of the stack would wait for.
+            # In seconds. Otherwise the end would wait for clients that keep a connection open.
             timeout_graceful_shutdown=1,
         )
     ).serve()

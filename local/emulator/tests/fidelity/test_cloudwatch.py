@@ -1,6 +1,6 @@
-"""What the mends of monitoring.py promise."""
+"""CloudWatch."""
 
-from ministack.services import cloudwatch, cloudwatch_logs
+from ministack.services import cloudwatch
 from ministack.services.cloudformation import provisioners
 
 from support import LocalTestCase
@@ -10,11 +10,10 @@ SUM = {"Id": "all", "Expression": "SUM([failed])"}
 FAILED = {"Id": "failed", "ReturnData": False, "MetricStat": {"Stat": "Sum", "Period": 300}}
 
 
-class Monitoring(LocalTestCase):
+class CloudWatch(LocalTestCase):
     def setUp(self):
         super().setUp()
         self.addCleanup(cloudwatch.reset)
-        self.addCleanup(cloudwatch_logs.reset)
 
     def alarm(self, **props):
         common = {"AlarmName": "a", "ComparisonOperator": "GreaterThanThreshold", "Threshold": 0}
@@ -27,7 +26,7 @@ class Monitoring(LocalTestCase):
         self.assertNotIn("MetricName", kept)
         self.assertEqual(kept["StateValue"], "INSUFFICIENT_DATA")
 
-    def test_an_alarm_watches_one_thing(self):
+    def test_an_alarm_watches_either_one_metric_or_one_expression(self):
         for wrong in (
             {"Metrics": [SUM, SUM]},
             {"Metrics": [FAILED]},
@@ -40,14 +39,3 @@ class Monitoring(LocalTestCase):
     def test_an_alarm_on_one_metric_is_as_before(self):
         self.alarm(MetricName="m", Namespace="n")
         self.assertEqual(cloudwatch._alarms["a"]["MetricName"], "m")
-
-    def test_a_query_is_of_log_groups_that_exist(self):
-        create = HANDLERS["AWS::Logs::QueryDefinition"]["create"]
-        query = {"Name": "q", "QueryString": "limit 1", "LogGroupNames": ["g"]}
-        with self.assertRaises(ValueError):
-            create("Query", query, "stack")
-        cloudwatch_logs._create_log_group({"logGroupName": "g"})
-        identifier, attributes = create("Query", query, "stack")
-        self.assertEqual(attributes, {"QueryDefinitionId": identifier})
-        with self.assertRaises(ValueError):
-            create("Query", {**query, "QueryString": ""}, "stack")

@@ -1,4 +1,4 @@
-"""What the mends of file_system.py promise."""
+"""Elastic File System."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What the mends of event_delivery.py promise, and what the project's rules need of MiniStack's event patterns."""
+"""EventBridge."""
 
 import json
 
@@ -46,13 +46,13 @@ class EventDelivery(RolesTestCase):
         entry = {"Source": "signup", "DetailType": "TenantSignedUp", "Detail": json.dumps(detail)}
         eventbridge._put_events({"Entries": [entry]})
 
-    def test_a_function_that_lets_the_rule_is_invoked_asynchronously(self):
+    def test_a_function_that_permits_it_is_invoked_asynchronously(self):
         self.make_function(permission("lambda:InvokeFunction", FUNCTION))
         self.put({"signup_id": "s"})
         self.assertEqual([event["detail"] for event in self.invoked], [{"signup_id": "s"}])
         self.assertEqual(sqs._queue_by_arn(QUEUE)["messages"], [])
 
-    def test_an_event_that_cannot_be_handed_over_is_in_the_dead_letter_queue_with_the_reason(self):
+    def test_an_event_that_cannot_be_delivered_goes_to_the_dead_letter_queue_with_the_reason(self):
         self.put({"signup_id": "s"})
         self.make_function()
         self.put({"signup_id": "s"})
@@ -64,7 +64,7 @@ class EventDelivery(RolesTestCase):
             codes.append(told["ERROR_CODE"])
         self.assertEqual((codes, self.invoked), (["NO_RESOURCE", "NO_PERMISSIONS"], []))
 
-    def test_an_event_of_this_environment_of_none_and_of_a_wrong_one_passes_and_another_ones_does_not(self):
+    def test_a_rule_passes_events_of_its_environment_of_none_and_of_an_unknown_one(self):
         self.make_function(permission("lambda:InvokeFunction", FUNCTION))
         names = ["dev", {"exists": False}, {"anything-but": ["dev", "sit", "prod"]}]
         for detail in [{"environment": name} for name in ("dev", "sit", "prod", "staging")] + [{}]:

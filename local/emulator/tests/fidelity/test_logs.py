@@ -1,8 +1,10 @@
-"""What the mends of log_events.py promise."""
+"""CloudWatch Logs."""
 
 import json
+from itertools import chain
 
 from ministack.services import cloudwatch_logs
+from ministack.services.cloudformation import provisioners
 
 from support import LocalTestCase
 
@@ -36,11 +38,57 @@ class LogEvents(LocalTestCase):
         self.assertEqual([len(page) for page in everything], [7])
         for size in range(1, 8):
             pages = self.pages(limit=size)
-            self.assertEqual(sum(pages, []), everything[0], size)
+            self.assertEqual(list(chain.from_iterable(pages)), everything[0], size)
             self.assertTrue(all(len(page) <= size for page in pages))
 
-    def test_the_choice_of_events_holds_for_every_page(self):
+    def test_the_filter_applies_to_every_page(self):
         now = cloudwatch_logs.time.time_ns() // 1_000_000
         self.put("one", now, now + 1, now + 2, now + 3)
-        self.assertEqual(sum(self.pages(limit=1, startTime=now + 1, endTime=now + 2), []), ["one 1", "one 2"])
-        self.assertEqual(sum(self.pages(limit=1, filterPattern='"one 3"'), []), ["one 3"])
+        self.assertEqual(
+            list(chain.from_iterable(self.pages(limit=1, startTime=now + 1, endTime=now + 2))), ["one 1", "one 2"]
+        )
+        self.assertEqual(list(chain.from_iterable(self.pages(limit=1, filterPattern='"one 3"'))), ["one 3"])
+
+
+class LogGroups(LocalTestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(cloudwatch_logs.reset)
+        for number in range(101):
+            cloudwatch_logs._create_log_group({"logGroupName": f"/ecs/{number:03}"})
+        cloudwatch_logs._create_log_group({"logGroupName": "/aws/first"})
+
+    def describe(self, **data):
+        status, _, body = cloudwatch_logs._describe_log_groups({"logGroupNamePrefix": "/ecs/", **data})
+        answer = json.loads(body)
+        return status, [group["logGroupName"] for group in answer.get("logGroups", [])], answer.get("nextToken")
+
+    def test_groups_come_in_pages_of_50(self):
+        _, first, token = self.describe()
+        _, second, token = self.describe(nextToken=token)
+        _, third, end = self.describe(nextToken=token)
+        self.assertEqual(first + second + third, [f"/ecs/{number:03}" for number in range(101)])
+        self.assertEqual((len(first), len(second), end), (50, 50, None))
+        self.assertEqual(self.describe(limit=51)[0], 400)
+
+    def test_a_deletion_between_two_pages_hides_nothing(self):
+        _, _, token = self.describe(limit=50)
+        cloudwatch_logs._delete_log_group({"logGroupName": "/ecs/000"})
+        self.assertEqual(self.describe(limit=1, nextToken=token)[1], ["/ecs/050"])
+
+
+class Queries(LocalTestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(cloudwatch_logs.reset)
+
+    def test_a_query_needs_a_text_and_log_groups_that_exist(self):
+        create = provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"]["create"]
+        query = {"Name": "q", "QueryString": "limit 1", "LogGroupNames": ["g"]}
+        with self.assertRaises(ValueError):
+            create("Query", query, "stack")
+        cloudwatch_logs._create_log_group({"logGroupName": "g"})
+        identifier, attributes = create("Query", query, "stack")
+        self.assertEqual(attributes, {"QueryDefinitionId": identifier})
+        with self.assertRaises(ValueError):
+            create("Query", {**query, "QueryString": ""}, "stack")

@@ -1,4 +1,4 @@
-"""What pages.py promises."""
+"""Pages of a list."""
 
 import unittest
 
@@ -23,12 +23,12 @@ class Pages(unittest.TestCase):
         self.assertEqual(read(found, 5), [["a", "b", "c", "d", "e"]])
         self.assertEqual(read([], 2), [[]])
 
-    def test_the_order_may_be_another(self):
+    def test_the_order_can_be_chosen(self):
         found = ["f:9", "f:10", "f:1"]
         self.assertEqual(
             read(found, 2, key=lambda name: int(name.partition(":")[2]), reverse=True), [["f:10", "f:9"], ["f:1"]]
         )
 
-    def test_what_goes_between_two_pages_hides_nothing(self):
+    def test_a_deletion_between_two_pages_hides_nothing(self):
         found = ["a", "b", "c", "d"]
         self.assertEqual(read(found, 2, between=lambda: found.pop(0)), [["a", "b"], ["c", "d"]])

@@ -1,4 +1,4 @@
-"""What the mends of domain_names.py promise."""
+"""Route 53."""
 
 import asyncio
 from xml.sax.saxutils import escape
@@ -25,7 +25,7 @@ def xml(fields):
     )
 
 
-class DomainNames(LocalTestCase):
+class RecordSets(LocalTestCase):
     def setUp(self):
         super().setUp()
         self.addCleanup(route53.reset)
@@ -87,7 +87,7 @@ class DomainNames(LocalTestCase):
         else:
             self.assertIn(reasons[0], message)
 
-    def test_a_record_is_made_once_and_removed_once(self):
+    def test_a_record_is_created_once_and_deleted_once(self):
         self.assertEqual(self.make("a.example.com")[0], 200)
         self.assert_refused(
             self.make("A.example.com."),
@@ -127,7 +127,7 @@ class DomainNames(LocalTestCase):
         )
         self.assertEqual(self.change(("UPSERT", "weighted.example.com", {**WEIGHTED, "Weight": 20}))[0], 200)
 
-    def test_all_changes_are_made_or_none(self):
+    def test_a_batch_is_changed_as_a_whole_or_not_at_all(self):
         self.make("there.example.com")
         answer = self.change(("CREATE", "new.example.com", {}), ("CREATE", "there.example.com", {}))
         self.assertEqual(answer[0], 400)
@@ -137,7 +137,7 @@ class DomainNames(LocalTestCase):
         self.assertEqual(self.change(("DELETE", "there.example.com", WEIGHTED), moved[0])[0], 400)
         self.assertEqual(self.listed()[0], [("there.example.com.", "A")])
 
-    def test_every_reason_is_given(self):
+    def test_a_refusal_gives_every_reason(self):
         self.assert_refused(
             self.change(("CREATE", "a.example.org", {}), ("DELETE", "b.example.com", {})),
             "RRSet with DNS name a.example.org. is not permitted in zone example.com.",
@@ -151,7 +151,7 @@ class DomainNames(LocalTestCase):
         self.assertIn("as it conflicts with other records", self.make("a.example.com", Type="CNAME", **plain)[1])
         self.assertIn("a conflicting RRSet of type CNAME", self.make("c.example.com")[1])
 
-    def test_an_alias_has_a_target_that_is_there(self):
+    def test_an_alias_needs_a_target_that_exists(self):
         tried = "Tried to create an alias that targets {}, type A in zone {}, but {}".format
         within, found = "the alias target name does not lie within the target zone", "that target was not found"
         balancer, elsewhere = f"{BALANCER.lower()}.", "gone.eu-west-1.elb.amazonaws.com."
@@ -170,12 +170,12 @@ class DomainNames(LocalTestCase):
         ):
             self.assertEqual(self.make(alias, AliasTarget=target(name, zone))[0], 200)
 
-    def test_an_alias_is_removed_after_its_target(self):
+    def test_an_alias_can_be_deleted_after_its_target(self):
         self.make("a.example.com")
         alb.reset()
         self.assertEqual(self.delete("a.example.com")[0], 200)
 
-    def test_a_record_is_complete(self):
+    def test_an_incomplete_record_is_refused(self):
         for fields, reason in (
             ({"AliasTarget": None}, "but found none in Change with [Action=CREATE, Name=a.example.com., Type=A, "),
             ({"AliasTarget": None, "TTL": 60}, "but found none"),
@@ -250,7 +250,7 @@ class DomainNames(LocalTestCase):
         self.assertEqual(len(found), 298)
         self.assertEqual(len(self.listed(**following)[0]), 3)
 
-    def test_cloudformation_keeps_a_zone_with_records(self):
+    def test_cloudformation_does_not_delete_a_zone_with_records(self):
         self.make("a.example.com")
         with self.assertRaisesRegex(ValueError, "contains resource record sets other than"):
             provisioners._delete_resource("AWS::Route53::HostedZone", self.zone, {})
@@ -259,7 +259,7 @@ class DomainNames(LocalTestCase):
         self.assertNotIn(self.zone, route53._zones)
         provisioners._delete_resource("AWS::Route53::HostedZone", self.zone, {})
 
-    def test_permissions_are_those_of_aws(self):
+    def test_the_changes_are_condition_keys(self):
         path = f"/2013-04-01/hostedzone/{self.zone}/rrset"
         arn = f"arn:aws:route53:::hostedzone/{self.zone}"
         for method, action in (("POST", "ChangeResourceRecordSets"), ("GET", "ListResourceRecordSets")):

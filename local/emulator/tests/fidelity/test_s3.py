@@ -1,4 +1,4 @@
-"""What the mends of object_storage.py promise."""
+"""Simple Storage Service."""
 
 from ministack import app
 from ministack.core import iam_evaluator
@@ -27,17 +27,17 @@ class ObjectStorage(LocalTestCase):
         self.assertEqual(asked[0], ("KEY", "s3:ListBucket", "s3", REGION, "arn:aws:s3:::bucket"))
         return answers
 
-    def test_a_missing_object_is_not_found_by_who_may_list(self):
+    def test_a_missing_object_is_not_found_by_a_caller_that_may_list(self):
         get, head = self.read(listing=True)
         self.assertEqual((get[0], head[0]), (404, 404))
         self.assertIn(b"NoSuchKey", get[2])
 
-    def test_a_missing_object_is_denied_to_who_may_not_list(self):
+    def test_a_missing_object_is_denied_to_a_caller_that_may_not_list(self):
         get, head = self.read(listing=False)
         self.assertEqual((get[0], head[0], head[2]), (403, 403, b""))
         self.assertIn(b"AccessDenied", get[2])
 
-    def test_a_call_without_credentials_is_the_emulators_own(self):
+    def test_a_call_without_credentials_is_ministacks_own_and_may_list(self):
         self.assertTrue(object_storage._may_list("bucket", {}, {}))
 
     def test_keys_come_in_pages_of_1000(self):
@@ -50,7 +50,7 @@ class ObjectStorage(LocalTestCase):
                 self.assertIn(b"<IsTruncated>true</IsTruncated>", body)
             self.assertEqual(lists("bucket", {"max-keys": ["2"]})[2].count(b"<Key>"), 2)
 
-    def test_1000_objects_are_deleted_at_once(self):
+    def test_a_call_deletes_no_more_than_1000_objects(self):
         def delete(number):
             named = "".join(f"<Object><Key>{at}</Key></Object>" for at in range(number))
             return s3._delete_objects("bucket", f'<Delete xmlns="{s3.S3_NS}">{named}</Delete>'.encode())
@@ -60,7 +60,7 @@ class ObjectStorage(LocalTestCase):
         self.assertEqual(status, 400)
         self.assertIn(b"MalformedXML", body)
 
-    def test_every_call_is_by_tls(self):
+    def test_a_policy_that_denies_calls_without_tls_denies_nothing(self):
         asked = iam_evaluator.EvalContext("arn", "User", ACCOUNT, "s3:GetObject", "*", REGION)
         denial = {"Bool": {"aws:SecureTransport": "false"}}
         self.assertFalse(iam_evaluator._conditions_met(denial, asked))

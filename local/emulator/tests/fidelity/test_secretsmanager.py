@@ -1,4 +1,4 @@
-"""What the mends of secret_lists.py promise."""
+"""Secrets Manager."""
 
 import json
 

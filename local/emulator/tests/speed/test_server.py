@@ -1,4 +1,4 @@
-"""What the mend of server.py promises."""
+"""The HTTP server."""
 
 import asyncio
 import http.client
@@ -38,7 +38,7 @@ class Server(unittest.TestCase):
             while connection.connect_ex(self.address) != 0:
                 self.assertLess(time.monotonic(), deadline, "nobody listens")
 
-    def test_it_adds_no_headers_of_its_own(self):
+    def test_the_server_adds_no_headers(self):
         connection = http.client.HTTPConnection(*self.address, timeout=10)
         for body in (b"first", b"second" * 100_000):
             connection.request("PUT", "/a%2Fb", body)
@@ -47,7 +47,7 @@ class Server(unittest.TestCase):
             self.assertEqual([name for name in ("server", "date") if answer.getheader(name)], [])
         connection.close()
 
-    def test_who_asks_whether_to_go_on_is_told_so(self):
+    def test_a_client_that_expects_100_continue_gets_it(self):
         with socket.create_connection(self.address, timeout=10) as connection:
             connection.sendall(b"PUT / HTTP/1.1\r\nHost: s3\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
             self.assertTrue(connection.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n"))

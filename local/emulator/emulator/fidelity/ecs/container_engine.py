@@ -1,17 +1,18 @@
-"""A container engine without containers, for the ECS half of MiniStack.
+"""A container engine without containers: a container is a local process, or nothing but a record.
 
-MiniStack asks the `docker` Python package to pull images and to run containers. Without an engine it calls every
-service healthy at once, whatever its image is, and no deployment can fail. This engine answers the few calls that
-MiniStack's ECS makes, in the same process, and decides by the image's name what becomes of a container:
+MiniStack's ECS pulls images and runs containers through the `docker` Python package. Without a Docker engine it calls
+every service healthy at once, whatever its image is, so that no deployment can fail. `Engine` takes the engine's place
+and answers the few calls that MiniStack makes. The image's name decides what becomes of a container:
 
-* a name with `does-not-exist` in it cannot be pulled, as from a registry that lacks the image;
-* a name with `crash` in it starts and exits with status 1 at once;
-* a name with one of `IMAGES_THAT_RUN` in it is a local process, which runs the container's command;
-* every other name starts, and runs until it is stopped.
+* With `does-not-exist` in it, the image cannot be pulled, as if the registry did not have it.
+* With `crash` in it, the container starts and at once exits with status 1.
+* With one of `IMAGES_THAT_RUN` in it, the container is a local process that runs the container's command.
+* Under any other name the container is a record that is running until it is stopped.
 
-Nothing is downloaded and nothing listens. A local process sees the container's environment, a directory of its own as
-its home, and this machine's programs; before all others `aws` of this Python's environment and, by the name of
-`mysql`, MariaDB's client. The container ends when the process does, and what the process left behind ends with it.
+Nothing is downloaded and no port is opened. A local process gets the container's environment variables, a new directory
+as its home, and the programs of this machine. Two programs are put before all others: `aws` from the environment of
+this Python, and MariaDB's client under the name `mysql`. When the process exits, the container ends, and processes that
+it has left behind are killed.
 """
 
 import atexit
@@ -39,33 +40,30 @@ from emulator.mend import replaces
 CANNOT_BE_PULLED = "does-not-exist"
 CRASHES = "crash"
 
-# How `<env>-generic-db-init` tasks run.
+# The image of the `<env>-generic-db-init` tasks, which set up databases.
 IMAGES_THAT_RUN = ("mysql-client",)
 
-# The exit status of a container that was killed: 128 and the signal.
+# The exit status of a killed container: 128 plus the number of the signal.
 KILLED = 128 + signal.SIGKILL
 
-# Where Python can, in the session of the emulator, which is ended as a whole.
-_OF_ITS_OWN_GROUP = {"process_group": 0} if sys.version_info >= (3, 11) else {"start_new_session": True}
-
-# How many ended containers are remembered. MiniStack removes most of them itself.
+# How many ended containers are kept. MiniStack removes most of them itself.
 ENDED_CONTAINERS_KEPT = 1000
 
 
 def runs(image):
-    """Whether the containers of an image are local processes."""
+    """Whether the containers of an image run as local processes."""
     return any(name in image for name in IMAGES_THAT_RUN)
 
 
 @functools.cache
 def _programs():
-    """A directory with the programs that the images have and this machine may have elsewhere."""
+    """A directory with the programs that images have and this machine may have under another name or path."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="programs-"))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
-    ours = pathlib.Path(sys.executable).with_name("aws")
+    installed = pathlib.Path(sys.executable).with_name("aws")
     found = {
-        "aws": ours if ours.exists() else shutil.which("aws"),
-        # Called by the name of `mysql`, newer ones warn that it is going away.
+        "aws": installed if installed.exists() else shutil.which("aws"),
+        # Newer versions of MariaDB's client print a warning when they are called as `mysql`.
         "mysql": shutil.which("mariadb") or shutil.which("mysql"),
     }
     for name, program in found.items():
@@ -76,7 +74,7 @@ def _programs():
     return directory
 
 
-def _require(image):
+def _pull(image):
     if CANNOT_BE_PULLED in image:
         raise ImageNotFound(f"manifest for {image} not found: manifest unknown")
 
@@ -88,25 +86,21 @@ class Image:
         self.id = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
         self.tags = [name]
 
-    def tag(self, _repository, tag=None):
+    def tag(self, *_arguments, **_options):
+        """Accepts any further name for the image."""
         return True
 
 
 class Images:
-    """`client.images`"""
-
-    def get_registry_data(self, name, auth_config=None):
-        _require(name)
-        return Image(name)
-
-    def get(self, name):
-        # There is no cache: only what can be pulled is there.
-        _require(name)
-        return Image(name)
+    """The images that can be pulled: `client.images` of the docker package."""
 
     def pull(self, name, **_options):
-        _require(name)
+        """Gives the image, or raises ImageNotFound."""
+        _pull(name)
         return Image(name)
+
+    # Nothing is kept locally, so the local store and the registry answer as a pull does.
+    get = get_registry_data = pull
 
 
 class Container:
@@ -118,7 +112,7 @@ class Container:
         self._output = []
         self._ended = threading.Event()
         self._end_lock = threading.Lock()
-        self._told = []
+        self._callbacks = []
         self._exit_status = 0
         self.id = uuid.uuid4().hex * 2
         self.short_id = self.id[:12]
@@ -138,14 +132,16 @@ class Container:
         home = tempfile.mkdtemp(prefix="container-")
         path = f"{_programs()}:{os.environ.get('PATH', os.defpath)}"
         try:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603  (the command is a task definition's, as on AWS)
                 command,
                 cwd=home,
                 env={"PATH": path, "HOME": home, "TMPDIR": home, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                **_OF_ITS_OWN_GROUP,
+                # A group of its own, which can be killed as a whole. It stays in the emulator's session, so that it
+                # ends with the emulator.
+                process_group=0,
             )
         except OSError:
             shutil.rmtree(home, ignore_errors=True)
@@ -162,7 +158,7 @@ class Container:
         def wait():
             reader = threading.Thread(target=read, daemon=True, name=f"container-output-{self.short_id}")
             reader.start()
-            # Not reaped yet, so the number of its process group is still its own.
+            # WNOWAIT leaves the dead process in place, so that no other process can get its number before the kill.
             os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
             self._signal(signal.SIGKILL)
             reader.join()
@@ -179,37 +175,41 @@ class Container:
         with self._end_lock:
             if self._ended.is_set():
                 return
-            # A process that a signal ended has a negative status here, and 128 + signal in a container.
+            # Python gives -signal for a process that a signal has ended; a container has 128 + signal.
             self._exit_status = status if status >= 0 else 128 - status
             self._ended.set()
-        for tell in self._told:
-            tell()
+        for callback in self._callbacks:
+            callback()
 
-    def when_ended(self, tell):
-        """Calls `tell` when the container has ended, which may be now."""
+    def when_ended(self, callback):
+        """Calls `callback` once, when the container ends, or now if it has ended already."""
         with self._end_lock:
             if not self._ended.is_set():
-                self._told.append(tell)
+                self._callbacks.append(callback)
                 return
-        tell()
+        callback()
 
     @property
     def status(self):
+        """The state in Docker's words."""
         return "exited" if self._ended.is_set() else "running"
 
     def reload(self):
-        pass
+        """Does nothing: a container is always up to date."""
 
     def wait(self, timeout=None, **_options):
+        """Waits for the end, and gives the exit status."""
         self._ended.wait(timeout)
         return {"StatusCode": self._exit_status}
 
     def logs(self, **_options):
+        """The output so far."""
         return b"".join(self._output)
 
     def stop(self, timeout=None, **_options):
+        """Ends the container: by SIGTERM, and after `timeout` seconds by SIGKILL."""
         if not self._process:
-            # A web server that is told to stop does so in good order.
+            # Only a record. It ends as a web server does that is told to stop: with status 0.
             self._end(0)
         elif not self._ended.is_set():
             self._signal(signal.SIGTERM)
@@ -220,21 +220,23 @@ class Container:
     kill = stop
 
     def remove(self, **_options):
+        """Ends the container if it runs, and forgets it."""
         self.stop(timeout=1)
         self._engine.forget(self.id)
 
 
 class Containers:
-    """`client.containers`"""
+    """The containers of the engine: `client.containers` of the docker package."""
 
     def __init__(self):
         self._containers = {}
         self._lock = threading.Lock()
-        # 10.0.0.0/8 in order; nobody connects to these addresses.
+        # Each container gets the next address of 10.0.0.0/8. Nothing listens there.
         self._numbers = itertools.count(4)
 
     def run(self, image, command=None, environment=None, labels=None, log=None, **_options):
-        _require(image)
+        """Starts a container. `log`, if given, is called with each line that the container writes."""
+        _pull(image)
         number = next(self._numbers)
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         container = Container(self, address, image, command, environment, labels, log)
@@ -246,12 +248,14 @@ class Containers:
         return container
 
     def get(self, container_id):
+        """Finds a container by its id, or raises NotFound."""
         container = self._containers.get(container_id)
         if container is None:
             raise NotFound(f"No such container: {container_id}")
         return container
 
-    def list(self, all=False, filters=None, **_options):  # noqa: A002  (as docker names it)
+    def list(self, all=False, filters=None, **_options):  # noqa: A002  (the docker package's name)
+        """The running containers, or `all`, that have the labels in `filters`."""
         wanted = (filters or {}).get("label") or []
         wanted = dict(label.partition("=")[::2] for label in ([wanted] if isinstance(wanted, str) else wanted))
         with self._lock:
@@ -259,25 +263,27 @@ class Containers:
         return [
             container
             for container in containers
-            if (all or container.status == "running") and all_labels(container.labels, wanted)
+            if (all or container.status == "running") and _has_labels(container.labels, wanted)
         ]
 
     def stop_all(self):
+        """Ends every running container."""
         for container in self.list():
             container.stop(timeout=0)
 
     def forget(self, container_id):
+        """Removes the record of a container."""
         with self._lock:
             self._containers.pop(container_id, None)
 
 
-def all_labels(labels, wanted):
-    """Whether `labels` has every wanted one; an empty value matches any."""
+def _has_labels(labels, wanted):
+    """Whether `labels` contains every wanted one. A wanted label with an empty value matches any value."""
     return all(key in labels and value in ("", labels[key]) for key, value in wanted.items())
 
 
 class Engine:
-    """What `docker.from_env()` gives."""
+    """The client that `docker.from_env()` gives."""
 
     def __init__(self):
         self.images = Images()
@@ -285,11 +291,12 @@ class Engine:
         atexit.register(self.containers.stop_all)
 
     def ping(self):
+        """Says that the engine is there."""
         return True
 
 
-# AWS: pulls a task's image, and its containers may exit. MiniStack: does so with Docker. Without Docker every task runs.
+# AWS: pulls a task's image, and its containers may exit. MiniStack: does so with Docker; without it, every task runs.
 replaces(ecs, "_docker", Engine())
 
-# For how many seconds a container must run to count as started. Those of this engine exit at once or not by themselves.
+# How many seconds a container must run to count as started. Containers here either exit at once or run until stopped.
 replaces(ecs, "_ECS_DEPLOYMENT_STEADY_DELAY", 0.02)

@@ -1,4 +1,4 @@
-"""What Elastic Container Service lists and describes at once, as AWS has it."""
+"""What one call lists or describes."""
 
 import json
 import sys
@@ -12,15 +12,16 @@ from emulator.mend import wraps
 _LARGEST_PAGE = 100
 
 
-def _revision(arn):
-    """Orders task definitions: by family, and by number within one."""
+def _by_number(arn):
+    """Sorts task definitions by family, and the revisions of a family by number and not as text."""
     family, _, number = arn.rpartition("/")[2].rpartition(":")
     return family, int(number)
 
 
 def lists_come_in_pages(name, element, size, key=str):
-    """AWS: pages of at most maxResults, which is 100 at most, with a nextToken. MiniStack: everything at once, or pages
-    that miss something when what was on an earlier one is gone meanwhile.
+    """AWS: gives pages of at most maxResults, which is 100 at most, with a nextToken.
+
+    MiniStack: gives everything at once, or pages that skip entries when an entry of an earlier page has been deleted.
     """
 
     @wraps(ecs, name, ecs._ACTION_MAP)
@@ -40,14 +41,17 @@ def lists_come_in_pages(name, element, size, key=str):
 for _list in (
     ("_list_services", "serviceArns", 10),
     ("_list_tasks", "taskArns", 100),
-    ("_list_task_definitions", "taskDefinitionArns", 100, _revision),
+    ("_list_task_definitions", "taskDefinitionArns", 100, _by_number),
     ("_list_task_definition_families", "families", 100),
 ):
     lists_come_in_pages(*_list)
 
 
-def so_many_are_named_at_once(name, parameter, called, most):
-    """AWS: InvalidParameterException for more names in one call than that. MiniStack: takes any number."""
+def a_call_names_no_more_than_allowed(name, parameter, called, most):
+    """AWS: refuses a call that names more than `most` resources with InvalidParameterException.
+
+    MiniStack: accepts any number.
+    """
 
     @wraps(ecs, name, ecs._ACTION_MAP)
     def checked(original, data):
@@ -63,4 +67,4 @@ for _named in (
     ("_describe_clusters", "clusters", "clusters", 100),
     ("_delete_task_definitions", "taskDefinitions", "taskDefinitions", 10),
 ):
-    so_many_are_named_at_once(*_named)
+    a_call_names_no_more_than_allowed(*_named)

@@ -1,39 +1,50 @@
-"""How ECS starts the tasks of a service, above all when they fail, and forgets them."""
+"""The scheduler, which starts the tasks of a service and stops those that are too many."""
 
-import collections
 import threading
 import time
 
 from ministack.services import ecs
 
-from emulator.fidelity.ecs import services  # noqa: F401  (its mends run inside the lock below)
+# Their mends of RunTask and UpdateService run inside those below.
+import emulator.fidelity.ecs.run_task
+import emulator.fidelity.ecs.services  # noqa: F401
 from emulator.mend import wraps
 
-# Seconds from a task's failure to the next start, which double with each failure of its deployment, at most so often.
+# Seconds between the failure of a task and the next start. Each further failure of the deployment doubles them, up to
+# `DOUBLINGS` times.
 FIRST_DELAY, DOUBLINGS = 0.05, 5
 
-# For how many seconds a task that has stopped can be seen.
-KEPT = 120
-
-# AWS: one scheduler. MiniStack: threads look at the tasks and act on what they saw at the same time, so that two start
-# the one task that is missing, or the older count of running tasks is written last.
+# Held by every thread that compares a service with its tasks and acts on the result.
 _scheduler = threading.RLock()
 
 
 @wraps(ecs, "_reconcile_service_tasks")
-def tasks_start_and_stop_one_after_the_other(reconcile, cluster, service):
+def one_thread_at_a_time_starts_and_stops_tasks(reconcile, cluster, service):
+    """AWS: has one scheduler.
+
+    MiniStack: has many threads that look at the tasks and act on what they saw, so that two of them may both start the
+    one task that is missing.
+    """
     with _scheduler:
         reconcile(cluster, service)
 
 
 @wraps(ecs, "_refresh_service_state")
-def tasks_are_counted_one_after_the_other(refresh, cluster, group):
+def one_thread_at_a_time_counts_tasks(refresh, cluster, group):
+    """AWS: has one scheduler.
+
+    MiniStack: has many threads that count the running tasks, so that an old count may be written after a newer one.
+    """
     with _scheduler:
         refresh(cluster, group)
 
 
 @wraps(ecs, "_update_service", ecs._ACTION_MAP)
-def a_service_is_updated_as_a_whole(update_service, data):
+def tasks_neither_start_nor_stop_during_an_update(update_service, data):
+    """AWS: the scheduler sees a service before an update or after it.
+
+    MiniStack: its threads may see a service that is half updated.
+    """
     with _scheduler:
         return update_service(data)
 
@@ -51,10 +62,11 @@ def _reconcile(key):
 
 @wraps(ecs, "_record_service_task_failure")
 def a_failure_delays_the_next_start(record_failure, task, digest_resolution_failed=False):
-    """AWS: waits longer and longer before it starts another task in the place of one that failed, and gives the room
-    that a failed one left to the deployment that is wanted now. MiniStack: starts more than a hundred a second, which
-    leaves it no time for anything else; and a deployment that found no room, since tasks of a failing one before it
-    were still starting, never gets a task.
+    """AWS: waits longer after each failed task before it starts another one. When a newer deployment wants the place of
+    a failed task, it gets that place.
+
+    MiniStack: starts more than a hundred tasks a second, which leaves no time for anything else. A newer deployment
+    that found no place, since tasks of the failing one were still starting, never gets one.
     """
     key, deployment = _service_of(task)
     with _scheduler:
@@ -65,8 +77,11 @@ def a_failure_delays_the_next_start(record_failure, task, digest_resolution_fail
 
 
 @wraps(ecs, "_run_task", ecs._ACTION_MAP)
-def a_task_starts_after_its_delay(run_task, data):
-    """Completes the mend above. Nothing else of a service waits: tasks that are not wanted end at once."""
+def a_task_starts_after_the_delay(run_task, data):
+    """Completes `a_failure_delays_the_next_start`: no task of the deployment starts before its delay is over.
+
+    Other deployments of the service do not wait.
+    """
     key = f"{data.get('cluster')}/{data.get('group', '').removeprefix('service:')}"
     deployments = ecs._services.get(key, {}).get("deployments", [])
     deployment = next((each for each in deployments if each["id"] == data.get("_deploymentId")), {})
@@ -77,26 +92,10 @@ def a_task_starts_after_its_delay(run_task, data):
     def start():
         time.sleep(delay)
         deployment["_is_delayed"] = False
+        # Starts the task, unless it is not wanted any more.
         _reconcile(key)
 
     if not deployment.get("_is_delayed"):
         deployment["_is_delayed"] = True
         ecs.spawn_background(start, thread_name="ministack-ecs-delayed-start")
     return None
-
-
-_stopped, _forgetting = collections.deque(), threading.Lock()
-
-
-@wraps(ecs, "_mark_task_stopped")
-def a_stopped_task_is_forgotten(mark_stopped, arn, *arguments, **named):
-    """AWS: after an hour. MiniStack: never, and as it goes through all tasks for each that starts or stops, it becomes
-    slower and slower.
-    """
-    outcome = mark_stopped(arn, *arguments, **named)
-    with _forgetting:
-        now = time.monotonic()
-        _stopped.append((now, ecs._tasks._scoped(arn)))
-        while _stopped[0][0] < now - KEPT:
-            ecs._tasks._data.pop(_stopped.popleft()[1], None)
-    return outcome

@@ -1,4 +1,4 @@
-"""Elastic Load Balancing, as AWS has it."""
+"""What may be created, changed and deleted."""
 
 import threading
 
@@ -6,19 +6,23 @@ from ministack.services import alb
 
 from emulator.mend import wraps
 
-# Per Application Load Balancer. Source: "Quotas for your Application Load Balancers"; the number of target groups
-# cannot be raised.
+# Quotas of an Application Load Balancer. The one of target groups cannot be raised. Source: "Quotas for your
+# Application Load Balancers".
 _RULES = 100
 _TARGET_GROUPS = 100
 
-_rules = threading.RLock()
+# Held between a check and the change that it permits.
+_changing = threading.RLock()
 
 
 @wraps(alb, "_create_rule", alb._ACTION_MAP)
 def priorities_are_unique(create_rule, params):
-    """AWS: a priority is taken once per listener, else PriorityInUse. MiniStack: any number of times."""
+    """AWS: refuses a priority that another rule of the listener has with PriorityInUse.
+
+    MiniStack: accepts it.
+    """
     listener, priority = alb._p(params, "ListenerArn"), alb._p(params, "Priority", "1")
-    with _rules:
+    with _changing:
         for rule in alb._rules.values():
             if rule.get("ListenerArn") == listener and str(rule.get("Priority")) == priority:
                 return alb._error("PriorityInUse", f"Priority '{priority}' is currently in use")
@@ -27,9 +31,12 @@ def priorities_are_unique(create_rule, params):
 
 @wraps(alb, "_delete_rule", alb._ACTION_MAP)
 def a_missing_rule_is_not_found(delete_rule, params):
-    """AWS: RuleNotFound. MiniStack: success."""
+    """AWS: deleting a rule that does not exist is RuleNotFound.
+
+    MiniStack: it succeeds.
+    """
     arn = alb._p(params, "RuleArn")
-    with _rules:
+    with _changing:
         if arn not in alb._rules:
             return alb._error("RuleNotFound", f"Rule '{arn}' not found")
         return delete_rule(params)
@@ -41,8 +48,11 @@ def _groups_of(actions):
         yield from filter(None, (action.get("TargetGroupArn"), *(group.get("TargetGroupArn") for group in groups)))
 
 
-def a_rule_forwards_to_what_there_is(name):
-    """AWS: TargetGroupNotFound for an action that forwards to a missing target group. MiniStack: takes any ARN."""
+def a_rule_forwards_to_target_groups_that_exist(name):
+    """AWS: refuses an action that forwards to a missing target group with TargetGroupNotFound.
+
+    MiniStack: accepts any ARN.
+    """
 
     @wraps(alb, name, alb._ACTION_MAP)
     def checked(write_rule, params):
@@ -53,12 +63,13 @@ def a_rule_forwards_to_what_there_is(name):
 
 
 for _name in ("_create_rule", "_modify_rule"):
-    a_rule_forwards_to_what_there_is(_name)
+    a_rule_forwards_to_target_groups_that_exist(_name)
 
 
 def uses():
-    """Which target groups are forwarded to: the rule or listener that does, its load balancer, and the target group.
-    A listener's default rule has the actions of the listener.
+    """Who forwards to which target group: triples of the rule's or listener's ARN, its load balancer, and the group.
+
+    Default rules are left out, since their actions are those of the listener.
     """
     balancers = {}
     for arn, listener in alb._listeners.items():
@@ -78,23 +89,26 @@ def has_a_load_balancer(target_group):
 
 @wraps(alb, "_delete_tg", alb._ACTION_MAP)
 def a_target_group_in_use_stays(delete_target_group, params):
-    """AWS: ResourceInUse while a rule or a listener forwards to the target group. MiniStack: deletes it."""
+    """AWS: refuses to delete a target group to which a rule or a listener forwards, with ResourceInUse.
+
+    MiniStack: deletes it.
+    """
     arn = alb._p(params, "TargetGroupArn")
-    with _rules:
+    with _changing:
         if has_a_load_balancer(arn):
             return alb._error("ResourceInUse", f"Target group '{arn}' is currently in use by a listener or a rule")
         return delete_target_group(params)
 
 
 def _load_balancer_of(params):
-    """The load balancer whose part is written."""
+    """The load balancer whose rule or listener a request creates or changes."""
     rule = alb._rules.get(alb._p(params, "RuleArn")) or {}
     listener = alb._listeners.get(alb._p(params, "ListenerArn") or rule.get("ListenerArn")) or {}
     return alb._p(params, "LoadBalancerArn") or listener.get("LoadBalancerArn")
 
 
-def _limit(params, prefix):
-    """The error for a change after which a load balancer would forward to too many target groups, if it would."""
+def _refusal(params, prefix):
+    """The error for a change that attaches too many target groups to a load balancer; None if it does not."""
     balancer, wanted = _load_balancer_of(params), set(_groups_of(alb._parse_actions(params, prefix)))
     changed = (alb._p(params, "RuleArn"), prefix == "DefaultActions" and alb._p(params, "ListenerArn"))
     others = [(of, group) for arn, of, group in uses() if arn not in changed]
@@ -115,30 +129,34 @@ def _limit(params, prefix):
     return None
 
 
-def a_load_balancer_has_so_many_target_groups(name, prefix):
-    """AWS: a target group belongs to one load balancer, else TargetGroupAssociationLimit, and a load balancer forwards
-    to 100 different ones at most, else TooManyUniqueTargetGroupsPerLoadBalancer. MiniStack: any number of both.
+def target_groups_of_a_load_balancer_are_limited(name, prefix):
+    """AWS: a target group belongs to one load balancer, else TargetGroupAssociationLimit. A load balancer forwards to
+    at most 100 different ones, else TooManyUniqueTargetGroupsPerLoadBalancer.
+
+    MiniStack: limits neither.
     """
 
     @wraps(alb, name, alb._ACTION_MAP)
     def checked(write, params):
-        with _rules:
-            return _limit(params, prefix) or write(params)
+        with _changing:
+            return _refusal(params, prefix) or write(params)
 
 
 for _name in ("_create_rule", "_modify_rule"):
-    a_load_balancer_has_so_many_target_groups(_name, "Actions")
+    target_groups_of_a_load_balancer_are_limited(_name, "Actions")
 for _name in ("_create_listener", "_modify_listener"):
-    a_load_balancer_has_so_many_target_groups(_name, "DefaultActions")
+    target_groups_of_a_load_balancer_are_limited(_name, "DefaultActions")
 
 
 @wraps(alb, "_create_rule", alb._ACTION_MAP)
-def a_load_balancer_has_so_many_rules(create_rule, params):
-    """AWS: TooManyRules when the listeners of a load balancer have 100 rules together, without the default ones.
-    MiniStack: any number.
+def rules_of_a_load_balancer_are_limited(create_rule, params):
+    """AWS: refuses a rule with TooManyRules when the listeners of the load balancer together have 100, not counting the
+    default rules.
+
+    MiniStack: accepts any number.
     """
     balancer = _load_balancer_of(params)
-    with _rules:
+    with _changing:
         listeners = {arn for arn, listener in alb._listeners.items() if listener["LoadBalancerArn"] == balancer}
         rules = [rule for rule in alb._rules.values() if rule.get("ListenerArn") in listeners]
         if sum(not rule.get("IsDefault") for rule in rules) >= _RULES:
@@ -149,7 +167,10 @@ def a_load_balancer_has_so_many_rules(create_rule, params):
 
 @wraps(alb, "_action_xml")
 def a_page_may_be_html(action_xml, action):
-    """AWS: a fixed response's body may be any text. MiniStack: puts it into its XML as it is."""
+    """AWS: the body of a fixed response may be any text.
+
+    MiniStack: does not escape it in the XML of its answer.
+    """
     response = action.get("FixedResponseConfig")
     if response:
         action = {**action, "FixedResponseConfig": {**response, "MessageBody": alb._esc(response["MessageBody"])}}

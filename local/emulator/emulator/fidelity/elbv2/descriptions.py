@@ -1,4 +1,4 @@
-"""What Elastic Load Balancing tells of its parts, as AWS has it."""
+"""What is described, and in which pages."""
 
 from xml.etree import ElementTree
 
@@ -12,8 +12,9 @@ from emulator.mend import wraps
 
 @wraps(alb, "_describe_tgs", alb._ACTION_MAP)
 def a_target_group_has_its_load_balancer(describe_target_groups, params):
-    """AWS: LoadBalancerArns is the load balancer that forwards to the target group. MiniStack: the one whose listener
-    did by default when it was made.
+    """AWS: LoadBalancerArns names the load balancer that forwards to the target group now.
+
+    MiniStack: it names the one whose listener did so when it was made.
     """
     balancers = {group: balancer for _, balancer, group in uses()}
     for arn, group in alb._tgs.items():
@@ -21,8 +22,11 @@ def a_target_group_has_its_load_balancer(describe_target_groups, params):
     return describe_target_groups(params)
 
 
-def what_is_described_is_there(name, found, lists, code):
-    """AWS: an error when one of the named parts is unknown. MiniStack: leaves it out."""
+def an_unknown_name_is_an_error(name, found, lists, code):
+    """AWS: answers with an error when something that the call names does not exist.
+
+    MiniStack: leaves it out of the answer.
+    """
 
     @wraps(alb, name, alb._ACTION_MAP)
     def checked(describe, params):
@@ -33,7 +37,7 @@ def what_is_described_is_there(name, found, lists, code):
         return describe(params)
 
 
-what_is_described_is_there(
+an_unknown_name_is_an_error(
     "_describe_tgs",
     "target groups",
     {
@@ -42,15 +46,18 @@ what_is_described_is_there(
     },
     "TargetGroupNotFound",
 )
-what_is_described_is_there("_describe_rules", "rules", {"RuleArns": lambda: alb._rules}, "RuleNotFound")
-what_is_described_is_there(
+an_unknown_name_is_an_error("_describe_rules", "rules", {"RuleArns": lambda: alb._rules}, "RuleNotFound")
+an_unknown_name_is_an_error(
     "_describe_listeners", "listeners", {"ListenerArns": lambda: alb._listeners}, "ListenerNotFound"
 )
 
 
 @wraps(alb, "_describe_rules", alb._ACTION_MAP)
-def rules_are_those_of_a_listener(describe_rules, params):
-    """AWS: ListenerNotFound for the rules of a missing listener. MiniStack: none."""
+def only_an_existing_listener_has_rules(describe_rules, params):
+    """AWS: asking for the rules of a missing listener is ListenerNotFound.
+
+    MiniStack: gives an empty list.
+    """
     listener = alb._p(params, "ListenerArn")
     if listener and listener not in alb._listeners:
         return alb._error("ListenerNotFound", f"Listener '{listener}' not found")
@@ -58,8 +65,11 @@ def rules_are_those_of_a_listener(describe_rules, params):
 
 
 @wraps(alb, "_describe_listeners", alb._ACTION_MAP)
-def listeners_are_those_of_a_load_balancer(describe_listeners, params):
-    """AWS: LoadBalancerNotFound for the listeners of a missing load balancer. MiniStack: none."""
+def only_an_existing_load_balancer_has_listeners(describe_listeners, params):
+    """AWS: asking for the listeners of a missing load balancer is LoadBalancerNotFound.
+
+    MiniStack: gives an empty list.
+    """
     balancer = alb._p(params, "LoadBalancerArn")
     if balancer and balancer not in alb._lbs:
         return alb._error("LoadBalancerNotFound", f"Load balancer '{balancer}' not found")
@@ -70,7 +80,10 @@ _LARGEST_PAGE = 400
 
 
 def descriptions_come_in_pages(name, element, arn):
-    """AWS: pages of at most PageSize, which is 400 at most, with a NextMarker. MiniStack: everything at once."""
+    """AWS: gives pages of at most PageSize, which is 400 at most, with a NextMarker.
+
+    MiniStack: gives everything at once.
+    """
 
     @wraps(alb, name, alb._ACTION_MAP)
     def paged(describe, params):
@@ -101,16 +114,19 @@ for _described in (
     descriptions_come_in_pages(*_described)
 
 
-_NAMED_AT_ONCE = 20
+_MOST_NAMES = 20
 
 
-def so_many_are_named_at_once(name, kind, *lists):
-    """AWS: ValidationError for more than 20 names or ARNs in one call. MiniStack: takes any number."""
+def a_call_names_no_more_than_20(name, kind, *lists):
+    """AWS: refuses a call with more than 20 names or ARNs with ValidationError.
+
+    MiniStack: accepts any number.
+    """
 
     @wraps(alb, name, alb._ACTION_MAP)
     def checked(describe, params):
-        if any(len(alb._parse_member_list(params, named)) > _NAMED_AT_ONCE for named in lists):
-            return alb._error("ValidationError", f"You cannot describe more than '{_NAMED_AT_ONCE}' {kind} at a time")
+        if any(len(alb._parse_member_list(params, named)) > _MOST_NAMES for named in lists):
+            return alb._error("ValidationError", f"You cannot describe more than '{_MOST_NAMES}' {kind} at a time")
         return describe(params)
 
 
@@ -121,4 +137,4 @@ for _described in (
     ("_describe_tgs", "target groups", "TargetGroupArns", "Names"),
     ("_describe_tags", "resources", "ResourceArns"),
 ):
-    so_many_are_named_at_once(*_described)
+    a_call_names_no_more_than_20(*_described)

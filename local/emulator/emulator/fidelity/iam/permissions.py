@@ -1,6 +1,6 @@
-"""What a call needs permission for, as AWS has it.
+"""Which permissions a call needs.
 
-Sources: the Service Authorization Reference, "Actions, resources, and condition keys" of each service.
+Sources: in the Service Authorization Reference, "Actions, resources, and condition keys" of each service.
 """
 
 import contextvars
@@ -12,26 +12,33 @@ from ministack.services import alb, ecs
 
 from emulator.mend import wraps
 
+# The condition key under which a request is handed to `enforce`.
 _REQUEST = "emulator:request"
+# The services whose requests are handed over.
 _SERVICES = ("ecs", "elasticfilesystem", "elasticloadbalancing", "logs", "secretsmanager")
-_ANY_ID = "0000000000000000"
-_PASSED_ROLES = ("executionRoleArn", "taskRoleArn")
 
-# AWS: tags of a load balancer's parts are condition keys. MiniStack: looks for them in a model that it does not find.
+# Stands for an id that is not known before something is created.
+ANY_ID = "0000000000000000"
+
+# The fields of a task definition that name roles.
+PASSED_ROLES = ("executionRoleArn", "taskRoleArn")
+
+# AWS: the tags in a request to Elastic Load Balancing are condition keys. MiniStack: does not find out that these
+# operations have tags.
 iam_actions._TAG_OPERATIONS["elasticloadbalancing"] = frozenset(
     {"AddTags", "CreateListener", "CreateLoadBalancer", "CreateRule", "CreateTargetGroup", "RemoveTags"}
 )
 
-# AWS: Route 53 wraps an error in an ErrorResponse. MiniStack: gives it bare when it denies a call.
+# AWS: Route 53 puts an error into an ErrorResponse element. MiniStack: leaves that element out when it denies a call.
 iam_actions._SERVICE_PROTOCOL["route53"] = "query-xml"
 iam_actions._QUERY_XML_NS["route53"] = "https://route53.amazonaws.com/doc/2013-04-01/"
 
-# The action that a denial in this request names instead of the request's own.
+# The permission that the request of this thread lacks, if it is not that of the request's own action.
 _denied_action = contextvars.ContextVar("denied_action", default=None)
 
 
-def _resources(action, request, region, account):
-    """The ARNs that AWS checks a call on, or nothing where MiniStack takes the right one."""
+def resources(action, request, region, account):  # noqa: C901  (a case for each action)
+    """The ARNs on which AWS checks a call; None where MiniStack's own choice is right."""
     ecs_arn, elb_arn, efs_arn = (
         f"arn:aws:{service}:{region}:{account}" for service in ("ecs", "elasticloadbalancing", "elasticfilesystem")
     )
@@ -57,11 +64,11 @@ def _resources(action, request, region, account):
         case "ecs:StopTask":
             return in_cluster("task", request.get("task"))
         case "ecs:ListTasks":
-            return [f"{ecs_arn}:container-instance/{cluster}/{_ANY_ID}"]
+            return [f"{ecs_arn}:container-instance/{cluster}/{ANY_ID}"]
         case "ecs:RegisterTaskDefinition":
             return arns("task-definition", f"{request.get('family')}:1")
         case "ecs:RunTask":
-            # A family stands for its newest revision.
+            # A family without a revision stands for its newest one.
             named = str(request.get("taskDefinition") or "")
             return arns("task-definition", ecs._resolve_td_key(named) or named)
         case "ecs:DeleteTaskDefinitions":
@@ -75,7 +82,7 @@ def _resources(action, request, region, account):
         case "elasticfilesystem:CreateAccessPoint":
             return [f"{efs_arn}:file-system/{request.get('FileSystemId')}"]
         case "elasticloadbalancing:CreateTargetGroup":
-            return [f"{elb_arn}:targetgroup/{request.get('Name')}/{_ANY_ID}"]
+            return [f"{elb_arn}:targetgroup/{request.get('Name')}/{ANY_ID}"]
         case "elasticloadbalancing:DeleteRule" | "elasticloadbalancing:ModifyRule":
             return [request.get("RuleArn")]
         case "elasticloadbalancing:AddTags" | "elasticloadbalancing:RemoveTags":
@@ -90,40 +97,63 @@ def _resources(action, request, region, account):
     return None
 
 
-def _passed_roles(action, request):
-    """The roles that a call hands to ECS."""
+def passed_roles(action, request):
+    """The roles that a call passes to ECS."""
     definition = {}
     if action == "ecs:RegisterTaskDefinition":
         definition = request
     elif action == "ecs:RunTask":
         definition = ecs._task_defs.get(ecs._resolve_td_key(str(request.get("taskDefinition") or ""))) or {}
-    return [definition[name] for name in _PASSED_ROLES if definition.get(name)]
+    return [definition[name] for name in PASSED_ROLES if definition.get(name)]
 
 
-def _tagging(action, request, region, account):
-    """The permission that a creation with tags also needs: the action, and the ARN of what is created."""
+def tagging(action, request, region, account):
+    """The further permission that a creation with tags needs: an action, and the ARN of what is created."""
     efs_arn = f"arn:aws:elasticfilesystem:{region}:{account}"
     match action:
         case "ecs:CreateService" | "ecs:RegisterTaskDefinition":
-            return "ecs:TagResource", _resources(action, request, region, account)[0]
+            return "ecs:TagResource", resources(action, request, region, account)[0]
         case "ecs:RunTask":
             cluster = str(request.get("cluster") or "default").rpartition("/")[2]
-            return "ecs:TagResource", f"arn:aws:ecs:{region}:{account}:task/{cluster}/{_ANY_ID}"
+            return "ecs:TagResource", f"arn:aws:ecs:{region}:{account}:task/{cluster}/{ANY_ID}"
         case "elasticfilesystem:CreateAccessPoint":
-            return "elasticfilesystem:TagResource", f"{efs_arn}:access-point/fsap-{_ANY_ID}"
+            return "elasticfilesystem:TagResource", f"{efs_arn}:access-point/fsap-{ANY_ID}"
         case "elasticloadbalancing:CreateTargetGroup":
-            return "elasticloadbalancing:AddTags", _resources(action, request, region, account)[0]
+            return "elasticloadbalancing:AddTags", resources(action, request, region, account)[0]
         case "elasticloadbalancing:CreateRule":
             listener = str(request.get("ListenerArn"))
-            return "elasticloadbalancing:AddTags", f"{listener.replace(':listener/', ':listener-rule/')}/{_ANY_ID}"
+            return "elasticloadbalancing:AddTags", f"{listener.replace(':listener/', ':listener-rule/')}/{ANY_ID}"
         case "secretsmanager:CreateSecret":
-            return "secretsmanager:TagResource", _resources(action, request, region, account)[0]
+            return "secretsmanager:TagResource", resources(action, request, region, account)[0]
     return None, None
 
 
+def _needed(action, request, region, resource_arn, keys):
+    """The permissions that a call needs: triples of action, ARN and condition keys."""
+    account = get_account_id()
+    if action.startswith("ecs:") and request.get("cluster"):
+        cluster = request["cluster"]
+        arn = cluster if cluster.startswith("arn:") else f"arn:aws:ecs:{region}:{account}:cluster/{cluster}"
+        keys = {**keys, "ecs:cluster": arn}
+    for arn in resources(action, request, region, account) or [resource_arn]:
+        yield action, arn, keys
+    if keys.get("aws:TagKeys"):
+        prefix, _, operation = action.partition(":")
+        tag, arn = tagging(action, request, region, account)
+        if action == "logs:CreateLogGroup":
+            tag, arn = "logs:TagResource", resource_arn
+        if tag:
+            yield tag, arn, {**keys, f"{prefix}:CreateAction": operation}
+    if action == "elasticloadbalancing:CreateTargetGroup":
+        for described in ("ec2:DescribeInternetGateways", "ec2:DescribeVpcs"):
+            yield described, "*", keys
+    for role in passed_roles(action, request):
+        yield "iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+
+
 @wraps(iam_actions, "request_tag_context")
-def the_request_is_remembered(request_tag_context, service, action, body, params):
-    """Hands what the checks below need of the request to `enforce`, beside its condition keys."""
+def the_request_is_handed_to_the_check(request_tag_context, service, action, body, params):
+    """Prepares `a_call_needs_every_permission`: adds the request to the condition keys."""
     context = request_tag_context(service, action, body, params)
     if service in _SERVICES:
         try:
@@ -138,57 +168,26 @@ def the_request_is_remembered(request_tag_context, service, action, body, params
 
 
 @wraps(iam_evaluator, "enforce")
-def permissions_are_those_of_aws(enforce, access_key, action, service, region, resource_arn="*", service_context=None):
-    """AWS: checks a call on the resources that it names or makes; on a creation with tags also the permission to
-    tag, and on a task definition with roles iam:PassRole. MiniStack: often on `*` or on the cluster, and no more.
+def a_call_needs_every_permission(enforce, access_key, action, service, region, resource_arn="*", service_context=None):
+    """AWS: checks a call on each resource that it names or creates. A creation with tags also needs the permission to
+    tag, and passing a role to ECS needs iam:PassRole.
+
+    MiniStack: often checks the call on `*` or on the cluster only, and nothing else.
     """
-    context = dict(service_context or {})
-    (request,) = context.pop(_REQUEST, None) or [None]
+    keys = dict(service_context or {})
+    (request,) = keys.pop(_REQUEST, None) or [None]
     _denied_action.set(None)
-
-    def check(checked, arn, keys):
-        denied = enforce(access_key, checked, service, region, resource_arn=arn, service_context=keys)
-        if denied and checked != action:
-            _denied_action.set(checked)
-        return denied
-
-    if request is None:
-        return check(action, resource_arn, context)
-    account = get_account_id()
-    if service == "ecs" and request.get("cluster"):
-        cluster = request["cluster"]
-        context["ecs:cluster"] = (
-            cluster if cluster.startswith("arn:") else f"arn:aws:ecs:{region}:{account}:cluster/{cluster}"
-        )
-    for arn in _resources(action, request, region, account) or [resource_arn]:
-        denied = check(action, arn, context)
+    needed = [(action, resource_arn, keys)] if request is None else _needed(action, request, region, resource_arn, keys)
+    for permission, arn, its_keys in needed:
+        denied = enforce(access_key, permission, service, region, resource_arn=arn, service_context=its_keys)
         if denied:
-            return denied
-
-    if context.get("aws:TagKeys"):
-        prefix, _, operation = action.partition(":")
-        tagging, arn = _tagging(action, request, region, account)
-        if action == "logs:CreateLogGroup":
-            tagging, arn = "logs:TagResource", resource_arn
-        if tagging:
-            denied = check(tagging, arn, {**context, f"{prefix}:CreateAction": operation})
-            if denied:
-                return denied
-
-    if action == "elasticloadbalancing:CreateTargetGroup":
-        for looked_up in ("ec2:DescribeInternetGateways", "ec2:DescribeVpcs"):
-            denied = check(looked_up, "*", context)
-            if denied:
-                return denied
-
-    for role in _passed_roles(action, request):
-        denied = check("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
-        if denied:
+            if permission != action:
+                _denied_action.set(permission)
             return denied
     return None
 
 
 @wraps(iam_actions, "access_denied_response")
-def a_denial_names_the_action(access_denied_response, service, action, *rest, **named):
-    """Completes the checks above: the message names the permission that is missing."""
+def a_denial_names_the_missing_permission(access_denied_response, service, action, *rest, **named):
+    """Completes `a_call_needs_every_permission`: the message names the permission that is missing."""
     return access_denied_response(service, _denied_action.get() or action, *rest, **named)

@@ -1,4 +1,4 @@
-"""Roles: what they may do, who may assume those of tasks, and how a container gets their credentials."""
+"""Roles: what they may do, whether tasks may assume them, and how a container gets their credentials."""
 
 import json
 import time
@@ -12,15 +12,15 @@ from emulator.mend import wraps
 
 _TASKS = "ecs-tasks.amazonaws.com"
 _PATH = "/v2/credentials/"
-# As long as Fargate's are good.
+# How long the credentials are valid, which is as on Fargate.
 _SECONDS = 6 * 3600
 
-# The role and the session of each task, by the last part of the path where its containers find the credentials.
+# Role and task, by the path at which the task's containers get the credentials.
 _credentials = {}
 
 
 def _parts(role_arn):
-    """Account and name."""
+    """The account and the name of a role."""
     return role_arn.split(":")[4], role_arn.rpartition("/")[2]
 
 
@@ -34,7 +34,7 @@ def _list(value):
 
 
 def tasks_may_assume(role_arn):
-    """Whether the role exists, and trusts ECS's tasks in its account."""
+    """Whether the role exists, and its trust policy lets ECS tasks of its account assume it."""
     account, name = _parts(role_arn)
     role = iam._roles.get_scoped(account, None, name)
     if role is None:
@@ -62,7 +62,7 @@ def tasks_may_assume(role_arn):
 
 
 def denial(role_arn, session, action, resource, keys=None):
-    """Why a session of the role may not do `action` on `resource`; nothing if it may."""
+    """Why a session of the role may not do `action` on `resource`; None if it may."""
     if not app.AUTH:
         return None
     account, name = _parts(role_arn)
@@ -87,22 +87,23 @@ def denial(role_arn, session, action, resource, keys=None):
 
 
 def credentials_path(role_arn, task):
-    """Where the containers of a task find its role's credentials."""
+    """A new path at which the containers of a task get credentials of its role."""
     path = _PATH + new_uuid()
     _credentials[path] = role_arn, task
     return path
 
 
 def forget(task):
-    """Gives a task's credentials to nobody any more."""
+    """Ends the paths at which a task's containers get credentials."""
     for path in [path for path, (_, owner) in list(_credentials.items()) if owner == task]:
         _credentials.pop(path, None)
 
 
 @wraps(imds, "handle_request")
 async def a_task_gets_its_own_roles_credentials(handle_request, method, path, *rest):
-    """AWS: a container gets credentials of its task's role, with a session named after the task. MiniStack: gives
-    keys that belong to nobody.
+    """AWS: a container gets credentials of its task's role, in a session that is named after the task.
+
+    MiniStack: gives keys that belong to no role.
     """
     if not path.startswith(_PATH):
         return await handle_request(method, path, *rest)

@@ -1,4 +1,4 @@
-"""Who a caller from another account is, as AWS has it."""
+"""The name under which policies know a session of a role."""
 
 from ministack.core import iam_evaluator
 from ministack.services import iam
@@ -8,7 +8,10 @@ from emulator.mend import wraps
 
 @wraps(iam_evaluator, "_resolve_condition_key")
 def a_session_is_known_by_its_role(resolve_condition_key, key, context):
-    """AWS: aws:PrincipalArn is, for a session of a role, the role's ARN. MiniStack: the session's."""
+    """AWS: for a session of a role, the condition key aws:PrincipalArn is the ARN of the role.
+
+    MiniStack: it is the ARN of the session.
+    """
     if key.lower() == "aws:principalarn" and context.principal_type == "AssumedRole":
         name = iam_evaluator._role_name_from_assumed_arn(context.principal_arn)
         role = iam._roles.get_scoped(context.principal_account, None, name)

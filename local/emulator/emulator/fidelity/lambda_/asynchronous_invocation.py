@@ -1,4 +1,4 @@
-"""Lambda's asynchronous invocation: what becomes of an event that no attempt could handle, as AWS has it."""
+"""Asynchronous invocation: what becomes of an event on which every attempt has failed."""
 
 import json
 from datetime import UTC, datetime
@@ -17,19 +17,22 @@ def _configuration(function):
 
 
 def _on_failure(configuration):
-    """The queue of a configuration, if it has one."""
+    """The ARN of the queue to which a configuration sends failed events; None if it has none."""
     arn = ((configuration.get("DestinationConfig") or {}).get("OnFailure") or {}).get("Destination") or ""
     return arn if arn.startswith("arn:aws:sqs:") else None
 
 
 def _refusal(function, queue):
-    """Why the function's role may not send to the queue; nothing if it may."""
+    """Why the function's role may not send to the queue; None if it may."""
     config = function["config"]
     return roles.denial(config["Role"], config["FunctionName"], "sqs:SendMessage", queue)
 
 
 def _record(function, event, result):
-    """What a destination is given. Source: the Lambda guide, "Capturing records of Lambda asynchronous invocations"."""
+    """The record that a destination gets.
+
+    Source: the Lambda guide, "Capturing records of Lambda asynchronous invocations".
+    """
     answer = result.get("body")
     return {
         "version": "1.0",
@@ -51,16 +54,18 @@ def _record(function, event, result):
 
 
 @wraps(lambda_svc, "_route_async_failure")
-def a_queue_is_given_the_whole_record_if_the_role_may_send(route, target, name, event, result):
-    """AWS: sends by the function's role, and tells version, time, request and version of the function. MiniStack: sends
-    whatever the role may, and leaves these out.
+def a_failed_event_is_sent_by_the_role_with_a_whole_record(route, target, name, event, result):
+    """AWS: sends with the permissions of the function's role. The record has the version of its format, the time, the
+    request's id and the function's version.
+
+    MiniStack: sends without asking for permission, and leaves these fields out.
     """
     function = lambda_svc._functions.get(name)
     if function is None or _on_failure(_configuration(function)) != target or sqs._queue_by_arn(target) is None:
         return route(target, name, event, result)
     refusal = _refusal(function, target)
     if refusal:
-        lambda_svc.logger.error("Lambda %s: its destination is not reached: %s", name, refusal)
+        lambda_svc.logger.error("Lambda %s: a failed event is lost: %s", name, refusal)
         return None
     queue = target.rpartition(":")[2]
     sqs._act_send_message({"QueueUrl": queue, "MessageBody": json.dumps(_record(function, event, result))}, queue)
@@ -68,8 +73,11 @@ def a_queue_is_given_the_whole_record_if_the_role_may_send(route, target, name, 
 
 
 @wraps(lambda_svc, "_put_event_invoke_config")
-def a_destination_needs_a_role_that_may_send(put_event_invoke_config, name, qualifier, request):
-    """AWS: refuses a destination to which the function's role may not send. MiniStack: takes any."""
+def a_destination_needs_a_role_that_may_send_to_it(put_event_invoke_config, name, qualifier, request):
+    """AWS: refuses a destination to which the function's role may not send.
+
+    MiniStack: accepts any.
+    """
     function, queue = lambda_svc._functions.get(name), _on_failure(request)
     if function and queue:
         refusal = _refusal(function, queue)

@@ -1,8 +1,8 @@
-"""Step Functions' Distributed Map state in JSONata, as AWS has it.
+"""The Distributed Map state in JSONata.
 
 Sources: the Step Functions guide, "ItemReader (Map)", "ResultWriter (Map)" and "IAM policies for using Distributed Map
-states". Not emulated, and refused: ItemBatcher, other readers than one object of S3, results as JSON Lines. A Map Run
-whose failures exceed what is tolerated is not cut short.
+states". The emulator refuses what it does not have: ItemBatcher, readers of anything but one object in S3, and results
+as JSON Lines. It does not stop a Map Run early when more children have failed than is tolerated.
 """
 
 import contextvars
@@ -14,7 +14,7 @@ from ministack.core.responses import get_region, new_uuid, now_iso
 from ministack.services import s3
 from ministack.services import stepfunctions as sfn
 
-from emulator.fidelity.stepfunctions.state_machines import refusal
+from emulator.fidelity.stepfunctions.task_states import refusal
 from emulator.mend import wraps
 
 _READER, _WRITER = "arn:aws:states:::s3:getObject", "arn:aws:states:::s3:putObject"
@@ -25,15 +25,15 @@ _COUNTS = (
 )  # fmt: skip
 
 
-def _own_bucket(name, error):
-    """AWS: the bucket must be in the account and the region of the state machine."""
+def _require_own_bucket(name, error):
+    """Fails the state, as AWS does, unless the bucket is in the account and region of the state machine."""
     bucket = s3._buckets.get(name)
     if bucket is None or (bucket.get("region") or get_region()) != get_region():
         raise sfn._ExecutionError(error, f"The bucket '{name}' does not exist in this account and region")
 
 
 def _items(state, data, execution, context):
-    """What the state maps over: the array in an object of S3, or Items, or the state's input."""
+    """The array that the state maps over: an object of S3, the field Items, or the state's input."""
     reader = state.get("ItemReader")
     if not reader:
         if "Items" in state:
@@ -51,7 +51,7 @@ def _items(state, data, execution, context):
     refused = refusal(execution, "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}")
     if refused:
         raise sfn._ExecutionError(failed, refused)
-    _own_bucket(bucket, failed)
+    _require_own_bucket(bucket, failed)
     try:
         items = sfn._parse_reader_items(sfn._s3_object_text(bucket, key), config)
     except (ValueError, LookupError, TypeError) as error:
@@ -72,7 +72,7 @@ def _input(state, data, context, index, item):
 
 
 def _described(child):
-    """A child execution as the files of results have it."""
+    """A child execution in the form that the files of results have."""
     status = child["status"]
     described = {
         "ExecutionArn": child["executionArn"],
@@ -94,7 +94,7 @@ def _described(child):
 
 
 def _transformed(children, transformation):
-    """The results of child executions. One that failed is described whatever the transformation."""
+    """The results of child executions. One that failed is described in full under any transformation."""
     results = []
     for child in children:
         if child["status"] != "SUCCEEDED" or transformation == "NONE":
@@ -109,7 +109,7 @@ def _transformed(children, transformation):
 
 
 def _write_results(writer, ended, execution, run):
-    """Exports the results of a Map Run, and gives what the state then returns."""
+    """Exports the results of a Map Run, and gives the result of the state."""
     failed = "States.ResultWriterFailed"
     bucket, prefix = writer["Arguments"].get("Bucket"), str(writer["Arguments"].get("Prefix") or "").rstrip("/")
     directory = "/".join(filter(None, (prefix, run["mapRunArn"].rpartition(":")[2])))
@@ -119,7 +119,7 @@ def _write_results(writer, ended, execution, run):
         refused = refusal(execution, "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}")
         if refused:
             raise sfn._ExecutionError(failed, refused)
-        _own_bucket(bucket, failed)
+        _require_own_bucket(bucket, failed)
         status, _, answer = s3._put_object(bucket, key, body, {"content-type": "application/json"})
         if status != 200:
             raise sfn._ExecutionError(failed, f"writing s3://{bucket}/{key}: {answer!r}")
@@ -138,7 +138,7 @@ def _write_results(writer, ended, execution, run):
 
 
 def _writer(state, data, context):
-    """The state's ResultWriter, evaluated, or nothing."""
+    """The state's ResultWriter, evaluated; None if it has none."""
     writer = state.get("ResultWriter")
     if not writer:
         return None
@@ -154,7 +154,7 @@ def _writer(state, data, context):
 
 
 def _child_machine(state, processor, execution, context):
-    """Registers what a Map Run's children are executions of: a state machine with the label in its name."""
+    """Registers the state machine of a Map Run's children, whose name ends with the state's label."""
     parent = sfn._state_machines[execution["stateMachineArn"]]
     label = state.get("Label") or new_uuid()
     definition = {
@@ -172,8 +172,8 @@ def _child_machine(state, processor, execution, context):
     return machine
 
 
-def _permitted_to_start(execution):
-    """AWS: the role must be allowed to start executions of its own state machine, and to describe them."""
+def _require_permission_to_start(execution):
+    """Fails the state, as AWS does, unless the role may start executions of its own state machine and describe them."""
     machine = execution["stateMachineArn"]
     described = machine.replace(":stateMachine:", ":execution:") + ":0"
     for action, arn in (("states:StartExecution", machine), ("states:DescribeExecution", described)):
@@ -183,8 +183,9 @@ def _permitted_to_start(execution):
 
 
 def _run_children(machine, inputs, concurrency, execution, run):
-    """Runs one child execution for each input, and gives the children by input, and as they ended. None of them starts
-    after the parent was stopped.
+    """Runs one child execution for each input. None starts after the parent has ended.
+
+    Gives the children twice: in the order of the inputs, and in the order in which they ended.
     """
     children, ended, lock = [None] * len(inputs), [], threading.Lock()
 
@@ -234,9 +235,11 @@ def _run_children(machine, inputs, concurrency, execution, run):
 
 @wraps(sfn, "_run_distributed_map")
 def a_distributed_map_is_a_map_run(run_distributed_map, state, data, effective, processor, execution, context):
-    """AWS: evaluates the fields of a JSONata Distributed Map, runs each item as an execution of its own, with a
-    context, a history and variables of its own, and exports the results. MiniStack: takes expressions for values, has
-    children share their parent's context and variables, without a history of the execution, and exports nothing.
+    """AWS: evaluates the fields of the state, runs each item as an execution with a context, a history and variables of
+    its own, and exports the results.
+
+    MiniStack: does not evaluate the fields, shares the context and the variables of the parent among the children,
+    keeps no history of them, and exports nothing.
     """
     if sfn._state_query_language(state, context) != "JSONata":
         return run_distributed_map(state, data, effective, processor, execution, context)
@@ -251,7 +254,7 @@ def a_distributed_map_is_a_map_run(run_distributed_map, state, data, effective, 
     writer = _writer(state, data, context)
     items = _items(state, data, execution, context)
     inputs = [_input(state, data, context, index, item) for index, item in enumerate(items)]
-    _permitted_to_start(execution)
+    _require_permission_to_start(execution)
     machine = _child_machine(state, processor, execution, context)
     counts = {**dict.fromkeys(_COUNTS, 0), "total": len(items), "pending": len(items)}
     run = {
@@ -303,9 +306,9 @@ def a_distributed_map_is_a_map_run(run_distributed_map, state, data, effective, 
 
 
 @wraps(sfn, "_list_state_machines")
-def a_label_is_no_state_machine(list_state_machines, request):
-    """Completes the mend above: what a Map Run's children are executions of is not listed."""
-    status, headers, body = list_state_machines(request)
+def a_map_run_is_not_listed_as_a_state_machine(list_state_machines, request):
+    """Completes `a_distributed_map_is_a_map_run`: the state machine of its children is not listed."""
+    status, _, body = list_state_machines(request)
     answer = json.loads(body)
     answer["stateMachines"] = [machine for machine in answer["stateMachines"] if "/" not in machine["name"]]
     return sfn.json_response(answer, status)
@@ -313,7 +316,10 @@ def a_label_is_no_state_machine(list_state_machines, request):
 
 @wraps(sfn, "_stop_execution")
 def a_stopped_execution_stops_its_map_runs(stop_execution, request):
-    """AWS: stops the children of the Map Runs of an execution that is stopped. MiniStack: lets them run on."""
+    """AWS: when an execution is stopped, the children of its Map Runs are stopped too.
+
+    MiniStack: lets them run on.
+    """
     answer = stop_execution(request)
     stopped = sfn._executions.get(request.get("executionArn"))
     if answer[0] == 200 and stopped["status"] == "ABORTED":

@@ -1,4 +1,4 @@
-"""How executions of Step Functions end, as AWS has it: by a time limit, by what nobody can catch, and for good."""
+"""How an execution ends: when it takes too long, with an error that nothing catches, and for good."""
 
 import contextvars
 import json
@@ -7,31 +7,30 @@ import threading
 from ministack.core.responses import now_iso
 from ministack.services import stepfunctions as sfn
 
-from emulator.fidelity.stepfunctions import (
-    executions,  # noqa: F401
-    state_machines,
-)
+# The mends of executions, and of what that imports, run inside those below.
+from emulator.fidelity.stepfunctions import executions  # noqa: F401
+from emulator.fidelity.stepfunctions.context import branch_of, task_of
 from emulator.mend import wraps
 
 # Source: the Step Functions guide, "Error names".
-_NOBODY_CATCHES = ("States.Runtime", "States.DataLimitExceeded")
+_CANNOT_BE_CAUGHT = ("States.Runtime", "States.DataLimitExceeded")
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
 
 
 class _Ended(sfn._ExecutionError):
-    """The execution has ended whose state was to go on. Nobody hears of it: an execution that has ended stays so."""
+    """Ends the thread of an execution that has ended already. It is reported nowhere."""
 
     def __init__(self, execution):
         super().__init__("Emulator.Ended", execution["executionArn"])
 
 
 def _has_ended(execution):
-    # A distributed map's children, and what tests make, may have no status.
+    # The children of MiniStack's own Distributed Map have no status.
     return bool(execution) and execution.get("status", "RUNNING") != "RUNNING"
 
 
 def _limit_of(execution):
-    """The seconds that an execution may take, if it has a limit."""
+    """The number of seconds that an execution may take; None if it has no limit."""
     machine = sfn._state_machines.get(execution["stateMachineArn"])
     try:
         return json.loads(machine["definition"]).get("TimeoutSeconds") if machine else None
@@ -41,7 +40,10 @@ def _limit_of(execution):
 
 @wraps(sfn, "_run_execution")
 def an_execution_may_time_out(run_execution, arn):
-    """AWS: an execution that takes longer than its machine's TimeoutSeconds ends as TIMED_OUT. MiniStack: goes on."""
+    """AWS: an execution that takes longer than the TimeoutSeconds of its state machine ends with TIMED_OUT.
+
+    MiniStack: lets it go on.
+    """
     execution = sfn._executions.get(arn)
     limit = execution and _limit_of(execution)
     if not limit:
@@ -58,21 +60,25 @@ def an_execution_may_time_out(run_execution, arn):
 
 @wraps(sfn, "_add_event")
 def nothing_follows_the_end(add_event, execution, kind, *rest):
-    """AWS: the end is the last event of a history. MiniStack: states that were under way add theirs."""
+    """AWS: the end of an execution is the last event of its history.
+
+    MiniStack: states that were still running add their events after it.
+    """
     if _has_ended(execution) and kind not in _ENDS:
         return {"id": 0, "type": kind, "timestamp": now_iso()}
     return add_event(execution, kind, *rest)
 
 
 def no_state_begins_after_the_end(kind):
-    """AWS: an execution that has ended begins no state and no retry, nor in its branches. MiniStack: a branch goes on
-    to its end.
+    """AWS: an execution that has ended enters no more states, not in its branches either.
+
+    MiniStack: lets a branch run to its end.
     """
 
     @wraps(sfn, f"_execute_{kind.lower()}")
     def execute(original, state, data, *rest):
-        # The states without an execution among their arguments are in the branch of one.
-        execution = rest[0] if len(rest) > 1 else state_machines.execution_of_branch()
+        # MiniStack hands the execution to some kinds of states only. For the others it is known inside branches.
+        execution = rest[0] if len(rest) > 1 else branch_of.get()
         if _has_ended(execution):
             raise _Ended(execution)
         return original(state, data, *rest)
@@ -84,18 +90,22 @@ for _kind in ("Pass", "Task", "Choice", "Wait", "Parallel", "Map"):
 
 @wraps(sfn, "_find_matching_retrier")
 def no_retry_begins_after_the_end(find_matching_retrier, retriers, error, counts):
-    """As the mend above."""
-    execution = state_machines.execution_of_task()
+    """AWS: an execution that has ended tries no task again.
+
+    MiniStack: tries it again.
+    """
+    execution = task_of.get()
     if _has_ended(execution):
         raise _Ended(execution)
     return find_matching_retrier(retriers, error, counts)
 
 
 @wraps(sfn, "_error_matches")
-def some_errors_are_not_among_all(error_matches, names, error):
-    """AWS: States.ALL and States.TaskFailed stand for neither States.Runtime nor States.DataLimitExceeded. MiniStack:
-    for any error.
+def some_errors_cannot_be_caught(error_matches, names, error):
+    """AWS: States.ALL and States.TaskFailed match neither States.Runtime nor States.DataLimitExceeded.
+
+    MiniStack: they match any error.
     """
-    if error in _NOBODY_CATCHES:
+    if error in _CANNOT_BE_CAUGHT:
         return False
     return error_matches(names, error)

@@ -1,85 +1,29 @@
-"""RunTask of ECS, and how Step Functions calls it."""
+"""How a Task state runs a task of ECS."""
 
 import contextvars
 import json
 import time
 from datetime import datetime
 
-from ministack import app
-from ministack.core.responses import error_response_json, get_account_id, get_region, new_uuid
-from ministack.services import ec2, ecs
+from ministack.core.responses import get_account_id, get_region, new_uuid
+from ministack.services import ecs
 from ministack.services import stepfunctions as sfn
 
-from emulator.fidelity.iam import permissions, roles
-from emulator.fidelity.stepfunctions import state_machines
+from emulator.fidelity.iam import permissions
+from emulator.fidelity.stepfunctions.context import task_of
+from emulator.fidelity.stepfunctions.task_states import refusal
 from emulator.mend import wraps
 
-MOST_CHARACTERS_OF_OVERRIDES = 8192
+# The rule by which Step Functions learns that a task has stopped.
 _MANAGED_RULE = "StepFunctionsGetEventsForECSTaskRule"
-_SECONDS_BETWEEN_LOOKS = 0.02
+_SECONDS_BETWEEN_CHECKS = 0.02
 
-# When the state times out whose task is run here.
+# When the state that this thread carries out times out, as `time.monotonic` has it.
 _deadline = contextvars.ContextVar("deadline", default=None)
 
 
-def _characters(overrides):
-    """As the request has them. Source: the API reference of RunTask, `overrides`."""
-    return len(json.dumps(overrides, ensure_ascii=False, separators=(",", ":")))
-
-
-def _invalid(message):
-    return "InvalidParameterException", message
-
-
-def _refusal(data, definition):
-    """What ECS refuses a request with: code and message."""
-    overrides = data.get("overrides") or {}
-    if _characters(overrides) > MOST_CHARACTERS_OF_OVERRIDES:
-        return _invalid(f"Container Overrides length must be at most {MOST_CHARACTERS_OF_OVERRIDES}")
-    if ecs._resolve_cluster_name(data.get("cluster") or "default") not in ecs._clusters:
-        return "ClusterNotFoundException", "Cluster not found."
-    if definition.get("status") == "INACTIVE":
-        return "ClientException", "TaskDefinition is inactive"
-    names = [container["name"] for container in definition.get("containerDefinitions") or []]
-    for name in (override.get("name") for override in overrides.get("containerOverrides") or []):
-        if definition and name not in names:
-            return _invalid(f"Override for container named {name} is not a container in the TaskDefinition.")
-    if definition.get("networkMode") == "awsvpc":
-        network = (data.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
-        if not network.get("subnets"):
-            return _invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-        for subnet in network["subnets"]:
-            if subnet not in ec2._subnets:
-                why = f"The subnet ID '{subnet}' does not exist"
-                return _invalid(f"Error retrieving subnet information for [{subnet}]: {why}")
-    return None
-
-
-@wraps(ecs, "_run_task", ecs._ACTION_MAP)
-def run_task_refuses_what_ecs_refuses(run_task, data):
-    """AWS: refuses overrides that are too long, a cluster that is not there, and what else `_refusal` has. MiniStack:
-    makes the cluster, and runs the task.
-    """
-    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition") or "")) or {}
-    # A service's request was looked at when the service was made.
-    if not str(data.get("group") or "").startswith("service:"):
-        refusal = _refusal(data, definition)
-        if refusal:
-            return error_response_json(*refusal, 400)
-        data = {"group": f"family:{definition.get('family')}", **data}
-    for role in filter(None, (definition.get(name) for name in permissions._PASSED_ROLES)):
-        if app.AUTH and not roles.tasks_may_assume(role):
-            message = (
-                f"ECS was unable to assume the role '{role}' that was provided for this task. Please verify that the "
-                "role being passed has the proper trust relationship and permissions and that your IAM user has "
-                "permissions to pass this role."
-            )
-            return error_response_json("ClientException", message, 400)
-    return run_task(data)
-
-
 def _pascal(value, name=""):
-    """An answer of ECS as Step Functions gives it: PascalCase, and times in milliseconds."""
+    """An answer of ECS in the form that Step Functions gives it: in PascalCase, and with times in milliseconds."""
     if isinstance(value, dict):
         return {key[:1].upper() + key[1:]: _pascal(item, key) for key, item in value.items()}
     if isinstance(value, list):
@@ -90,7 +34,7 @@ def _pascal(value, name=""):
 
 
 def _described(task):
-    """A task in the result and in the cause of a failure."""
+    """A task in the form that a state's result and the cause of a failure have."""
     task = _pascal(task)
     if task.get("LaunchType") == "FARGATE":
         task.pop("ContainerInstanceArn", None)
@@ -111,28 +55,32 @@ def _error(code, message):
 
 
 def _permissions(request, waits):
-    """What the role of the state machine must be allowed: action, ARN and condition keys. Source: the Step Functions
-    guide, "IAM policies for calling Amazon ECS".
+    """The permissions that the state machine's role needs: action, ARN and condition keys.
+
+    Source: the Step Functions guide, "IAM policies for calling Amazon ECS".
     """
     region, account = get_region(), get_account_id()
     cluster = str(request.get("cluster") or "default").rpartition("/")[2]
     keys = {"ecs:cluster": f"arn:aws:ecs:{region}:{account}:cluster/{cluster}"}
-    for arn in permissions._resources("ecs:RunTask", request, region, account):
+    for arn in permissions.resources("ecs:RunTask", request, region, account):
         yield "ecs:RunTask", arn, keys
     if request.get("tags"):
-        yield *permissions._tagging("ecs:RunTask", request, region, account), {**keys, "ecs:CreateAction": "RunTask"}
-    for role in permissions._passed_roles("ecs:RunTask", request):
+        yield *permissions.tagging("ecs:RunTask", request, region, account), {**keys, "ecs:CreateAction": "RunTask"}
+    for role in permissions.passed_roles("ecs:RunTask", request):
         yield "iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
     if waits:
         for action in ("ecs:DescribeTasks", "ecs:StopTask"):
-            yield action, f"arn:aws:ecs:{region}:{account}:task/{cluster}/{permissions._ANY_ID}", keys
+            yield action, f"arn:aws:ecs:{region}:{account}:task/{cluster}/{permissions.ANY_ID}", keys
         for action in ("events:PutTargets", "events:PutRule", "events:DescribeRule"):
             yield action, f"arn:aws:events:{region}:{account}:rule/{_MANAGED_RULE}", {}
 
 
 @wraps(sfn, "_invoke_resource_with_timeout")
 def a_task_is_stopped_when_its_state_times_out(invoke, resource, arguments, timeout):
-    """AWS: a state that times out stops the task that it waits for. MiniStack: lets it run on."""
+    """AWS: a state that times out stops the task that it waits for.
+
+    MiniStack: lets the task run on.
+    """
     outer = _deadline.set(time.monotonic() + timeout)
     try:
         return invoke(resource, arguments, timeout)
@@ -141,7 +89,7 @@ def a_task_is_stopped_when_its_state_times_out(invoke, resource, arguments, time
 
 
 def _wait(task_arn, cluster, execution):
-    """Gives the task when it has stopped. Stops it when nobody waits for it any more."""
+    """Waits until a task has stopped, and gives it. Stops it when the state or the execution ends before."""
     deadline = _deadline.get()
     while True:
         _, _, body = ecs._describe_tasks({"cluster": cluster, "tasks": [task_arn]})
@@ -153,22 +101,24 @@ def _wait(task_arn, cluster, execution):
         if (execution and execution["status"] != "RUNNING") or (deadline and time.monotonic() > deadline):
             ecs._stop_task({"cluster": cluster, "task": task_arn, "reason": "Task stopped by AWS Step Functions"})
         else:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_CHECKS)
 
 
 @wraps(sfn, "_invoke_ecs_run_task", sfn._SERVICE_DISPATCH)
 def a_state_runs_a_task(_invoke, resource, arguments):
-    """AWS: a state runs a task as its state machine's role, gives the one task in PascalCase when it has stopped, and
-    fails when an essential container failed or the task did not start. Errors have the service's names. MiniStack:
-    gives ECS's answer as it is, whatever became of the task, and looks once a second.
+    """AWS: runs the task with the permissions of the state machine's role. The result is the one task, in PascalCase,
+    when it has stopped. The state fails when an essential container failed or the task did not start. Errors of ECS
+    begin with `ECS.`.
+
+    MiniStack: gives ECS's answer unchanged, whatever became of the task, and checks once a second.
     """
-    execution = state_machines._task_of.get()
+    execution = task_of.get()
     waits = resource.endswith(".sync")
     request = sfn._pascal_to_camel(arguments)
     request.setdefault("startedBy", "AWS Step Functions")
     if execution:
         for permission in _permissions(request, waits):
-            denied = state_machines.refusal(execution, *permission)
+            denied = refusal(execution, *permission)
             if denied:
                 raise _error("AccessDeniedException", denied)
     status, _, body = ecs._run_task(request)
@@ -184,7 +134,7 @@ def a_state_runs_a_task(_invoke, resource, arguments):
     sidecars = {one["name"] for one in definition.get("containerDefinitions") or [] if not one.get("essential", True)}
     described = _described(task)
     failed = any(one.get("exitCode") != 0 for one in task["containers"] if one["name"] not in sidecars)
-    # An execution that was aborted does not fail any more.
+    # An execution that was aborted stays so.
     if failed and (not execution or execution["status"] == "RUNNING"):
         raise sfn._ExecutionError("States.TaskFailed", json.dumps(described))
     return described

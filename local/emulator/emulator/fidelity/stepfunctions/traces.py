@@ -1,4 +1,4 @@
-"""The traces of executions."""
+"""Traces: which requests belong together, as X-Ray shows them."""
 
 import contextvars
 import re
@@ -10,7 +10,7 @@ from ministack.services import stepfunctions as sfn
 
 from emulator.mend import wraps
 
-# The root of the trace that the execution here belongs to.
+# The root of the trace that this thread's execution belongs to.
 _root = contextvars.ContextVar("root", default=None)
 
 
@@ -20,22 +20,24 @@ def _new_root():
 
 @wraps(sfn, "_start_execution")
 def an_execution_belongs_to_a_trace(start_execution, request):
-    """AWS: an execution belongs to the trace that its start names, a nested one to its parent's, any other to one of
-    its own. MiniStack: knows no traces of executions.
+    """AWS: an execution belongs to the trace that its start names, else to that of its parent, else to a new one.
+
+    MiniStack: executions belong to no trace.
     """
     named = re.search("Root=[^;]+", request.get("traceHeader") or "")
     root = _root.set(named.group() if named else _root.get() or _new_root())
     try:
-        # The execution's thread starts with a copy of this context.
+        # The thread of the execution starts with a copy of this context.
         return start_execution(request)
     finally:
         _root.reset(root)
 
 
 @wraps(lambda_svc, "_xray_trace_id_for_invocation")
-def a_function_belongs_to_its_executions_trace(trace_id_for_invocation, config, inbound_trace_header=None):
-    """AWS: a state machine passes its trace on to the functions that it invokes. MiniStack: each invocation begins a
-    trace of its own.
+def a_function_belongs_to_the_trace_of_its_execution(trace_id_for_invocation, config, inbound_trace_header=None):
+    """AWS: a state machine hands its trace to the functions that it invokes.
+
+    MiniStack: each invocation begins a new trace.
     """
     root = _root.get()
     if root is None:

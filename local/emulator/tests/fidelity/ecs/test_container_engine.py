@@ -1,4 +1,4 @@
-"""What the container engine promises."""
+"""The container engine."""
 
 import os
 import pathlib
@@ -24,7 +24,7 @@ class Containers(unittest.TestCase):
         stopped.stop()
         self.assertEqual((stopped.status, stopped.wait()["StatusCode"]), ("exited", 0))
 
-    def test_a_container_tells_once_that_it_has_ended(self):
+    def test_each_callback_is_called_once_when_the_container_ends(self):
         containers, told = Engine().containers, []
         container = containers.run("wordpress")
         container.when_ended(lambda: told.append("then"))
@@ -43,14 +43,14 @@ class Containers(unittest.TestCase):
         self.assertEqual(status, 3)
         self.assertEqual(container.logs(), b"me\nwhy\n")
 
-    def test_a_process_sees_nothing_of_its_parent_but_programs(self):
+    def test_a_process_inherits_no_environment_variable_but_the_path(self):
         os.environ["SECRET_OF_THE_EMULATOR"] = "x"
         self.addCleanup(os.environ.pop, "SECRET_OF_THE_EMULATOR")
         container, _ = self.run_command("env", environment={"WHO": "me"})
         names = {line.partition("=")[0] for line in container.logs().decode().splitlines()}
         self.assertEqual(names - {"PATH", "HOME", "TMPDIR", "PWD", "WHO", "SHLVL", "_", "OLDPWD"}, set())
 
-    def test_a_process_leaves_nothing_behind(self):
+    def test_a_process_leaves_neither_processes_nor_files_behind(self):
         # What it left would keep its output open, and the container would not end.
         container, status = self.run_command("pwd; touch $HOME/file $TMPDIR/other; sleep 1000 &")
         self.assertEqual((status, container.status), (0, "exited"))
@@ -61,7 +61,7 @@ class Containers(unittest.TestCase):
         self.run_command("seq 1000; printf end", log=lines.append)
         self.assertEqual(lines, [*map(str, range(1, 1001)), "end"])
 
-    def test_a_process_that_is_stopped_was_killed(self):
+    def test_a_process_that_ignores_sigterm_is_killed(self):
         started = threading.Event()
         container = Engine().containers.run(
             "mysql-client", command=["sh", "-c", "trap '' TERM; echo up; sleep 1000"], log=lambda _: started.set()
@@ -70,12 +70,12 @@ class Containers(unittest.TestCase):
         container.stop(timeout=0)
         self.assertEqual(container.wait(10)["StatusCode"], KILLED)
 
-    def test_a_process_finds_the_client_by_its_old_name(self):
+    def test_a_process_finds_mariadbs_client_under_the_name_mysql(self):
         container, status = self.run_command("mysql --version")
         self.assertIn(status, (0, 127))
         self.assertTrue(status == 127 or b"Ver" in container.logs())
 
-    def test_labels_select(self):
+    def test_containers_are_listed_by_their_labels(self):
         containers = Engine().containers
         containers.run("a", labels={"ministack": "ecs"})
         self.assertEqual(len(containers.list(filters={"label": ["ministack=ecs"]})), 1)

@@ -1,6 +1,7 @@
-"""What the mends of container_service_lists.py promise."""
+"""What one call to ECS lists or describes."""
 
 import json
+from itertools import chain
 
 from ministack.services import ecs
 
@@ -44,7 +45,7 @@ class Lists(LocalTestCase):
         status, answer = self.call("ListServices", cluster="c", maxResults=101)
         self.assertEqual((status, answer["__type"]), (400, "InvalidParameterException"))
 
-    def test_what_goes_between_two_pages_hides_nothing(self):
+    def test_a_deletion_between_two_pages_hides_nothing(self):
         self.make_services(12)
         first = "c/s000"
         pages = self.pages(
@@ -57,9 +58,9 @@ class Lists(LocalTestCase):
             ecs._tasks[f"t{number}"] = {"taskArn": f"t{number}", "clusterArn": CLUSTER, "desiredStatus": "RUNNING"}
         pages = self.pages("ListTasks", "taskArns", cluster="c")
         self.assertEqual([len(page) for page in pages], [100, 1])
-        self.assertEqual(len(set(sum(pages, []))), 101)
+        self.assertEqual(len(set(chain.from_iterable(pages))), 101)
 
-    def test_task_definitions_come_by_family_and_number(self):
+    def test_task_definitions_are_sorted_by_family_and_number(self):
         container = {"name": "wordpress", "image": "wordpress"}
         for family in ["b", *["a"] * 11]:
             self.call("RegisterTaskDefinition", family=family, containerDefinitions=[container])
@@ -70,7 +71,7 @@ class Lists(LocalTestCase):
             self.assertEqual([arn.rpartition("/")[2] for page in pages for arn in page], order)
         self.assertEqual(self.pages("ListTaskDefinitionFamilies", "families", maxResults=1), [["a"], ["b"]])
 
-    def test_so_many_are_named_at_once(self):
+    def test_a_call_names_no_more_than_allowed(self):
         names = [f"s{number}" for number in range(101)]
         for action, parameter, most in (
             ("DescribeServices", "services", 10),

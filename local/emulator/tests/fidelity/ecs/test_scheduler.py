@@ -1,15 +1,15 @@
-"""What the mends of service_scheduler.py promise."""
+"""The scheduler."""
 
 import time
 from unittest import mock
 
 from ministack.services import ecs
 
-from emulator.fidelity.ecs import scheduler as service_scheduler
+from emulator.fidelity.ecs import scheduler
 from support import ContainersTestCase
 
 
-class ServiceScheduler(ContainersTestCase):
+class Scheduler(ContainersTestCase):
     def setUp(self):
         super().setUp()
         self.call("CreateCluster", clusterName="c")
@@ -27,7 +27,7 @@ class ServiceScheduler(ContainersTestCase):
         self.call("UpdateService", cluster="c", service="s", taskDefinition=task_definition)
 
     def in_time(self, condition):
-        """Waits until something is so; gives whether it came to be."""
+        """Waits until the condition holds, for ten seconds at most; gives whether it does."""
         deadline = time.monotonic() + 10
         while not condition() and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -44,13 +44,13 @@ class ServiceScheduler(ContainersTestCase):
         self.deploy("does-not-exist")
         deployment = self.service["deployments"][0]
         self.assertTrue(self.in_time(lambda: len(self.tasks_of(deployment)) >= 7))
-        # One task, and two at a time, each after a longer delay than those before.
-        self.assertGreater(time.monotonic() - begin, 4 * service_scheduler.FIRST_DELAY)
+        # One task first, then two at a time, each pair after a longer delay than the one before.
+        self.assertGreater(time.monotonic() - begin, 4 * scheduler.FIRST_DELAY)
 
     def test_a_deployment_gets_the_room_of_a_failing_one(self):
         worker, later = "_run_task_worker", "_schedule_service_deployment_completion"
         with mock.patch.object(ecs, worker), mock.patch.object(ecs, later):
-            # Tasks that are being started, as many as there is room for.
+            # As many tasks are being started as there is room for.
             self.deploy("does-not-exist")
             failing = self.service["deployments"][0]
             failing["_image_resolution_disabled"] = True
@@ -66,16 +66,5 @@ class ServiceScheduler(ContainersTestCase):
         deployment = self.service["deployments"][0]
         deployment["_failures"] = 5000
         ecs._record_service_task_failure(self.tasks_of(deployment)[0])
-        longest = service_scheduler.FIRST_DELAY * 2**service_scheduler.DOUBLINGS
+        longest = scheduler.FIRST_DELAY * 2**scheduler.DOUBLINGS
         self.assertLessEqual(deployment["_not_before"], time.monotonic() + longest)
-
-    def test_a_stopped_task_is_forgotten_in_the_end(self):
-        first, second = list(ecs._tasks.values())
-        ecs._mark_task_stopped(
-            first["taskArn"], first, "Essential container in task exited", "EssentialContainerExited"
-        )
-        self.assertIn(first["taskArn"], ecs._tasks)
-        with mock.patch.object(service_scheduler, "KEPT", 0):
-            ecs._mark_task_stopped(second["taskArn"], second, "Task stopped by user", "UserInitiated")
-        self.assertNotIn(first["taskArn"], ecs._tasks)
-        self.assertIn(second["taskArn"], ecs._tasks)

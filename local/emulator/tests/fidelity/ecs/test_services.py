@@ -1,4 +1,4 @@
-"""What the mends of container_service.py promise."""
+"""Services and their deployments."""
 
 import time
 
@@ -7,7 +7,7 @@ from ministack.services import ecs
 from support import ContainersTestCase
 
 
-class ContainerService(ContainersTestCase):
+class Services(ContainersTestCase):
     def test_a_first_deployment_is_in_progress(self):
         self.assertEqual(ecs._make_deployment("family:1", 1)["rolloutState"], "IN_PROGRESS")
 
@@ -34,7 +34,7 @@ class ContainerService(ContainersTestCase):
         }
         return ecs._tasks["t"]
 
-    def test_a_service_is_made_of_what_there_is(self):
+    def test_a_service_needs_an_attached_target_group_and_an_active_task_definition(self):
         self.service()
         group = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/none/1"
         balancers = [{"targetGroupArn": group, "containerName": "wordpress", "containerPort": 80}]
@@ -44,7 +44,7 @@ class ContainerService(ContainersTestCase):
         ecs._ACTION_MAP["DeregisterTaskDefinition"]({"taskDefinition": "f:1"})
         self.assertIn("TaskDefinition is inactive", str(ecs._ACTION_MAP["CreateService"](request)[2]))
 
-    def test_the_name_of_a_service_that_drains_is_not_free(self):
+    def test_the_name_of_a_draining_service_is_taken(self):
         self.service()["status"] = "DRAINING"
         answer = ecs._ACTION_MAP["CreateService"]({"cluster": "c", "serviceName": "s", "taskDefinition": "f:1"})
         self.assertIn("still Draining", str(answer[2]))
@@ -56,7 +56,7 @@ class ContainerService(ContainersTestCase):
         self.assertEqual(task["lastStatus"], "STOPPED")
         self.assertNotIn("_startup_stable", task)
 
-    def test_a_deployment_of_fewer_tasks_is_completed(self):
+    def test_a_deployment_completes_when_fewer_tasks_are_wanted(self):
         service = self.service()
         deployment = service["deployments"][0]
         self.task(service, _startup_stable=True)

@@ -1,4 +1,4 @@
-"""What the mends of load_balancing.py promise."""
+"""What Elastic Load Balancing lets one create, change and delete."""
 
 import contextvars
 from collections import Counter
@@ -10,21 +10,21 @@ from support import BALANCER, LISTENER, LoadBalancingTestCase
 
 
 class LoadBalancing(LoadBalancingTestCase):
-    def test_a_priority_is_taken_once(self):
+    def test_a_priority_is_used_once(self):
         self.assertEqual(self.rule("7")[0], 200)
         status, body = self.rule("7")
         self.assertEqual(status, 400)
         self.assertIn("<Code>PriorityInUse</Code>", body)
         self.assertEqual(self.rule("8")[0], 200)
 
-    def test_a_target_group_in_use_stays(self):
+    def test_a_target_group_in_use_is_not_deleted(self):
         group = self.group("one")
         rule = self.arn_of(self.rule("1", group))
         self.assertIn("<Code>ResourceInUse</Code>", self.call("DeleteTargetGroup", TargetGroupArn=group)[1])
         self.assertEqual(self.call("DeleteRule", RuleArn=rule)[0], 200)
         self.assertEqual(self.call("DeleteTargetGroup", TargetGroupArn=group)[0], 200)
 
-    def test_a_rule_forwards_to_what_there_is(self):
+    def test_a_rule_forwards_to_target_groups_that_exist(self):
         self.assertIn("<Code>TargetGroupNotFound</Code>", self.rule("1", "elsewhere")[1])
         rule = self.arn_of(self.rule("1"))
         self.assertIn("<Code>TargetGroupNotFound</Code>", self.modify(rule, "elsewhere")[1])
@@ -32,7 +32,7 @@ class LoadBalancing(LoadBalancingTestCase):
     def test_a_missing_rule_is_not_found(self):
         self.assertIn("<Code>RuleNotFound</Code>", self.call("DeleteRule", RuleArn="elsewhere")[1])
 
-    def test_a_load_balancer_has_100_rules(self):
+    def test_a_load_balancer_has_at_most_100_rules(self):
         group, other = self.group("one"), self.listener("second")
         alb._rules["default"] = {"RuleArn": "default", "ListenerArn": LISTENER, "IsDefault": True, "Actions": []}
         for number in range(100):
@@ -42,14 +42,14 @@ class LoadBalancing(LoadBalancingTestCase):
         self.assertEqual(self.rule("1", group, self.listener("elsewhere", "another"))[0], 400)
         self.assertEqual(self.rule("1", self.group("two"), self.listener("elsewhere", "another"))[0], 200)
 
-    def test_a_load_balancer_has_100_rules_also_when_many_ask_at_once(self):
+    def test_a_load_balancer_has_at_most_100_rules_when_many_are_created_at_once(self):
         group = self.group("one")
         with ThreadPoolExecutor(20) as pool:
             context = [contextvars.copy_context() for _ in range(150)]
             answers = pool.map(lambda at: context[at].run(self.rule, str(at + 1), group), range(150))
             self.assertEqual(Counter(status for status, _ in answers), {200: 100, 400: 50})
 
-    def test_a_load_balancer_has_100_target_groups(self):
+    def test_a_load_balancer_has_at_most_100_target_groups(self):
         groups = [self.group(f"group-{number}") for number in range(101)]
         alb._listeners[LISTENER]["DefaultActions"] = [{"Type": "forward", "TargetGroupArn": groups[0]}]
         rules = [self.arn_of(self.rule(str(number), groups[number])) for number in range(1, 100)]
@@ -60,7 +60,7 @@ class LoadBalancing(LoadBalancingTestCase):
         self.assertIn("<Code>TooManyUniqueTargetGroupsPerLoadBalancer</Code>", too_many[1])
         self.assertEqual(self.modify(rules[0], groups[100])[0], 200)
 
-    def test_a_listener_counts_with_what_it_forwards_to(self):
+    def test_the_target_groups_of_a_listener_count_too(self):
         groups = [self.group(f"group-{number}") for number in range(101)]
         for number in range(100):
             self.rule(str(number + 1 if number < 99 else 50_000), groups[number])
@@ -77,7 +77,7 @@ class LoadBalancing(LoadBalancingTestCase):
         refused = self.rule("1", group, self.listener("elsewhere", "another"))
         self.assertIn("<Code>TargetGroupAssociationLimit</Code>", refused[1])
 
-    def test_a_page_may_be_html(self):
+    def test_the_body_of_a_fixed_response_may_be_html(self):
         response = {"StatusCode": "503", "ContentType": "text/html", "MessageBody": "<p>a & b</p>"}
         fields = {f"Actions.member.1.FixedResponseConfig.{name}": value for name, value in response.items()}
         rule = self.arn_of(self.rule("1"))

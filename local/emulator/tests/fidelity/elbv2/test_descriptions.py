@@ -1,4 +1,4 @@
-"""What the mends of load_balancing_descriptions.py promise."""
+"""What Elastic Load Balancing describes."""
 
 import re
 
@@ -49,7 +49,7 @@ class Descriptions(LoadBalancingTestCase):
         self.assertEqual([len(page) for page in pages], [400, 1])
         self.assertIn("<Code>ValidationError</Code>", self.call("DescribeTargetGroups", PageSize="401")[1])
 
-    def test_a_page_is_what_the_sdks_read(self):
+    def test_the_sdks_can_read_a_page(self):
         self.rule("1", self.group("a"))
         self.group("b")
         model = get_session().get_service_model("elbv2").operation_model("DescribeTargetGroups")
@@ -59,7 +59,7 @@ class Descriptions(LoadBalancingTestCase):
         self.assertEqual(read["NextMarker"], read["TargetGroups"][0]["TargetGroupArn"])
         self.assertEqual(read["TargetGroups"][0]["LoadBalancerArns"], [BALANCER])
 
-    def test_what_goes_between_two_pages_hides_nothing(self):
+    def test_a_deletion_between_two_pages_hides_nothing(self):
         for name in ("a", "b", "c"):
             self.group(name)
         body = self.call("DescribeTargetGroups", PageSize="2")[1]
@@ -77,7 +77,7 @@ class Descriptions(LoadBalancingTestCase):
         self.call("DeleteRule", RuleArn=rule)
         self.assertNotIn(BALANCER, self.call("DescribeTargetGroups", **describe)[1])
 
-    def test_what_is_missing_is_not_found(self):
+    def test_an_unknown_name_is_an_error(self):
         group = self.group("there")
         for action, code, parameters in (
             ("DescribeTargetGroups", "TargetGroupNotFound", self.named("there", "elsewhere", parameter="Names")),
@@ -90,7 +90,7 @@ class Descriptions(LoadBalancingTestCase):
             self.assertIn(f"<Code>{code}</Code>", self.call(action, **parameters)[1])
         self.assertEqual(self.call("DescribeTargetGroups", **self.named("there", parameter="Names"))[0], 200)
 
-    def test_20_are_named_at_once(self):
+    def test_a_call_names_no_more_than_20(self):
         groups = [self.group(f"group-{number}") for number in range(21)]
         for action, parameter in (("DescribeTags", "ResourceArns"), ("DescribeTargetGroups", "TargetGroupArns")):
             self.assertEqual(self.call(action, **self.named(*groups[:20], parameter=parameter))[0], 200)

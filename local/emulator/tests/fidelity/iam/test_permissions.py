@@ -1,4 +1,4 @@
-"""What the mends of permissions.py promise."""
+"""Which permissions a call needs."""
 
 import json
 
@@ -61,19 +61,19 @@ class Permissions(LocalTestCase):
         self.assertEqual(self.denied("ecs", run[0], [run], body), "iam:PassRole")
         self.assertIsNone(self.denied("ecs", run[0], [run, ("iam:PassRole", role)], body))
 
-    def test_route_53_denies_as_it_refuses(self):
+    def test_a_denial_of_route_53_has_the_form_of_its_errors(self):
         _, _, body = iam_actions.access_denied_response("route53", "route53:GetHostedZone", "me", "id")
         self.assertIn(b"<ErrorResponse", body)
         self.assertIn(b"<Code>AccessDenied</Code>", body)
 
-    def test_a_log_is_read_by_its_stream(self):
+    def test_reading_a_log_is_checked_on_its_stream(self):
         body = {"logGroupName": "/ecs/dev-x", "logStreamName": "x/y/z"}
         group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/ecs/dev-x"
         read = "logs:GetLogEvents"
         self.assertEqual(self.denied("logs", read, [(read, group)], body), read)
         self.assertIsNone(self.denied("logs", read, [(read, f"{group}:log-stream:*")], body))
 
-    def test_narrow_resources_are_enough(self):
+    def test_permissions_on_narrow_resources_are_enough(self):
         arn = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/dev-*/*"
         create = ("elasticloadbalancing:CreateTargetGroup", arn)
         name = {"Name": ["dev-1-tg"], "Tags.member.1.Key": ["a"], "Tags.member.1.Value": ["b"]}

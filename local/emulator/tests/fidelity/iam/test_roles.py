@@ -1,4 +1,4 @@
-"""What the mends of roles.py promise."""
+"""Roles."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ class Roles(RolesTestCase):
             self.make_role("dev-task-role", trust=trust)
             self.assertIs(roles.tasks_may_assume(ROLE), may, trust)
 
-    def test_a_container_gets_its_tasks_roles_credentials_until_the_task_ends(self):
+    def test_a_container_gets_credentials_of_its_tasks_role_until_the_task_ends(self):
         self.make_role("dev-task-role")
         path = roles.credentials_path(ROLE, "task-1")
         _, given = self.get(path)

@@ -1,4 +1,4 @@
-"""What the mends of cross_account.py promise."""
+"""The name under which policies know a session of a role."""
 
 from ministack.core import iam_evaluator
 
@@ -7,7 +7,7 @@ from support import ACCOUNT, LocalTestCase
 OTHER = "210987654321"
 
 
-class CrossAccount(LocalTestCase):
+class Sessions(LocalTestCase):
     def test_a_trust_policy_knows_a_session_by_its_role(self):
         principals = [f"arn:aws:iam::{ACCOUNT}:root", f"arn:aws:iam::{OTHER}:root"]
         statement = {

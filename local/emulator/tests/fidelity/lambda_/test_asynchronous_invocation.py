@@ -1,4 +1,4 @@
-"""What the mends of asynchronous_invocation.py promise."""
+"""Asynchronous invocation."""
 
 import json
 
@@ -25,7 +25,7 @@ class AsynchronousInvocation(RolesTestCase):
     def messages(self):
         return [json.loads(message["body"]) for message in sqs._queue_by_arn(QUEUE)["messages"]]
 
-    def test_a_queue_is_given_the_event_and_the_error(self):
+    def test_a_queue_gets_the_event_and_the_error(self):
         self.make_function(("sqs:SendMessage", QUEUE))
         self.assertEqual(lambda_svc._put_event_invoke_config("f", "$LATEST", CONFIGURATION)[0], 200)
         failure = {"error": True, "function_error": "Unhandled", "body": {"errorType": "InvalidRequest"}}
@@ -35,7 +35,7 @@ class AsynchronousInvocation(RolesTestCase):
         self.assertEqual(record["responseContext"]["executedVersion"], "$LATEST")
         self.assertEqual(record["requestContext"]["approximateInvokeCount"], 2)
 
-    def test_a_role_that_may_not_send_is_refused_when_it_is_configured_and_when_it_sends(self):
+    def test_a_role_that_may_not_send_is_refused_in_the_configuration_and_at_the_failure(self):
         self.make_function(("sqs:SendMessage", QUEUE))
         lambda_svc._put_event_invoke_config("f", "$LATEST", CONFIGURATION)
         self.make_role("f")

@@ -1,4 +1,4 @@
-"""What the mends of distributed_map.py promise."""
+"""The Distributed Map state."""
 
 import json
 import threading
@@ -171,7 +171,7 @@ class DistributedMap(LocalTestCase):
         good, bad = self.run_map([], state)
         self.assertEqual((good["id"], bad["Status"]), ("a", "FAILED"))
 
-    def test_each_missing_permission_is_told(self):
+    def test_each_missing_permission_fails_the_state(self):
         allowed = {
             "states:StartExecution": MACHINE,
             "states:DescribeExecution": DESCRIBED,

@@ -1,4 +1,4 @@
-"""What the mends of ends_of_executions.py promise."""
+"""How an execution ends."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ TASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Arguments
 CATCH = [{"ErrorEquals": ["States.ALL"], "Next": "B"}]
 
 
-class EndsOfExecutions(LocalTestCase):
+class Endings(LocalTestCase):
     def setUp(self):
         super().setUp()
         self.addCleanup(sfn.reset)
@@ -41,7 +41,7 @@ class EndsOfExecutions(LocalTestCase):
     def kinds(self, execution):
         return [event["type"] for event in execution["events"]]
 
-    def test_an_execution_times_out_and_tells_it(self):
+    def test_an_execution_that_times_out_ends_with_an_event(self):
         go = threading.Event()
         self.addCleanup(go.set)
         self.task = lambda: go.wait(10)
@@ -85,7 +85,7 @@ class EndsOfExecutions(LocalTestCase):
         execution = self.stopped_in_its_task({"A": {"Type": "Parallel", "Branches": [branch], "End": True}})
         self.assertEqual((execution["status"], self.calls), ("ABORTED", 1))
 
-    def test_some_errors_are_not_among_all(self):
+    def test_some_errors_cannot_be_caught(self):
         for error in ("States.Runtime", "States.DataLimitExceeded"):
             for names in (["States.ALL"], ["States.TaskFailed"]):
                 self.assertFalse(sfn._error_matches(names, error))

@@ -1,4 +1,4 @@
-"""What the mends of executions.py promise."""
+"""How an execution starts, nests, is retried and stopped."""
 
 import json
 import threading
@@ -39,7 +39,7 @@ class Executions(LocalTestCase):
         self.addCleanup(go.set)
         return answer, go
 
-    def test_a_running_execution_answers_the_same_start_again(self):
+    def test_the_same_start_again_gives_the_running_execution(self):
         machine = self.machine("m", {"A": {"Type": "Succeed"}})
         (_, first), _ = self.held(machine, "one", '{"a":1}')
         self.assertEqual(self.start(machine, "one", '{"a":1}'), (200, first))
@@ -52,7 +52,7 @@ class Executions(LocalTestCase):
         sfn._stop_execution({"executionArn": first["executionArn"]})
         self.assertEqual(self.start(machine, "one")[1]["__type"], "ExecutionAlreadyExists")
 
-    def test_a_name_has_a_form(self):
+    def test_a_name_of_the_wrong_form_is_refused(self):
         machine = self.machine("m", {"A": {"Type": "Succeed"}})
         for name in ("a" * 81, "a b", "a:b", "a/b"):
             self.assertEqual(self.start(machine, name)[1]["__type"], "InvalidName")
@@ -72,7 +72,7 @@ class Executions(LocalTestCase):
             sfn._invoke_resource(NESTED, arguments)
         self.assertEqual(caught.exception.error, "StepFunctions.ExecutionAlreadyExistsException")
 
-    def test_a_nested_execution_tells_its_status(self):
+    def test_each_status_of_a_nested_execution_is_an_event(self):
         told, ended, original = [], threading.Event(), eventbridge._put_events
         self.addCleanup(setattr, eventbridge, "_put_events", original)
 

@@ -1,4 +1,4 @@
-"""What the mends of run_task.py and task_start.py promise."""
+"""A Task state that runs a task of ECS: what the state gives, what RunTask refuses, and how the task starts."""
 
 import copy
 import json
@@ -10,7 +10,9 @@ from ministack.services import stepfunctions as sfn
 from ministack.services.cloudformation import provisioners
 
 from emulator.fidelity.ecs.container_engine import Engine
-from emulator.fidelity.stepfunctions import run_task, state_machines
+from emulator.fidelity.ecs.run_task import MOST_CHARACTERS_OF_OVERRIDES, characters
+from emulator.fidelity.stepfunctions import run_task
+from emulator.fidelity.stepfunctions.context import task_of
 from support import ACCOUNT, REGION, TRUST, RolesTestCase
 
 SYNC = "arn:aws:states:::ecs:runTask.sync"
@@ -133,14 +135,14 @@ class RunTask(RolesTestCase):
         self.register(containerDefinitions=[container])
         self.assertTrue(self.not_started().startswith("CannotPullContainerError"))
 
-    def test_every_image_is_of_this_architecture(self):
+    def test_no_start_waits_for_an_architecture(self):
         self.register(runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"})
         containers = ecs._docker.containers
         with mock.patch.object(containers, "run", wraps=containers.run) as run:
             self.run_state(self.arguments())
         self.assertNotIn("platform", run.call_args.kwargs)
 
-    def test_only_a_task_with_a_role_is_told_of_credentials(self):
+    def test_only_a_task_with_a_role_is_told_where_credentials_are(self):
         command = "echo ${AWS_CONTAINER_CREDENTIALS_FULL_URI-none}; echo ${AWS_ACCESS_KEY_ID-none}"
         uri, key = self.log(self.run_state(self.arguments(command)))
         self.assertRegex(uri, r"^http://127\.0\.0\.1:\d+/v2/credentials/[0-9a-f-]{36}$")
@@ -162,15 +164,15 @@ class RunTask(RolesTestCase):
         ecs._deregister_task_definition({"taskDefinition": "dev-init:1"})
         self.assertEqual(self.failure(self.arguments(TaskDefinition="dev-init:1"))[0], "ECS.ClientException")
 
-    def test_overrides_have_a_longest_length(self):
-        fixed = run_task._characters(self.arguments("true #")["Overrides"])
-        longest = "true #" + "x" * (run_task.MOST_CHARACTERS_OF_OVERRIDES - fixed)
+    def test_overrides_may_have_8192_characters(self):
+        fixed = characters(self.arguments("true #")["Overrides"])
+        longest = "true #" + "x" * (MOST_CHARACTERS_OF_OVERRIDES - fixed)
         self.assertEqual(self.run_state(self.arguments(longest))["Containers"][0]["ExitCode"], 0)
         error, cause = self.failure(self.arguments(longest + "x"))
         self.assertEqual(error, "ECS.InvalidParameterException")
         self.assertIn("length must be at most 8192", cause)
 
-    def test_a_role_that_does_not_trust_tasks_cannot_be_given(self):
+    def test_a_role_that_does_not_trust_tasks_is_refused(self):
         self.make_role("task", trust={**TRUST, "Principal": {"Service": "ec2.amazonaws.com"}})
         error, cause = self.failure(self.arguments())
         self.assertEqual(error, "ECS.ClientException")
@@ -189,8 +191,8 @@ class RunTask(RolesTestCase):
         role = self.make_role("machine", *allowed)
         sfn._state_machines["machine"] = {"roleArn": role}
         execution = {"stateMachineArn": "machine", "name": "e", "status": "RUNNING"}
-        token = state_machines._task_of.set(execution)
-        self.addCleanup(state_machines._task_of.reset, token)
+        token = task_of.set(execution)
+        self.addCleanup(task_of.reset, token)
         return execution
 
     def test_the_role_of_the_state_machine_needs_each_permission(self):
@@ -222,7 +224,7 @@ class RunTask(RolesTestCase):
         error, cause = self.failure(self.arguments("sleep 1000"))
         self.assertEqual((error, json.loads(cause)["StopCode"]), ("States.TaskFailed", "UserInitiated"))
 
-    def test_a_template_has_secrets(self):
+    def test_a_template_may_give_a_container_secrets(self):
         containers = [{"Name": "a", "Secrets": [{"Name": "B", "ValueFrom": "arn"}]}]
         (normalized,) = provisioners._normalize_container_defs(containers)
         self.assertEqual(normalized["secrets"], [{"name": "B", "valueFrom": "arn"}])

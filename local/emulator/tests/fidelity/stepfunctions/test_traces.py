@@ -1,4 +1,4 @@
-"""What the mends of traces.py promise."""
+"""The traces that executions belong to."""
 
 import json
 import queue
@@ -25,7 +25,7 @@ def _machine(name, state):
     sfn._create_state_machine({"name": name, "definition": json.dumps(definition), "roleArn": "r"})
 
 
-class TracesTest(LocalTestCase):
+class Traces(LocalTestCase):
     def roots(self, *headers):
         """The roots of the traces of the one function that each start's nested execution invokes."""
         _machine("traced-nested", FUNCTION)

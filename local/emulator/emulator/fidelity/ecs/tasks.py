@@ -1,4 +1,4 @@
-"""How ECS starts and ends a task on Fargate: its secrets, its log, and what its containers are told."""
+"""How a task on Fargate starts and ends: its secrets, its log, and what its containers are told."""
 
 import contextvars
 import os
@@ -13,12 +13,12 @@ from emulator.fidelity.ecs import container_engine
 from emulator.fidelity.iam import roles
 from emulator.mend import wraps
 
-# The task that is being started here, and its definition.
+# The task that this thread is starting, and its definition.
 _starting = contextvars.ContextVar("starting", default=({}, {}))
 
 
-class _LogCannotBeWritten(Exception):
-    """Why the log driver cannot be set up."""
+class _LogError(Exception):
+    """Why a container's log cannot be set up."""
 
 
 def _id(task):
@@ -31,8 +31,8 @@ def _error(action, code):
     return f"operation error {operation}, https response error StatusCode: 400, RequestID: {new_uuid()}, {code}"
 
 
-def _refused(action, arn):
-    """Why the execution role of the task that is being started may not do something; nothing if it may."""
+def _refusal(action, arn):
+    """Why the execution role of the task that is being started may not do `action`; None if it may."""
     task, definition = _starting.get()
     role = definition.get("executionRoleArn")
     why = roles.denial(role, _id(task), action, arn) if role else "the task definition has no execution role"
@@ -40,9 +40,10 @@ def _refused(action, arn):
 
 
 @wraps(provisioners, "_normalize_container_defs")
-def a_template_has_secrets(normalize, containers):
-    """AWS: a task definition in a template has secrets. MiniStack: keeps their keys as the template writes them,
-    and ECS does not find them.
+def a_template_may_give_a_container_secrets(normalize, containers):
+    """AWS: CloudFormation takes over the secrets of a container.
+
+    MiniStack: keeps their keys in the template's PascalCase, so that ECS does not find them.
     """
     normalized = normalize(containers)
     for container in normalized:
@@ -55,14 +56,15 @@ def a_template_has_secrets(normalize, containers):
 
 
 @wraps(ecs, "_start_task_worker")
-def a_task_without_a_log_does_not_start(start, task, definition, overrides, engine):
-    """AWS: a task whose log cannot be written stops before its containers start. MiniStack: runs it, and drops what
-    it writes.
+def a_task_whose_log_cannot_be_written_does_not_start(start, task, definition, overrides, engine):
+    """AWS: stops the task before its containers start.
+
+    MiniStack: runs it, and drops what it writes.
     """
     outer = _starting.set((task, definition))
     try:
         start(task, definition, overrides, engine)
-    except _LogCannotBeWritten as error:
+    except _LogError as error:
         reason = f"ResourceInitializationError: failed to validate logger args: {error} : exit status 1"
         ecs._fail_task_start(task, engine, reason)
     finally:
@@ -70,14 +72,17 @@ def a_task_without_a_log_does_not_start(start, task, definition, overrides, engi
 
 
 @wraps(ecs, "_resolve_container_secrets")
-def secrets_are_read_by_the_execution_role(resolve, container):
-    """AWS: reads a container's secrets as the task's execution role. MiniStack: as nobody."""
+def the_execution_role_reads_the_secrets(resolve, container):
+    """AWS: a container's secrets are read with the permissions of the task's execution role.
+
+    MiniStack: reads them without asking for permission.
+    """
     for secret in container.get("secrets") or []:
         asked = ":".join(secret.get("valueFrom", "").split(":")[:7])
         if ":secretsmanager:" not in asked:
             continue
         _, found = secretsmanager._resolve(asked, use_arn_scope=True)
-        refused = _refused("secretsmanager:GetSecretValue", (found or {}).get("ARN", asked))
+        refused = _refusal("secretsmanager:GetSecretValue", (found or {}).get("ARN", asked))
         if refused:
             raise ecs._SecretResolutionError(
                 "unable to retrieve secret from asm: service call has been retried 1 time(s): "
@@ -87,10 +92,11 @@ def secrets_are_read_by_the_execution_role(resolve, container):
 
 
 @wraps(ecs, "_register_metadata")
-def a_container_is_told_where_it_is(register, task, cluster, definition, container, launch_type, variables, *_rest):
-    """AWS: a container is told its region and where its task's role has credentials, if it has a role. MiniStack:
-    addresses a container of Docker; here it is a local process, which must also be told where AWS is, and must not
-    find this machine's own credentials.
+def a_container_is_told_where_it_runs(register, task, cluster, definition, container, launch_type, variables, *_rest):
+    """AWS: a container's environment tells it the region and, if its task has a role, where to get credentials.
+
+    MiniStack: gives addresses that are good inside a Docker container. Here a container is a local process. It must
+    also be told where AWS is emulated, and must not look for this machine's own credentials.
     """
     given = dict(variables)
     token = register(task, cluster, definition, container, launch_type, variables, True, None)
@@ -107,21 +113,21 @@ def a_container_is_told_where_it_is(register, task, cluster, definition, contain
     variables.update(given)
     variables["ECS_CONTAINER_METADATA_URI_V4"] = metadata
     if definition.get("taskRoleArn"):
-        # AWS gives the path only, for an address that only a container has.
+        # AWS gives a path only. Its host is an address that only containers reach.
         path = roles.credentials_path(definition["taskRoleArn"], task.rpartition("/")[2])
         variables["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = here + path
     return token
 
 
 @wraps(ecs, "_cleanup_task_resources")
-def an_ended_task_has_no_credentials(clean_up, task, *rest):
-    """AWS: the credentials of a task end with it. Completes the mend above."""
+def a_task_that_has_ended_gets_no_more_credentials(clean_up, task, *rest):
+    """Completes `a_container_is_told_where_it_runs`: the credentials are given out as long as the task runs."""
     roles.forget(_id(task))
     clean_up(task, *rest)
 
 
 def _log(container, task):
-    """What writes a line of the container's output to its log; nothing if it has none."""
+    """The function that writes a line to the container's log; None if the container has no log."""
     config = ecs._awslogs_config(container, task, task)
     if not config:
         return None
@@ -129,15 +135,14 @@ def _log(container, task):
     group, stream = config["group"], config["stream"]
     arn = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:"
     with request_scope(account, region):
-        # Without the second, AWS starts the task and its output is lost.
-        failed = _refused("logs:CreateLogStream", arn) or _refused("logs:PutLogEvents", arn + stream)
+        # Without PutLogEvents, AWS would start the task and lose its output. Here it does not start, so that a test
+        # notices the missing permission.
+        failed = _refusal("logs:CreateLogStream", arn) or _refusal("logs:PutLogEvents", arn + stream)
         if not failed and not (group in cloudwatch_logs._log_groups or config["create_group"]):
             missing = "ResourceNotFoundException: The specified log group does not exist."
             failed = _error("logs:CreateLogStream", missing)
         if failed:
-            raise _LogCannotBeWritten(
-                f"create stream has been retried 1 times: failed to create Cloudwatch log stream: {failed}"
-            )
+            raise _LogError(f"create stream has been retried 1 times: failed to create Cloudwatch log stream: {failed}")
         ecs._ensure_awslogs_stream(config)
 
     def write(line):
@@ -148,31 +153,29 @@ def _log(container, task):
 
 
 @wraps(ecs, "_build_run_kwargs")
-def a_container_writes_to_its_log(build, container, definition, variables, ports, network, host_mode, task, *rest):
-    """AWS: all that a container wrote is in its log when its task has stopped. MiniStack: copies it meanwhile."""
+def the_log_is_complete_when_the_task_has_stopped(
+    build, container, definition, variables, ports, network, host_mode, task, *rest
+):
+    """AWS: all that a container wrote is in its log when its task has stopped.
+
+    MiniStack: copies the log while the container runs, and may not be done when it stops.
+    """
     options = build(container, definition, variables, ports, network, host_mode, task, *rest)
     options["log"] = _log(container, task)
     return options
 
 
-@wraps(ecs, "_build_run_kwargs")
-def every_image_is_of_this_architecture(build, *arguments):
-    """MiniStack: looks after a quarter of a second whether an image that must be of some architecture runs here. Without
-    Docker, nothing in an image is ever run.
-    """
-    options = build(*arguments)
-    options.pop("platform", None)
-    return options
-
-
 @wraps(ecs, "_start_awslogs_forwarder")
-def nothing_copies_the_log(_start, _container, _definition, _task):
-    """Completes the mend above: the engine writes the log itself."""
+def the_log_is_written_once(_start, _container, _definition, _task):
+    """Completes `the_log_is_complete_when_the_task_has_stopped`: the engine writes the log, so nothing copies it."""
 
 
 @wraps(ecs, "_run_docker_container")
-def an_image_that_is_not_there_cannot_be_pulled(run, *arguments, **named):
-    """AWS: a task without its image stops with CannotPullContainerError. MiniStack: says so for services only."""
+def a_missing_image_cannot_be_pulled(run, *arguments, **named):
+    """AWS: a task whose image is missing stops with CannotPullContainerError.
+
+    MiniStack: gives this reason for the tasks of services only.
+    """
     try:
         return run(*arguments, **named)
     except ImageNotFound as error:
@@ -180,9 +183,11 @@ def an_image_that_is_not_there_cannot_be_pulled(run, *arguments, **named):
 
 
 @wraps(ecs, "_mark_task_stopped")
-def a_stopped_task_says_why(mark, task_arn, task, reason, stop_code, exit_code=None):
-    """AWS: "Essential container in task exited", and a program that is stopped was killed. MiniStack: words the
-    reason differently, and says that what it stops ends well.
+def a_stopped_task_has_a_reason_and_an_exit_code(mark, task_arn, task, reason, stop_code, exit_code=None):
+    """AWS: the reason for the end of a container is "Essential container in task exited", and a program that ECS stops
+    has the exit code of a killed one.
+
+    MiniStack: words the reason differently, and gives exit code 0 to what it stops.
     """
     if stop_code == "EssentialContainerExited":
         reason = "Essential container in task exited"
