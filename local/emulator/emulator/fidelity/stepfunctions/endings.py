@@ -25,7 +25,7 @@ class _Ended(sfn._ExecutionError):
 
 
 def _has_ended(execution):
-    # The children of MiniStack's own Distributed Map have no status.
+    # Some have no status: the children of MiniStack's own Distributed Map, and what tests make.
     return bool(execution) and execution.get("status", "RUNNING") != "RUNNING"
 
 
