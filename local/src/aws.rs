@@ -38,6 +38,18 @@ pub fn variables(settings: &Settings, environment: &Environment) -> Vec<(&'stati
     ]
 }
 
+/// [`variables`], and what keeps AWS's own tools from looking for an account anywhere else.
+pub fn only(settings: &Settings, environment: &Environment) -> Vec<(&'static str, String)> {
+    let mut variables = variables(settings, environment);
+    variables.extend([
+        ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+        ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]);
+    variables
+}
+
 /// Points a program at the local stack and at nothing else: neither a profile nor a configuration file of the user's
 /// may lead it to a real account.
 pub fn point(command: &mut Command, settings: &Settings, environment: &Environment) {
@@ -46,9 +58,7 @@ pub fn point(command: &mut Command, settings: &Settings, environment: &Environme
     {
         command.env_remove(name);
     }
-    command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
-    command.env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false").env("AWS_EC2_METADATA_DISABLED", "true");
-    command.envs(variables(settings, environment));
+    command.envs(only(settings, environment));
 }
 
 /// Runs asynchronous work to its end.

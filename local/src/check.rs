@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
-use crate::{command, diagram, features, setup, stack};
+use crate::{command, diagram, features, sam_local, say, setup, stack};
 
 /// Everything that can be said without running anything.
 ///
@@ -91,8 +91,28 @@ pub fn everything(settings: &Settings) -> Result<()> {
         // First, while there is little that each look at a tenant has to go through.
         end_to_end(settings, "faults", &["--nocapture"], &recorded)?;
         end_to_end(settings, "end_to_end", &["--nocapture"], &recorded)?;
-        end_to_end(settings, "policies", &[], &recorded)
+        end_to_end(settings, "policies", &[], &recorded)?;
+        in_containers(settings, &[])
     })
+}
+
+/// Every function in a container of `sam local`, with a stack of its own.
+///
+/// # Errors
+/// When one does not answer as it does in the stack. The stack is stopped even so.
+pub fn invocations(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    on_a_stack(settings, || in_containers(settings, &[("INVOCATIONS", "all")]))
+}
+
+fn in_containers(settings: &Settings, variables: &[(&str, &str)]) -> Result<()> {
+    if settings.bridge.is_none() {
+        say::progress("no Docker daemon answers: the tests of `sam local` are skipped");
+        return Ok(());
+    }
+    sam_local::image::ensure(settings)?;
+    sam_local::prepare(settings)?;
+    end_to_end(settings, "sam_local", &["--nocapture"], variables)
 }
 
 /// Every fault at every call, with a stack of its own; its table goes into the README.
@@ -139,6 +159,7 @@ fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str
         let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
         Some((name, value.strip_prefix('\'')?.strip_suffix('\'')?.replace(r"'\''", "'")))
     });
+    let proxied = settings.functions_mysql_endpoint.iter().map(|endpoint| ("FUNCTIONS_MYSQL_ENDPOINT", endpoint));
     let mut tests = Command::new("cargo");
     command::outside_cargo(&mut tests)
         .current_dir(&settings.root)
@@ -147,6 +168,7 @@ fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str
         // They mostly wait.
         .env("RUST_TEST_THREADS", "6")
         .envs(variables)
+        .envs(proxied)
         .envs(more.iter().copied());
     command::show(&format!("end-to-end tests ({test})"), &mut tests)
 }

@@ -1,11 +1,12 @@
 //! The MariaDB server that stands in for an environment's RDS instance.
 //!
-//! It listens on a free port of 127.0.0.1, offers TLS and also takes plain text, so that tests can show that the
+//! It listens on a free port of 127.0.0.1 and, where there is Docker, of its bridge; offers TLS and also takes plain text, so that tests can show that the
 //! functions refuse the latter. Its data are made anew at each start, as MiniStack's are.
 
+use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,7 +23,7 @@ pub const ADMIN: &str = "admin";
 /// A running server.
 #[derive(Clone)]
 pub struct Database {
-    /// Where it listens on 127.0.0.1.
+    /// Where it listens.
     pub port: u16,
     /// The administrator's password.
     pub password: String,
@@ -47,6 +48,24 @@ pub fn running(settings: &Settings, environment: &Environment) -> Result<Databas
         port: read("port")?.trim().parse().doing("reading the database's port")?,
         password: read("password")?.trim().to_owned(),
     })
+}
+
+/// Where functions find the server: at an address that containers reach, too, if there are any.
+pub fn host(settings: &Settings) -> String {
+    settings.bridge.filter(|_| listens_on_several_addresses()).unwrap_or(Ipv4Addr::LOCALHOST).to_string()
+}
+
+/// Whether the server takes a list of addresses. Source: MariaDB's documentation, "bind_address" (from 10.11).
+fn listens_on_several_addresses() -> bool {
+    let output = Command::new(program()).arg("--version").output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    is_recent(&text)
+}
+
+fn is_recent(version: &str) -> bool {
+    let number = version.split("Ver ").nth(1).unwrap_or_default();
+    let mut parts = number.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    (parts.next(), parts.next()) >= (Some(10), Some(11))
 }
 
 /// Starts the server with fresh data.
@@ -80,6 +99,8 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
     // The password is read from a file, since a command line is for everyone to see.
     write_private(&statements, &first_statements(&password))?;
 
+    let addresses = BTreeSet::from(["127.0.0.1".to_owned(), host(settings)]);
+    let addresses = addresses.into_iter().collect::<Vec<_>>().join(",");
     let service = service(settings, environment);
     let started = service.start(
         &program(),
@@ -90,6 +111,7 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
                 command.arg(format!("--{name}={}", value.display()));
             };
             set_constants(&mut set);
+            set("bind-address", Path::new(&addresses));
             set("user", Path::new(&user));
             set("datadir", &data);
             set("tmpdir", &temporary);
@@ -114,7 +136,6 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
 
 fn set_constants(set: &mut impl FnMut(&str, &Path)) {
     for (name, value) in [
-        ("bind-address", "127.0.0.1"),
         ("character-set-server", "utf8mb4"),
         ("skip-name-resolve", "ON"),
         // As on RDS, names of databases are told apart by case.
@@ -214,6 +235,14 @@ mod tests {
         let (one, two) = (random_password().unwrap(), random_password().unwrap());
         assert_ne!(one, two);
         assert!(one.len() == 48 && one.chars().all(|character| character.is_ascii_alphanumeric()));
+    }
+
+    #[test]
+    fn a_server_before_10_11_takes_one_address() {
+        assert!(is_recent("mariadbd  Ver 10.11.14-MariaDB-0+deb12u2 for debian-linux-gnu on x86_64 (Debian 12)"));
+        assert!(is_recent("mariadbd  Ver 11.8.3-MariaDB-1 for debian-linux-gnu"));
+        assert!(!is_recent("mariadbd  Ver 10.6.22-MariaDB-0ubuntu0.22.04.1 for debian-linux-gnu"));
+        assert!(!is_recent(""));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::{Capability, Output, Parameter};
 
-use crate::database::{ADMIN, Database};
+use crate::database::{self, ADMIN, Database};
 use crate::failure::{Doing, Result};
 use crate::settings::{Environment, Settings};
 use crate::tls::Certificates;
@@ -115,7 +115,7 @@ pub fn resolved(parameters: &[(String, String)], shared: &BTreeMap<String, Strin
 fn database_host(settings: &Settings, environment: &Environment, database: &Database) -> String {
     let is_first = settings.environments.first() == Some(environment);
     let elsewhere = settings.functions_mysql_endpoint.clone().filter(|_| is_first);
-    elsewhere.unwrap_or_else(|| format!("127.0.0.1:{}", database.port))
+    elsewhere.unwrap_or_else(|| format!("{}:{}", database::host(settings), database.port))
 }
 
 fn certificate(environment: &Environment) -> String {
@@ -165,8 +165,7 @@ pub fn tenant_management(
     certificates: &Certificates,
 ) -> Result<()> {
     let name = environment.named("tenant-management");
-    // Functions are local processes with no file system mounted: this directory stands in for EFS.
-    let files = settings.path("efs").join(environment.name.as_str()).join("wordpress");
+    let files = files_directory(settings, environment);
     std::fs::create_dir_all(&files).doing(format!("making {}", files.display()))?;
     let mut sam = tool(settings, "sam")?;
     aws::point(&mut sam, settings, environment);
@@ -181,6 +180,7 @@ pub fn tenant_management(
         ("ExpectedAccount", environment.account.to_owned()),
         ("Domain", settings.domain.clone()),
         ("Architecture", architecture().to_owned()),
+        ("AwsEndpointUrl", settings.functions_endpoint.clone().unwrap_or_else(|| settings.gateway())),
         ("DatabaseCaBundle", certificates.authority.display().to_string()),
         ("FilesAccessPointArn", files_access_point(environment)),
         ("FilesDirectory", files.display().to_string()),
@@ -190,6 +190,12 @@ pub fn tenant_management(
     );
     let log = settings.path("log").join(format!("sam-deploy-{}.log", environment.name));
     command::run(&format!("deploying {name} (sam deploy)"), &mut sam, &log)
+}
+
+/// The directory of an environment's tenants: functions are local processes with no file system mounted, and this
+/// stands in for EFS.
+pub fn files_directory(settings: &Settings, environment: &Environment) -> PathBuf {
+    settings.path("efs").join(environment.name.as_str()).join("wordpress")
 }
 
 /// A tool of the Python environment, that finds the others and its files.
@@ -206,11 +212,12 @@ fn tool(settings: &Settings, name: &str) -> Result<Command> {
     Ok(command)
 }
 
-fn build_directory(settings: &Settings) -> PathBuf {
+/// Where the built functions are, each in a directory of its logical id.
+pub fn build_directory(settings: &Settings) -> PathBuf {
     settings.path("build")
 }
 
 /// The name that Lambda has for this machine's kind of processor.
-fn architecture() -> &'static str {
+pub fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

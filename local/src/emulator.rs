@@ -54,7 +54,7 @@ fn configure(settings: &Settings, command: &mut Command) {
     command
         .env("TMPDIR", settings.path("tmp"))
         .env("GATEWAY_PORT", settings.gateway_port.to_string())
-        .env("BIND_HOST", settings.bind_host.to_string())
+        .env("BIND_HOST", "127.0.0.1")
         .env("AUTH", settings.iam_enforced.to_string())
         .env("AWS_ENDPOINT_URL", endpoint)
         .env("SFN_WAIT_SCALE", settings.wait_scale.to_string())
@@ -65,17 +65,33 @@ fn configure(settings: &Settings, command: &mut Command) {
         .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
         .env("PYTHONUNBUFFERED", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    if let Some(bridge) = settings.bridge {
+        command.env("CONTAINERS_BIND_HOST", bridge.to_string());
+    }
 }
 
 /// Whether MiniStack says that it is ready.
 fn answers(settings: &Settings) -> bool {
+    get(settings, READY).is_ok()
+}
+
+/// What MiniStack answers to a request of no AWS API.
+///
+/// # Errors
+/// When it does not answer, or not with 200.
+pub fn get(settings: &Settings, path: &str) -> Result<String> {
     let ask = || -> std::io::Result<String> {
         let mut connection = TcpStream::connect(("127.0.0.1", settings.gateway_port))?;
         connection.set_read_timeout(Some(Duration::from_secs(2)))?;
-        write!(connection, "GET {READY} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        // HTTP/1.0: the answer comes in one piece.
+        write!(connection, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer)?;
         Ok(answer)
     };
-    ask().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
+    let answer = ask().doing(format!("asking MiniStack for {path}"))?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.split(' ').nth(1) == Some("200") => Ok(body.to_owned()),
+        _ => Err(format!("MiniStack answers to {path}: {answer}").into()),
+    }
 }

@@ -1,11 +1,14 @@
-//! `local setup | account | up | down | demo | check | test | faults | thousand | bench | diagrams`: see the crate's documentation and the Makefile.
+//! `local setup | account | up | down | demo | invoke | image | check | test | faults | thousand | invocations | bench |
+//! diagrams`: see the crate's documentation and the Makefile.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use local::sam_local::{self, image, invoke};
 use local::{check, demo, diagram, say, settings::Settings, setup, stack};
 
-const USAGE: &str =
-    "usage: local setup | account | up | down | demo | check | test | faults | thousand | bench | diagrams";
+const USAGE: &str = "usage: local setup | account | up | down | demo | invoke | image | check | test | faults | thousand | \
+                     invocations | bench | diagrams";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -13,13 +16,20 @@ fn main() -> ExitCode {
     let outcome = Settings::from_process().and_then(|settings| match command.as_str() {
         "setup" => setup::run(&settings),
         "account" => stack::account(&settings),
-        "up" => stack::up(&settings),
+        "up" => stack::up(&settings).and_then(|()| sam_local::prepare(&settings)),
         "down" => stack::down(&settings),
         "demo" => demo::run(&settings),
+        "invoke" => {
+            let [function, event, log_level] = ["FUNCTION", "EVENT", "LOG_LEVEL"].map(|name| std::env::var(name).ok());
+            let event = event.as_deref().filter(|file| !file.is_empty()).map(Path::new);
+            invoke::run(&settings, &function.unwrap_or_default(), event, log_level.as_deref())
+        }
+        "image" => image::get(&settings),
         "check" => check::static_checks(&settings),
         "test" => check::everything(&settings),
         "faults" => check::every_fault(&settings),
         "thousand" => check::thousand(&settings),
+        "invocations" => check::invocations(&settings),
         "bench" => check::bench(&settings),
         "diagrams" => diagram::draw(&settings),
         _ => Err(USAGE.into()),

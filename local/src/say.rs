@@ -28,6 +28,11 @@ pub fn result(text: impl Display) {
     let _ = writeln!(stdout(), "{text}");
 }
 
+/// A command, as one would type it.
+pub fn typed(line: &str) {
+    let _ = writeln!(stderr(), "$ {line}");
+}
+
 /// A headline that parts the demo's chapters.
 pub fn chapter(text: impl Display) {
     let (open, close) = if stderr().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };

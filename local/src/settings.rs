@@ -1,13 +1,12 @@
 //! What the tool is asked to do, from environment variables, and where things lie.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use shared::EnvironmentName;
 
+use crate::docker;
 use crate::failure::{Doing, Result};
-
-const LOOPBACK_INCLUDED: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::UNSPECIFIED)];
 
 /// An environment, with the account and region that it is deployed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +52,8 @@ pub struct Settings {
     pub environments: Vec<Environment>,
     /// `GATEWAY_PORT`: MiniStack's port.
     pub gateway_port: u16,
-    /// `BIND_HOST`: the address that MiniStack listens on. It must include 127.0.0.1.
-    pub bind_host: IpAddr,
+    /// Where containers reach this machine, and the stack listens for them; none without Docker.
+    pub bridge: Option<Ipv4Addr>,
     /// `FUNCTIONS_AWS_ENDPOINT_URL`: where functions call AWS, if not at MiniStack.
     pub functions_endpoint: Option<String>,
     /// `FUNCTIONS_MYSQL_ENDPOINT`: where functions of the first environment reach MySQL, as host:port, if not at its
@@ -82,10 +81,11 @@ impl Settings {
             here.ancestors().find(|directory| directory.join("local/requirements.txt").is_file()).ok_or_else(|| {
                 format!("{} is not in a checkout of this project: run make in the checkout", here.display())
             })?;
-        Self::new(root, |name| std::env::var(name).ok())
+        let settings = Self::new(root, |name| std::env::var(name).ok())?;
+        Ok(settings.with(docker::bridge()))
     }
 
-    /// The settings that `variable` gives, for the checkout at `root`.
+    /// The settings that `variable` gives, for the checkout at `root`, on a machine without Docker.
     ///
     /// # Errors
     /// When a variable has a value that makes no sense.
@@ -111,7 +111,6 @@ impl Settings {
         let parameters = parameters.collect::<Result<_>>()?;
         let port = or("GATEWAY_PORT", "4566");
         let gateway_port = port.parse().ok().filter(|port| *port > 0);
-        let bind_host = or("BIND_HOST", "127.0.0.1");
         let iam = or("IAM_ENFORCED", "1");
         let scale = or("WAIT_SCALE", "0.1");
         Ok(Self {
@@ -120,9 +119,7 @@ impl Settings {
             environments,
             parameters,
             gateway_port: gateway_port.ok_or_else(|| format!("GATEWAY_PORT is {port:?}: set it to a port number"))?,
-            bind_host: bind_host.parse().ok().filter(|address| LOOPBACK_INCLUDED.contains(address)).ok_or_else(
-                || format!("BIND_HOST is {bind_host:?}: set it to 127.0.0.1, or to 0.0.0.0 for containers"),
-            )?,
+            bridge: None,
             functions_endpoint: variable("FUNCTIONS_AWS_ENDPOINT_URL"),
             functions_mysql_endpoint: variable("FUNCTIONS_MYSQL_ENDPOINT"),
             iam_enforced: match iam.as_str() {
@@ -137,6 +134,15 @@ impl Settings {
                 .ok_or_else(|| format!("WAIT_SCALE is {scale:?}: set it to a number from 0 to 10"))?,
             domain: or("DOMAIN", "tenants.localhost"),
         })
+    }
+
+    /// The same on a machine where containers reach what listens on the bridge, the functions' database included.
+    fn with(mut self, bridge: Option<Ipv4Addr>) -> Self {
+        if let (Some(bridge), Some(endpoint)) = (bridge, &mut self.functions_mysql_endpoint) {
+            *endpoint = endpoint.replace("127.0.0.1:", &format!("{bridge}:"));
+        }
+        self.bridge = bridge;
+        self
     }
 
     /// MiniStack's URL.
@@ -198,7 +204,6 @@ mod tests {
             ("ENVIRONMENTS", "staging"),
             ("GATEWAY_PORT", "http"),
             ("GATEWAY_PORT", "0"),
-            ("BIND_HOST", "192.0.2.1"),
             ("IAM_ENFORCED", "yes"),
             ("WAIT_SCALE", "-1"),
             ("DEV_PARAMETERS", "DatabaseAccess"),
@@ -215,6 +220,14 @@ mod tests {
                 .unwrap();
         assert!(settings.parameters[0].is_empty());
         assert_eq!(settings.parameters[1][1], ("BulkConcurrency".to_owned(), "9".to_owned()));
+    }
+
+    #[test]
+    fn containers_reach_the_functions_database_on_the_bridge() {
+        let bridge = Some(Ipv4Addr::new(172, 17, 0, 1));
+        let proxy = settings(&[("FUNCTIONS_MYSQL_ENDPOINT", "127.0.0.1:4668")]).unwrap();
+        assert_eq!(proxy.clone().with(None).functions_mysql_endpoint.unwrap(), "127.0.0.1:4668");
+        assert_eq!(proxy.with(bridge).functions_mysql_endpoint.unwrap(), "172.17.0.1:4668");
     }
 
     #[test]

@@ -120,8 +120,8 @@ fn launch_settings(settings: &Settings) -> String {
         // A file that cannot be read is reported when MiniStack starts.
         fs::read(file).unwrap_or_default().hash(&mut program);
     }
-    let Settings { gateway_port, bind_host, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
-    format!("{bind_host} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {:x}\n", program.finish())
+    let Settings { gateway_port, bridge, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
+    format!("{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {:x}\n", program.finish())
 }
 
 /// The Python files in a directory and below it.

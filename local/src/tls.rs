@@ -35,7 +35,12 @@ pub fn ensure(settings: &Settings) -> Result<Certificates> {
         server: directory.join("server.pem"),
         server_key: directory.join("server-key.pem"),
     };
-    if certificates.server_key.exists() && lasts(&certificates.authority) && lasts(&certificates.server) {
+    let (extensions, wanted) = (directory.join("server.ext"), extensions(settings));
+    if certificates.server_key.exists()
+        && fs::read_to_string(&extensions).is_ok_and(|made| made == wanted)
+        && lasts(&certificates.authority)
+        && lasts(&certificates.server)
+    {
         return Ok(certificates);
     }
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-sha256", "-days", DAYS];
@@ -51,16 +56,20 @@ pub fn ensure(settings: &Settings) -> Result<Certificates> {
             .args(["req", "-new", "-subj", "/CN=localhost", "-keyout", "server-key.pem", "-out", "server.csr"])
             .args(&key[..6]);
     })?;
-    fs::write(
-        directory.join("server.ext"),
-        "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n",
-    )
-    .doing("writing server.ext")?;
+    fs::write(&extensions, wanted).doing("writing server.ext")?;
     openssl(&directory, |command| {
         command.args(["x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial"]);
         command.args(["-sha256", "-days", DAYS, "-extfile", "server.ext", "-out", "server.pem"]);
     })?;
     Ok(certificates)
+}
+
+/// What the servers' certificate says, their names on this machine and in containers included.
+fn extensions(settings: &Settings) -> String {
+    let bridge = settings.bridge.map(|bridge| format!(",IP:{bridge},DNS:host.docker.internal")).unwrap_or_default();
+    format!(
+        "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=IP:127.0.0.1,DNS:localhost{bridge}\n"
+    )
 }
 
 fn lasts(certificate: &Path) -> bool {

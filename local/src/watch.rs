@@ -104,6 +104,23 @@ pub async fn follow(client: &Client, executions: &[Followed], bound: Duration) -
     }
 }
 
+/// Waits for an execution to end, and shows nothing of it.
+///
+/// # Errors
+/// As [`follow`].
+pub async fn ended(client: &Client, execution: &Followed, bound: Duration) -> Result<Outcome> {
+    let start = Instant::now();
+    loop {
+        if let Some(outcome) = describe(client, &execution.arn).await? {
+            return Ok(outcome);
+        }
+        if start.elapsed() > bound {
+            return Err(format!("still running after {} s: {}", bound.as_secs(), execution.arn).into());
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
 async fn describe(client: &Client, arn: &str) -> Result<Option<Outcome>> {
     let answer = client.describe_execution().execution_arn(arn).send().await;
     let answer = answer.map_err(SdkError::into_service_error).map_err(shown).doing(format!("describing {arn}"))?;
@@ -121,7 +138,11 @@ async fn describe(client: &Client, arn: &str) -> Result<Option<Outcome>> {
     }))
 }
 
-async fn history(client: &Client, arn: &str) -> Result<Vec<HistoryEvent>> {
+/// An execution's history.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn history(client: &Client, arn: &str) -> Result<Vec<HistoryEvent>> {
     let pages = client.get_execution_history().execution_arn(arn).max_results(1000).into_paginator().items().send();
     let events: std::result::Result<Vec<_>, _> = pages.collect().await;
     events.map_err(SdkError::into_service_error).map_err(shown).doing(format!("reading the history of {arn}"))

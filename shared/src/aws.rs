@@ -1,5 +1,6 @@
 //! How a function reaches AWS.
 
+use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -10,7 +11,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::http;
+use crate::settings::Settings;
 
 /// The configuration that all of a function's clients share: made once, when the first of them is.
 pub fn config() -> &'static SdkConfig {
@@ -41,6 +44,47 @@ pub fn from_process() -> SdkConfig {
     config.build()
 }
 
+/// Refuses to work in a container of `sam local` that would call a real account.
+///
+/// SAM CLI gives such a container the credentials of the shell, and an empty endpoint unless it is told another one. Here,
+/// each endpoint must be of this machine or of a private network. Source of `AWS_SAM_LOCAL`: SAM CLI's documentation.
+///
+/// # Errors
+/// `EnvironmentNotReady` naming the variable and its value.
+pub fn refuse_a_real_account_in_sam_local(settings: &Settings) -> Result<()> {
+    if settings.optional("AWS_SAM_LOCAL").is_none() {
+        return Ok(());
+    }
+    let refused = |what: String| {
+        let remedy = "with this, the function would call a real AWS account: start the local stack by `make up`, and \
+                      invoke the function by `make invoke`";
+        Err(Error::new(ErrorKind::EnvironmentNotReady, format!("{what}: {remedy}")))
+    };
+    if settings.optional("AWS_ENDPOINT_URL").is_none() {
+        return refused("AWS_ENDPOINT_URL is not set in this container of `sam local`".to_owned());
+    }
+    for (name, value) in settings.with_prefix("AWS_ENDPOINT_URL") {
+        if !is_near(value) {
+            return refused(format!("{name} is {value:?} in this container of `sam local`"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether an endpoint is on this machine, or at least in a private network.
+fn is_near(endpoint: &str) -> bool {
+    let Some((_, rest)) = endpoint.split_once("://") else { return false };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.contains('@') {
+        return false;
+    }
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    match host.parse::<Ipv4Addr>() {
+        Ok(address) => address.is_loopback() || address.is_private(),
+        Err(_) => ["localhost", "host.docker.internal", "[::1]"].contains(&host),
+    }
+}
+
 /// What variables say of a single service, as in `AWS_ENDPOINT_URL_ROUTE_53`.
 #[derive(Debug)]
 struct OfService;
@@ -54,4 +98,43 @@ impl LoadServiceConfig for OfService {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(variables: &[(&str, &str)]) -> Result<()> {
+        let variables = variables.iter().chain(&[("ENVIRONMENT", "dev")]);
+        let variables = variables.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        refuse_a_real_account_in_sam_local(&Settings::new(variables)?)
+    }
+
+    #[test]
+    fn a_container_of_sam_local_reaches_no_real_account() {
+        for endpoint in [
+            "",
+            "https://sts.eu-west-1.amazonaws.com",
+            "http://54.239.28.85:4566",
+            "http://host.docker.internal.example.com",
+            "http://127.0.0.1@sts.amazonaws.com/",
+            "sts.amazonaws.com",
+        ] {
+            let refused = checked(&[("AWS_SAM_LOCAL", "true"), ("AWS_ENDPOINT_URL", endpoint)]).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::EnvironmentNotReady);
+            assert!(refused.chain().contains("AWS_ENDPOINT_URL") && refused.chain().contains("make up"), "{endpoint}");
+        }
+        let one_service = [("AWS_ENDPOINT_URL_ECS", "https://ecs.eu-west-1.amazonaws.com")];
+        let near = [("AWS_SAM_LOCAL", "true"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")];
+        assert!(checked(&[&near[..], &one_service].concat()).unwrap_err().chain().contains("AWS_ENDPOINT_URL_ECS"));
+    }
+
+    #[test]
+    fn a_container_of_sam_local_may_call_the_local_stack_and_lambda_may_call_aws() {
+        for endpoint in ["http://172.17.0.1:4566", "http://host.docker.internal:4566/", "http://localhost:4566"] {
+            checked(&[("AWS_SAM_LOCAL", "true"), ("AWS_ENDPOINT_URL", endpoint)]).unwrap();
+        }
+        checked(&[]).unwrap();
+        checked(&[("AWS_ENDPOINT_URL", "https://vpce-1.ecs.eu-west-1.vpce.amazonaws.com")]).unwrap();
+    }
 }

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{Instrument, error, info};
 
+use crate::aws;
 use crate::error::{Error, Result};
 use crate::input;
 use crate::invocation::Invocation;
@@ -76,6 +77,7 @@ where
     Running: Future<Output = Result<Out>>,
 {
     let settings = Settings::from_process()?;
+    aws::refuse_a_real_account_in_sam_local(&settings)?;
     let input = input::parse(payload)?;
     let answer = step(settings, input).await?;
     serde_json::to_value(answer).map_err(|error| Error::internal("writing the answer").with_source(error))

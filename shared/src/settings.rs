@@ -52,6 +52,12 @@ impl Settings {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// The settings whose names begin with `prefix`, unless they are empty.
+    pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
+        let of_prefix = self.values.iter().filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty());
+        of_prefix.map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A setting that names several things, with commas between them.
     pub fn list(&self, name: &str) -> Vec<&str> {
         let items = self.optional(name).unwrap_or_default().split(',');

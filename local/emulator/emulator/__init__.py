@@ -5,8 +5,7 @@ import pkgutil
 
 
 def load_mends():
-    """Imports every module below `fidelity` and `speed`: a mend takes effect when its module is imported."""
-    for name in ("emulator.fidelity", "emulator.speed"):
-        package = importlib.import_module(name)
-        for module in pkgutil.walk_packages(package.__path__, f"{name}."):
+    """Imports every module of the package: a mend takes effect when its module is imported."""
+    for module in pkgutil.walk_packages(__path__, "emulator."):
+        if module.name != "emulator.__main__":
             importlib.import_module(module.name)

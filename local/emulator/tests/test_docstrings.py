@@ -20,7 +20,7 @@ def mends(functions, outer=None):
 class Docstrings(unittest.TestCase):
     def test_every_mend_says_what_aws_and_ministack_do_or_which_mend_it_serves(self):
         count = 0
-        for file in [*PACKAGE.glob("fidelity/**/*.py"), *PACKAGE.glob("speed/**/*.py")]:
+        for file in PACKAGE.rglob("*.py"):
             module = ast.parse(file.read_text())
             names = {node.name for node in module.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
             for mend in mends(module.body):

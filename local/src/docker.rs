@@ -1,0 +1,55 @@
+//! Docker, where there is one. Only `sam local` needs it.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::{Command, Stdio};
+
+/// The address of this machine on Docker's default bridge: containers reach it there, and nobody else on the network.
+///
+/// None when no daemon answers, and where the bridge is not on this machine, as with Docker Desktop.
+pub fn bridge() -> Option<Ipv4Addr> {
+    const FORMAT: &str = "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}";
+    let address = address(&output(&["network", "inspect", "bridge", "--format", FORMAT])?)?;
+    TcpListener::bind((address, 0)).ok().map(|_| address)
+}
+
+/// The gateway, where the network's description has one; else the first address of its subnet, which a daemon that was
+/// not configured takes. Source: Docker's documentation, "Bridge network driver".
+fn address(description: &str) -> Option<Ipv4Addr> {
+    let (gateway, subnet) = description.trim_end().split_once(' ')?;
+    let first = || {
+        let network: Ipv4Addr = subnet.split('/').next()?.parse().ok()?;
+        Some(Ipv4Addr::from_bits(network.to_bits() + 1))
+    };
+    gateway.parse().ok().or_else(first)
+}
+
+/// Whether an image of this name is here.
+pub fn has_image(name: &str) -> bool {
+    output(&["image", "inspect", "--format", "{{.Id}}", name]).is_some()
+}
+
+/// Whether a daemon answers.
+pub fn runs() -> bool {
+    output(&["version", "--format", "{{.Server.Version}}"]).is_some()
+}
+
+/// What `docker` says, if it succeeds within ten seconds.
+fn output(arguments: &[&str]) -> Option<String> {
+    let mut docker = Command::new("timeout");
+    docker.args(["10", "docker"]).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
+    let output = docker.output().ok().filter(|output| output.status.success())?;
+    String::from_utf8(output.stdout).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bridges_address_is_its_gateway_or_the_first_of_its_subnet() {
+        assert_eq!(address("192.168.5.1 192.168.5.0/24\n"), Some(Ipv4Addr::new(192, 168, 5, 1)));
+        assert_eq!(address(" 172.17.0.0/16\n"), Some(Ipv4Addr::new(172, 17, 0, 1)));
+        assert_eq!(address(" fd00::/64\n"), None);
+        assert_eq!(address(""), None);
+    }
+}
