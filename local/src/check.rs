@@ -42,12 +42,9 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     let mut deny = Command::new(setup::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
-    tool(
-        settings,
-        "testing the emulator",
-        "python",
-        &["-B", "-m", "unittest", "discover", "-s", "local/emulator", "-p", "*_test.py"],
-    )?;
+    tool(settings, "checking the emulator's format", "ruff", &["format", "--check", "local/emulator"])?;
+    tool(settings, "linting the emulator", "ruff", &["check", "local/emulator"])?;
+    tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
     tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
     tool(
         settings,

