@@ -10,10 +10,10 @@ use aws_sdk_efs::error::ProvideErrorMetadata;
 use aws_sdk_efs::types::{AccessPointDescription, CreationInfo, LifeCycleState, PosixUser, RootDirectory, Tag};
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours, tenant_named};
+use crate::resource::{Found, Removal, ours, tenant_named};
 
 /// User and group id of the web server in the WordPress image.
 const WWW_DATA: i64 = 33;

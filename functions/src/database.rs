@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use aws_sdk_secretsmanager::Client as Secrets;
 use serde::{Deserialize, Serialize};
 use shared::mysql::{Connection, Transport};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours, tenant_named};
+use crate::resource::{Found, Removal, ours, tenant_named};
 use crate::secret;
 
 /// How long to wait for another run on the same tenant, in seconds.

@@ -9,10 +9,10 @@ use aws_sdk_route53::Client;
 use aws_sdk_route53::error::ProvideErrorMetadata;
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
 use serde::{Deserialize, Serialize};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Removal, ours};
 
 /// The types of record that decide where a host leads.
 const TYPES: [RrType; 3] = [RrType::A, RrType::Aaaa, RrType::Cname];

@@ -3,14 +3,12 @@
 //! The one answer to four questions: is an id free, what is left after a deletion, what is a tenant made of,
 //! and where is it.
 
-use std::collections::BTreeMap;
-
 use aws_config::SdkConfig;
 use serde::Serialize;
-use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
+use shared::{EnvironmentName, Kind, Names, Owner, PerKind, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind};
+use crate::resource::Found;
 use crate::{
     access_point, database, dns_record, environment, listener_rule, log_group, secret, service, target_group,
     task_definition,
@@ -56,8 +54,8 @@ pub struct Inventory {
     pub environment: EnvironmentName,
     /// Anything is there, even if it is going.
     pub exists: bool,
-    /// What there is, by kind of resource.
-    pub resources: BTreeMap<Kind, Resource>,
+    /// What there is of each kind of resource; of DNS records only where the stack has a hosted zone.
+    pub resources: PerKind<Option<Resource>>,
     /// What `owner` made (without an owner: everything), is not going by itself, and is not kept on request.
     pub leftovers: Vec<Leftover>,
     /// The kinds of which somebody else than `owner` made something.
@@ -72,6 +70,22 @@ pub struct Resource {
     /// What was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub found: Vec<Found>,
+}
+
+impl Resource {
+    /// Nobody looked.
+    const UNCHECKED: Self = Self { status: Status::Unchecked, found: Vec::new() };
+
+    fn of(found: Vec<Found>) -> Self {
+        let status = if found.is_empty() {
+            Status::Absent
+        } else if found.iter().all(|found| found.going) {
+            Status::Going
+        } else {
+            Status::Present
+        };
+        Self { status, found }
+    }
 }
 
 /// Whether there is anything of a kind.
@@ -113,25 +127,18 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         log_group::find(&clients.logs, &names),
         secret::find(&clients.secrets, &names),
     )?;
-    let found = [
-        (Kind::Service, services),
-        (Kind::DnsRecord, records),
-        (Kind::ListenerRule, rules),
-        (Kind::TargetGroup, groups),
-        (Kind::TaskDefinition, definitions),
-        (Kind::AccessPoint, access_points),
-        (Kind::Database, databases),
-        (Kind::LogGroup, log_groups),
-        (Kind::Secret, secrets),
-    ];
-    let mut inventory = summed_up(request, settings.environment(), found);
-    if settings.optional("HOSTED_ZONE_ID").is_none() {
-        inventory.resources.remove(&Kind::DnsRecord);
-    }
-    if database::only_a_task_reaches_it(settings) {
-        inventory.resources.insert(Kind::Database, Resource { status: Status::Unchecked, found: Vec::new() });
-    }
-    Ok(inventory)
+    let resources = PerKind {
+        service: Some(Resource::of(services)),
+        dns_record: settings.optional("HOSTED_ZONE_ID").map(|_| Resource::of(records)),
+        listener_rule: Some(Resource::of(rules)),
+        target_group: Some(Resource::of(groups)),
+        task_definition: Some(Resource::of(definitions)),
+        access_point: Some(Resource::of(access_points)),
+        database: Some(databases.map_or(Resource::UNCHECKED, Resource::of)),
+        log_group: Some(Resource::of(log_groups)),
+        secret: Some(Resource::of(secrets)),
+    };
+    Ok(summed_up(request, settings.environment(), resources))
 }
 
 /// An execution that asks about its own has mostly no target group, as it has made none yet or has removed it. So it does
@@ -159,51 +166,34 @@ async fn rules_and_target_groups(
     tokio::try_join!(listener_rule::find(elb, settings, names, &listeners), groups)
 }
 
-async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
+/// Nothing when only an ECS task reaches the database.
+async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Option<Vec<Found>>> {
     if database::only_a_task_reaches_it(settings) {
-        return Ok(Vec::new());
+        return Ok(None);
     }
     let mut connection = database::connect(&clients.secrets, settings).await?;
     let found = database::find(&mut connection, names).await;
     connection.close().await;
-    found
+    found.map(Some)
 }
 
-fn summed_up(
-    request: Teardown,
-    environment: EnvironmentName,
-    found: impl IntoIterator<Item = (Kind, Vec<Found>)>,
-) -> Inventory {
+fn summed_up(request: Teardown, environment: EnvironmentName, resources: PerKind<Option<Resource>>) -> Inventory {
     let owner = request.owner.as_ref();
-    let mut inventory = Inventory {
-        tenant_id: request.tenant_id,
-        environment,
-        exists: false,
-        resources: BTreeMap::new(),
-        leftovers: Vec::new(),
-        foreign: Vec::new(),
-    };
-    for (kind, found) in found {
-        inventory.exists |= !found.is_empty();
+    let (mut exists, mut leftovers, mut foreign) = (false, Vec::new(), Vec::new());
+    for (kind, resource) in resources.iter() {
+        let Some(Resource { found, .. }) = resource else { continue };
+        exists |= !found.is_empty();
         let is_left = |found: &&Found| {
             let kept = kind == Kind::LogGroup && request.keep_log_group;
             !found.going && !kept && found.is_in(owner)
         };
         let left = found.iter().filter(is_left);
-        inventory.leftovers.extend(left.map(|found| Leftover { kind, identifier: found.identifier.clone() }));
+        leftovers.extend(left.map(|found| Leftover { kind, identifier: found.identifier.clone() }));
         if found.iter().any(|found| !found.is_in(owner)) {
-            inventory.foreign.push(kind);
+            foreign.push(kind);
         }
-        let status = if found.is_empty() {
-            Status::Absent
-        } else if found.iter().all(|found| found.going) {
-            Status::Going
-        } else {
-            Status::Present
-        };
-        inventory.resources.insert(kind, Resource { status, found });
     }
-    inventory
+    Inventory { tenant_id: request.tenant_id, environment, exists, resources, leftovers, foreign }
 }
 
 #[cfg(test)]
@@ -241,54 +231,59 @@ mod tests {
         }
     }
 
-    fn inventory(owner: Option<&Owner>, found: Vec<(Kind, Vec<Found>)>) -> Inventory {
+    fn present(identifier: &str, owner: Option<Owner>) -> Option<Resource> {
+        Some(Resource::of(vec![Found::present(identifier, owner)]))
+    }
+
+    fn inventory(owner: Option<&Owner>, resources: PerKind<Option<Resource>>) -> Inventory {
         let request = Teardown { owner: owner.cloned(), ..Teardown::of(tenant()) };
-        summed_up(request, EnvironmentName::Dev, found)
+        summed_up(request, EnvironmentName::Dev, resources)
     }
 
     #[test]
     fn a_log_group_that_is_kept_on_request_is_no_leftover() {
         let request = Teardown { keep_log_group: true, ..Teardown::of(tenant()) };
-        let found = |kind| (kind, vec![Found::present("arn", None)]);
-        let inventory = summed_up(request, EnvironmentName::Dev, [found(Kind::LogGroup), found(Kind::Secret)]);
+        let resources = PerKind { log_group: present("arn", None), secret: present("arn", None), ..PerKind::default() };
+        let inventory = summed_up(request, EnvironmentName::Dev, resources);
         assert_eq!(inventory.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn".to_owned() }]);
     }
 
     #[test]
     fn nothing_is_absent() {
-        let inventory = inventory(None, vec![(Kind::Secret, vec![])]);
+        let inventory = inventory(None, PerKind::from_fn(|_| Some(Resource::of(Vec::new()))));
         assert!(!inventory.exists && inventory.leftovers.is_empty());
-        assert_eq!(inventory.resources[&Kind::Secret].status, Status::Absent);
+        assert_eq!(inventory.resources.secret.unwrap().status, Status::Absent);
     }
 
     #[test]
     fn what_is_going_exists_and_is_no_leftover() {
         let going = Found::going("arn:secret", Some(owner()), "scheduled for deletion");
-        let inventory = inventory(None, vec![(Kind::Secret, vec![going])]);
+        let going = Some(Resource::of(vec![going]));
+        let inventory = inventory(None, PerKind { secret: going, ..PerKind::default() });
         assert!(inventory.exists && inventory.leftovers.is_empty());
-        assert_eq!(inventory.resources[&Kind::Secret].status, Status::Going);
+        assert_eq!(inventory.resources.secret.unwrap().status, Status::Going);
     }
 
     #[test]
     fn an_owner_tells_its_own_from_what_others_made() {
-        let found = || {
-            vec![
-                (Kind::Secret, vec![Found::present("arn:secret", Some(owner()))]),
-                (Kind::TargetGroup, vec![Found::present("arn:tg", Some(other_owner()))]),
-                (Kind::Database, vec![Found::present("123456789012_db", None)]),
-            ]
+        let resources = || PerKind {
+            secret: present("arn:secret", Some(owner())),
+            target_group: present("arn:tg", Some(other_owner())),
+            database: present("123456789012_db", None),
+            ..PerKind::default()
         };
-        let ours = inventory(Some(&owner()), found());
+        let ours = inventory(Some(&owner()), resources());
         assert_eq!(ours.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn:secret".to_owned() }]);
         assert_eq!(ours.foreign, [Kind::TargetGroup, Kind::Database]);
-        let all = inventory(None, found());
+        let all = inventory(None, resources());
         assert_eq!((all.leftovers.len(), all.foreign.len()), (3, 0));
     }
 
     #[test]
     fn a_person_can_read_it() {
-        let inventory =
-            inventory(None, vec![(Kind::TargetGroup, vec![Found::present("arn:tg", None)]), (Kind::Secret, vec![])]);
+        let secret = Some(Resource::of(Vec::new()));
+        let resources = PerKind { target_group: present("arn:tg", None), secret, ..PerKind::default() };
+        let inventory = inventory(None, resources);
         assert_eq!(
             serde_json::to_value(inventory).unwrap(),
             json!({

@@ -15,11 +15,11 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, HostHeaderConditionConfig, Listener, Rule, RuleCondition, TargetGroup,
 };
 use serde::{Deserialize, Serialize};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::calls::few_at_a_time;
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours};
+use crate::resource::{Found, Removal, ours};
 use crate::target_group::{elb_tags, owner_of};
 use crate::{environment, target_group};
 

@@ -7,10 +7,10 @@ use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
-use shared::{Error, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Left, Removal, ours, tenant_named};
+use crate::resource::{Found, Left, Removal, ours, tenant_named};
 
 /// DescribeLogGroups gives 50 at most. Source: its API reference.
 const LISTED_PER_CALL: i32 = 50;

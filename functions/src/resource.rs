@@ -1,32 +1,8 @@
-//! What all of a tenant's resources have in common: their kinds, how one that was found is described,
-//! whose it is, and what a deletion reports.
+//! What all of a tenant's resources have in common: how one that was found is described, whose it is, and what a
+//! deletion reports.
 
-use serde::{Deserialize, Serialize};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
-
-/// The kinds of resource that make up a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// ECS service.
-    Service,
-    /// Route 53 record.
-    DnsRecord,
-    /// ALB listener rule.
-    ListenerRule,
-    /// ALB target group.
-    TargetGroup,
-    /// ECS task definition: every revision of the family.
-    TaskDefinition,
-    /// EFS access point.
-    AccessPoint,
-    /// MySQL database and user.
-    Database,
-    /// CloudWatch log group.
-    LogGroup,
-    /// Secrets Manager secret.
-    Secret,
-}
+use serde::Serialize;
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 /// A resource that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -14,10 +14,10 @@ use serde_json::{Value, json};
 use shared::mysql::{Endpoint, MasterCredentials};
 use shared::names::master_credentials;
 use shared::owner::{owner_in, tags};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Left, Removal, tenant_named};
+use crate::resource::{Found, Left, Removal, tenant_named};
 
 /// ListSecrets gives 100 at most. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;

@@ -13,10 +13,10 @@ use aws_sdk_ecs::types::{
 };
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
-use shared::{DesiredCount, Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{DesiredCount, Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Left, Removal, ours, tenant_named};
+use crate::resource::{Found, Left, Removal, ours, tenant_named};
 use crate::task_definition::{CONTAINER, PORT};
 
 pub mod deployment;

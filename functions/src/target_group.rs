@@ -12,10 +12,10 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
-use shared::{Error, ErrorKind, Names, Owner, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours, tenant_named};
+use crate::resource::{Found, Removal, ours, tenant_named};
 
 /// Port of the container.
 const PORT: i32 = 80;

@@ -17,11 +17,11 @@ use aws_sdk_ecs::types::{
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::owner::{owner_in, tags};
-use shared::{Error, FargateSize, ImageReference, Names, Owner, Result, Settings, TenantId, fargate};
+use shared::{Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, TenantId, fargate};
 
 use crate::calls::few_at_a_time;
 use crate::request::Teardown;
-use crate::resource::{Found, Kind, Removal, ours, tenant_named};
+use crate::resource::{Found, Removal, ours, tenant_named};
 
 pub mod revision;
 

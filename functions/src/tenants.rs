@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 use serde::{Deserialize, Serialize};
+use shared::{Kind, PerKind};
 
-use crate::resource::Kind;
 use crate::service::primary;
 
 pub mod audit;
@@ -69,6 +69,22 @@ impl Status {
     }
 }
 
+/// Which kinds of resource a tenant has; nothing for a kind that nobody asked for, or that a tenant can do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Parts(pub(crate) PerKind<Option<bool>>);
+
+impl Parts {
+    /// Whether the tenant has anything.
+    pub(crate) fn has_any(&self) -> bool {
+        self.0.iter().any(|(_, is_there)| *is_there == Some(true))
+    }
+
+    /// The kinds that are missing.
+    pub(crate) fn lacks(&self) -> BTreeSet<Kind> {
+        self.0.iter().filter_map(|(kind, is_there)| (*is_there == Some(false)).then_some(kind)).collect()
+    }
+}
+
 /// The longest text of somebody else that an answer quotes, in characters.
 const LONGEST: usize = 500;
 
@@ -113,6 +129,14 @@ mod tests {
         assert_eq!(Status::of(Some(&service("ACTIVE", 1, 1, completed.clone())), &lacks), Status::Partial);
         assert_eq!(Status::of(Some(&service("DRAINING", 0, 0, completed)), &lacks), Status::Draining);
         assert_eq!(Status::of(None, &nothing), Status::Partial);
+    }
+
+    #[test]
+    fn a_kind_that_nobody_asked_for_is_neither_there_nor_missing() {
+        let parts = |service, secret| Parts(PerKind { service, secret, ..PerKind::default() });
+        assert!(!parts(None, Some(false)).has_any() && parts(Some(true), Some(false)).has_any());
+        assert_eq!(parts(Some(true), Some(false)).lacks(), BTreeSet::from([Kind::Secret]));
+        assert_eq!(parts(None, None).lacks(), BTreeSet::new());
     }
 
     #[test]

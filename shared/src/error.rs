@@ -12,9 +12,30 @@ use lambda_runtime::Diagnostic;
 /// What a function ends with.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The closed list of error names. [`ErrorKind::Throttled`] and [`ErrorKind::Transient`] alone are worth a retry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
+/// Declares [`ErrorKind`]: each error's variant is its name.
+macro_rules! error_kinds {
+    ($($(#[$doc:meta])* $kind:ident,)+) => {
+        /// The closed list of error names. [`ErrorKind::Throttled`] and [`ErrorKind::Transient`] alone are worth a retry.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum ErrorKind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl ErrorKind {
+            /// Every error.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
+            /// The error's name in Step Functions.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => stringify!($kind),)+
+                }
+            }
+        }
+    };
+}
+
+error_kinds! {
     /// The input is wrong; nothing was touched.
     InvalidRequest,
     /// The input is meant for another environment; nothing was touched.
@@ -51,28 +72,6 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The error's name in Step Functions.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "InvalidRequest",
-            Self::WrongEnvironment => "WrongEnvironment",
-            Self::WrongAccount => "WrongAccount",
-            Self::EnvironmentNotReady => "EnvironmentNotReady",
-            Self::TenantAlreadyExists => "TenantAlreadyExists",
-            Self::TenantNotFound => "TenantNotFound",
-            Self::ResourceConflict => "ResourceConflict",
-            Self::QuotaExceeded => "QuotaExceeded",
-            Self::DeploymentFailed => "DeploymentFailed",
-            Self::ChecklistIncomplete => "ChecklistIncomplete",
-            Self::ConfirmationMismatch => "ConfirmationMismatch",
-            Self::TeardownIncomplete => "TeardownIncomplete",
-            Self::AccessDenied => "AccessDenied",
-            Self::Throttled => "Throttled",
-            Self::Transient => "Transient",
-            Self::Internal => "Internal",
-        }
-    }
-
     /// Whether it may work when tried again.
     pub fn is_passing(self) -> bool {
         matches!(self, Self::Throttled | Self::Transient)

@@ -1,7 +1,7 @@
 //! What the end-to-end tests share: a running local stack, seen from outside.
 //!
-//! Nothing of the product is used here: what the tests expect is written out, and what exists is asked of AWS
-//! and MySQL themselves.
+//! Of the product, only its lists of kinds of resource, errors and metrics are used here. What the tests expect is
+//! written out, and what exists is asked of AWS and MySQL themselves.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 

@@ -2,6 +2,7 @@
 
 use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
 use serde_json::Value;
+use shared::PerKind;
 
 use crate::database;
 use crate::stack::Stack;
@@ -30,16 +31,23 @@ impl Stack {
     /// # Panics
     /// When AWS does not answer.
     pub async fn snapshot(&self, tenant: &str) -> Vec<String> {
-        let mut all = database::of_tenant(self, tenant).await;
-        all.extend(self.secret(tenant).await);
-        all.extend(self.access_points(tenant).await);
-        all.extend(self.log_groups(tenant).await);
-        all.extend(self.target_groups(tenant).await);
-        all.extend(self.listener_rules(tenant).await);
-        all.extend(self.dns_records(tenant).await);
-        all.extend(self.task_definitions(tenant).await);
-        all.extend(self.services(tenant).await);
-        all.iter().map(|text| canonical(text)).collect()
+        let pieces = self.pieces(tenant).await;
+        pieces.iter().flat_map(|(_, pieces)| pieces).map(|text| canonical(text)).collect()
+    }
+
+    /// What exists of each kind of resource. A database has a user, a grant and our record of its owner beside it.
+    async fn pieces(&self, tenant: &str) -> PerKind<Vec<String>> {
+        PerKind {
+            service: self.services(tenant).await,
+            dns_record: self.dns_records(tenant).await,
+            listener_rule: self.listener_rules(tenant).await,
+            target_group: self.target_groups(tenant).await,
+            task_definition: self.task_definitions(tenant).await,
+            access_point: self.access_points(tenant).await,
+            database: database::of_tenant(self, tenant).await,
+            log_group: self.log_groups(tenant).await,
+            secret: self.secret(tenant).await.into_iter().collect(),
+        }
     }
 
     async fn secret(&self, tenant: &str) -> Option<String> {

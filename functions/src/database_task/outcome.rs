@@ -3,12 +3,12 @@
 use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
-use shared::{Error, ErrorKind, Names, Result, Settings, mysql, names};
+use shared::{Error, ErrorKind, Kind, Names, Result, Settings, mysql, names};
 
 use super::{Action, CONTAINER, Request};
 use crate::database::Created;
 use crate::failure::Failure;
-use crate::resource::{Kind, Left, Removal};
+use crate::resource::{Left, Removal};
 
 const LINES_OF_A_FAILURE: usize = 5;
 const CHARACTERS_OF_A_FAILURE: usize = 800;

@@ -5,12 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use shared::{Owner, Result, Settings, TenantId};
+use shared::{Kind, Owner, Result, Settings, TenantId};
 
 use super::Status;
 use super::list::{self, Seen};
 use crate::inventory::Clients;
-use crate::resource::Kind;
 
 pub mod report;
 
@@ -101,19 +100,8 @@ mod tests {
 
     #[test]
     fn what_is_named_fits_between_two_steps_however_many_are_partial() {
-        let kinds = [
-            Kind::Service,
-            Kind::DnsRecord,
-            Kind::ListenerRule,
-            Kind::TargetGroup,
-            Kind::TaskDefinition,
-            Kind::AccessPoint,
-            Kind::Database,
-            Kind::LogGroup,
-            Kind::Secret,
-        ];
-        let lacks = |number: usize| kinds.into_iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
-        let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| kind).collect());
+        let lacks = |number: usize| Kind::ALL.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
+        let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| *kind).collect());
         let audited = audited((0..20_000).map(tenant).collect());
         assert_eq!(audited.statuses[&Status::Partial], 20_000);
         assert_eq!(audited.partial.iter().map(|partial| partial.tenant_ids.len()).sum::<usize>(), 10_000);

@@ -8,12 +8,11 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use shared::{EnvironmentName, Error, ErrorKind, Names, Result, Settings, TenantId};
+use shared::{EnvironmentName, Error, ErrorKind, Kind, Names, PerKind, Result, Settings, TenantId};
 
 use crate::inventory::Clients;
 use crate::request::guard;
-use crate::resource::Kind;
-use crate::tenants::Status;
+use crate::tenants::{Parts, Status};
 
 pub mod compute;
 pub mod routing;
@@ -52,12 +51,12 @@ pub struct Description {
     pub lacks: BTreeSet<Kind>,
     /// What it is made of.
     #[serde(flatten)]
-    pub parts: Parts,
+    pub details: Details,
 }
 
 /// What a tenant is made of.
 #[derive(Debug, Default, Serialize)]
-pub struct Parts {
+pub struct Details {
     /// ECS service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
@@ -87,35 +86,29 @@ pub struct Parts {
     pub stopped_tasks: Vec<StoppedTask>,
 }
 
-impl Parts {
-    /// The kinds of which there is nothing that a tenant could work with.
-    fn lacks(&self) -> BTreeSet<Kind> {
-        [
-            (Kind::Service, self.service.is_some()),
-            (Kind::ListenerRule, !self.listener_rules.is_empty()),
-            (Kind::TargetGroup, self.target_group.is_some()),
-            (Kind::TaskDefinition, self.task_definition.is_some()),
-            (Kind::AccessPoint, self.access_points.iter().any(AccessPoint::is_usable)),
-            (Kind::Database, self.database.as_ref().is_some_and(Database::may_be_complete)),
-            (Kind::LogGroup, self.log_group.is_some()),
-            (Kind::Secret, self.secret.as_ref().is_some_and(Secret::is_usable)),
-        ]
-        .into_iter()
-        .filter_map(|(kind, is_there)| (!is_there).then_some(kind))
-        .collect()
+impl Details {
+    /// The kinds of which there is something that a tenant could work with.
+    fn parts(&self) -> Parts {
+        Parts(PerKind {
+            service: Some(self.service.is_some()),
+            // Not needed where a wildcard record leads to the load balancer.
+            dns_record: None,
+            listener_rule: Some(!self.listener_rules.is_empty()),
+            target_group: Some(self.target_group.is_some()),
+            task_definition: Some(self.task_definition.is_some()),
+            access_point: Some(self.access_points.iter().any(AccessPoint::is_usable)),
+            database: self.database.as_ref().map_or(Some(false), Database::is_complete),
+            log_group: Some(self.log_group.is_some()),
+            secret: Some(self.secret.as_ref().is_some_and(Secret::is_usable)),
+        })
     }
 
     /// There is something that is not on its way out. A database that nobody looked at is no sign of a tenant,
     /// and half of one is.
     fn is_a_tenant(&self) -> bool {
-        let mut lacks = self.lacks();
-        lacks.insert(Kind::Database);
-        matches!(self.database, Some(Database::Checked { .. })) || lacks.len() < KINDS
+        matches!(self.database, Some(Database::Checked { .. })) || self.parts().has_any()
     }
 }
-
-/// How many kinds of resource a tenant is made of.
-const KINDS: usize = 8;
 
 /// Describes a tenant.
 ///
@@ -136,7 +129,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         storage::log_group(&clients.logs, &names),
     )?;
     let (service, task_definition) = running;
-    let parts = Parts {
+    let details = Details {
         service: service.as_ref().map(Service::from),
         task_definition: task_definition.as_ref().map(TaskDefinition::from),
         target_group,
@@ -148,33 +141,33 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         log_group,
         stopped_tasks,
     };
-    if !parts.is_a_tenant() {
-        return Err(not_found(&names, &parts));
+    if !details.is_a_tenant() {
+        return Err(not_found(&names, &details));
     }
-    let lacks = parts.lacks();
+    let lacks = details.parts().lacks();
     Ok(Description {
         tenant_id: request.tenant_id,
         environment: settings.environment(),
         status: Status::of(service.as_ref(), &lacks),
         url: routes.url,
         lacks,
-        parts,
+        details,
     })
 }
 
-fn not_found(names: &Names, parts: &Parts) -> Error {
+fn not_found(names: &Names, details: &Details) -> Error {
     let (tenant, environment) = (names.tenant(), names.environment());
     let mut message = format!(
         "there is no tenant {tenant} in {environment}: check the id ({environment}-list-tenants gives every one), and \
          whether the tenant is in another environment"
     );
-    if let Some(until) = parts.secret.as_ref().and_then(|secret| secret.deletion_date.as_deref()) {
+    if let Some(until) = details.secret.as_ref().and_then(|secret| secret.deletion_date.as_deref()) {
         message += &format!(
             "; its secret {} is scheduled for deletion: it can be recovered until {until}, and the id is not free before",
             names.secret()
         );
     }
-    if matches!(parts.database, Some(Database::Unchecked { .. })) {
+    if matches!(details.database, Some(Database::Unchecked { .. })) {
         message += "; its database was not looked at, since only an ECS task reaches it";
     }
     Error::new(ErrorKind::TenantNotFound, message)

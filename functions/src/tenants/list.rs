@@ -11,12 +11,11 @@ use aws_sdk_ecs::types::{Service, TaskDefinition};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::{EnvironmentName, Result, Settings, TenantId};
+use shared::{EnvironmentName, Kind, Result, Settings, TenantId};
 
 use super::Status;
 use crate::inventory::Clients;
 use crate::request::guard;
-use crate::resource::Kind;
 use crate::task_definition;
 
 mod details;
@@ -129,10 +128,10 @@ pub(super) async fn see_all(clients: &Clients, settings: &Settings) -> Result<Ve
     let survey = Survey::take(clients, settings).await?;
     let tenants: Vec<_> = survey.tenants().cloned().collect();
     let services = details::services(&clients.ecs, settings, &tenants).await?;
-    let there = tenants.into_iter().filter(|tenant| survey.exists(tenant, services.get(tenant)));
+    let there = tenants.into_iter().filter(|tenant| survey.parts(tenant, services.get(tenant)).has_any());
     let seen = there.map(|tenant_id| {
         let service = services.get(&tenant_id);
-        let lacks = survey.lacks(&tenant_id, service);
+        let lacks = survey.parts(&tenant_id, service).lacks();
         Seen { status: Status::of(service, &lacks), tenant_id, lacks }
     });
     Ok(seen.collect())
@@ -161,7 +160,8 @@ async fn page(
         services = details::services(ecs, settings, &tenants).await?;
         tenants.retain(|tenant| {
             let service = services.get(tenant);
-            survey.exists(tenant, service) && Status::of(service, &survey.lacks(tenant, service)) == wanted
+            let parts = survey.parts(tenant, service);
+            parts.has_any() && Status::of(service, &parts.lacks()) == wanted
         });
     }
     let mut total = tenants.len();
@@ -169,7 +169,7 @@ async fn page(
     if request.status.is_none() {
         services = details::services(ecs, settings, &tenants).await?;
         let listed = tenants.len();
-        tenants.retain(|tenant| survey.exists(tenant, services.get(tenant)));
+        tenants.retain(|tenant| survey.parts(tenant, services.get(tenant)).has_any());
         total -= listed - tenants.len();
     }
     let of_the_page = tenants.iter().filter_map(|tenant| services.get_key_value(tenant));
@@ -201,12 +201,12 @@ fn described(
     now: Timestamp,
 ) -> Result<Tenant> {
     let host = settings.names(&tenant_id).host(settings.required("DOMAIN")?);
-    let lacks = survey.lacks(&tenant_id, service);
+    let lacks = survey.parts(&tenant_id, service).lacks();
     let created = service.and_then(Service::created_at).or_else(|| survey.secret_created(&tenant_id));
     let created_at = created.and_then(|created| Timestamp::from_second(created.secs()).ok());
     Ok(Tenant {
         status: Status::of(service, &lacks),
-        url: survey.scheme().map(|scheme| format!("{scheme}://{host}")),
+        url: survey.scheme.map(|scheme| format!("{scheme}://{host}")),
         desired_count: service.map(Service::desired_count),
         running_count: service.map(Service::running_count),
         image: definition.and_then(task_definition::image).map(str::to_owned),

@@ -63,13 +63,13 @@ pub enum Kind {
     /// What was read by the very same call before is answered again, whatever happened since.
     Stale,
     /// It waits until the test has removed what this names: see [`Watch::reached`].
-    Interrupted(&'static str),
+    Interrupted(shared::Kind),
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interrupted(what) => write!(formatter, "{what} vanishes"),
+            Self::Interrupted(kind) => write!(formatter, "{} vanishes", kind.name()),
             kind => write!(formatter, "{kind:?}"),
         }
     }

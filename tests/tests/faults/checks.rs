@@ -1,34 +1,17 @@
 //! What is checked after each run, independently of the product.
 
 use serde_json::Value;
+use shared::{ErrorKind, PerKind};
 use tests::stack::text;
 use tests::{Outcome, Stack};
 
-/// The errors' names that a person may meet: see the README.
-const ERRORS: [&str; 16] = [
-    "InvalidRequest",
-    "WrongEnvironment",
-    "WrongAccount",
-    "EnvironmentNotReady",
-    "TenantAlreadyExists",
-    "TenantNotFound",
-    "ResourceConflict",
-    "QuotaExceeded",
-    "DeploymentFailed",
-    "ChecklistIncomplete",
-    "ConfirmationMismatch",
-    "TeardownIncomplete",
-    "AccessDenied",
-    "Throttled",
-    "Transient",
-    "Internal",
-];
 const ERRORS_OF_AWS: [&str; 4] = ["States.", "Lambda.", "Runtime.", "Sandbox."];
 
 /// The cause of an execution that failed under a known name.
 pub(crate) fn failed_under_a_known_name(outcome: Outcome) -> (String, Value) {
     let (error, cause) = outcome.failed();
-    let known = ERRORS.contains(&error.as_str()) || ERRORS_OF_AWS.iter().any(|prefix| error.starts_with(prefix));
+    let known = ErrorKind::ALL.iter().any(|kind| kind.name() == error)
+        || ERRORS_OF_AWS.iter().any(|prefix| error.starts_with(prefix));
     assert!(known, "{error}: {cause}");
     assert!(!text(&cause["message"]).is_empty() && !text(&cause["step"]).is_empty(), "{error}: {cause}");
     (error, cause)
@@ -55,6 +38,19 @@ pub(crate) async fn remove_the_namesake(stack: &Stack, tenant: &str) {
     stack.logs.delete_log_group().log_group_name(name).send().await.expect("no log group");
 }
 
-/// A provisioned tenant has these: database, user, grant, owner; secret, access point, log group, target group, rule,
-/// DNS record, task definition, service.
-pub(crate) const COMPLETE: usize = 12;
+/// How many pieces a provisioned tenant has.
+pub(crate) fn complete() -> usize {
+    let pieces = PerKind {
+        service: 1,
+        dns_record: 1,
+        listener_rule: 1,
+        target_group: 1,
+        task_definition: 1,
+        access_point: 1,
+        // Database, user, grant, and our record of the owner.
+        database: 4,
+        log_group: 1,
+        secret: 1,
+    };
+    pieces.iter().map(|(_, count)| count).sum()
+}

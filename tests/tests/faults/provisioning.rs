@@ -7,7 +7,7 @@ use tests::Stack;
 use tests::proxy::{Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
 
-use crate::checks::{COMPLETE, failed_under_a_known_name, make_a_namesake, pieces, remove_the_namesake};
+use crate::checks::{complete, failed_under_a_known_name, make_a_namesake, pieces, remove_the_namesake};
 use crate::job::{Ending, Job, Run, must_survive};
 use crate::vanishing::outcome;
 
@@ -25,7 +25,7 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     let ending = if outcome.error.is_empty() || must_succeed {
         let result = outcome.succeeded();
         let vanished = fault.is_some_and(|fault| matches!(fault.kind, Kind::Interrupted(_)));
-        assert!(left.len() == COMPLETE || vanished, "{result}: {left:#?}");
+        assert!(left.len() == complete() || vanished, "{result}: {left:#?}");
         stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
         assert_eq!(pieces(stack, &tenant).await, Vec::<String>::new());
         if watch.spoilt() == 0 { Ending::NotMet } else { Ending::Survived }

@@ -13,7 +13,7 @@ use tests::proxy::{Call, Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
 use tokio::task::JoinSet;
 
-use crate::checks::{COMPLETE, failed_under_a_known_name};
+use crate::checks::{complete, failed_under_a_known_name};
 
 const TENANTS: u64 = 6;
 const JOBS: usize = 5;
@@ -166,7 +166,7 @@ async fn one(stack: &Stack, tenant: &str, job: Job, before: Vec<String>, history
     let is_spoilt = watch.spoilt() > 0;
     if outcome.error.is_empty() {
         assert_eq!(job.act.refusal(!before.is_empty()), None, "{history:#?}");
-        let is_complete = after.len() >= COMPLETE;
+        let is_complete = after.len() >= complete();
         assert!(if job.act.leaves_a_tenant() { is_complete } else { after.is_empty() }, "{history:#?}: {after:#?}");
         return after;
     }

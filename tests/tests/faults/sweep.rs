@@ -182,7 +182,7 @@ fn faults(calls: &[Call]) -> Vec<Fault> {
         faults.extend(kinds.map(|(kind, lasting)| (call.clone(), *kind, *lasting)));
         let is_first = calls[..index].iter().all(|earlier| earlier.function != call.function);
         if takes_all || is_first {
-            let victims = victims(&call.function).iter();
+            let victims = victims(&call.function);
             faults.extend(victims.map(|victim| (call.clone(), Kind::Interrupted(victim), false)));
         }
     }

@@ -3,28 +3,38 @@
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch};
 use mysql_async::prelude::Queryable;
 use serde_json::Value;
+use shared::{Kind as Victim, PerKind};
 use tests::proxy::{Fault, Kind, Watch};
 use tests::{Outcome, Stack, database};
 
-/// What may vanish just before a call of the function: the resource that it is about, and those it stands on.
-pub(crate) fn victims(function: &str) -> &'static [&'static str] {
-    match function {
-        "create-database" => &["secret"],
-        "create-listener-rule" => &["target group"],
-        "create-dns-record" => &["rule"],
-        "delete-dns-record" => &["DNS record"],
-        "register-task-definition" => &["access point", "secret", "log group"],
-        "create-service" => &["task definitions", "target group", "service"],
-        "check-service-deployment" => &["service", "target group", "task definitions"],
-        "delete-service" | "update-service" => &["service"],
-        "delete-listener-rule" => &["rule"],
-        "delete-target-group" => &["target group"],
-        "deregister-task-definitions" | "revise-task-definition" => &["task definitions"],
-        "delete-access-point" => &["access point"],
-        "drop-database" => &["database", "secret"],
-        "delete-log-group" => &["log group"],
-        "delete-secret" => &["secret"],
-        _ => &[],
+/// The functions that work on a resource of each kind, or on what stands on it: it vanishes just before a call of theirs.
+const VICTIMS: PerKind<&[&str]> = PerKind {
+    service: &["create-service", "check-service-deployment", "delete-service", "update-service"],
+    dns_record: &["delete-dns-record"],
+    listener_rule: &["create-dns-record", "delete-listener-rule"],
+    target_group: &["create-listener-rule", "create-service", "check-service-deployment", "delete-target-group"],
+    task_definition: &[
+        "create-service",
+        "check-service-deployment",
+        "deregister-task-definitions",
+        "revise-task-definition",
+    ],
+    access_point: &["register-task-definition", "delete-access-point"],
+    database: &["drop-database"],
+    log_group: &["register-task-definition", "delete-log-group"],
+    secret: &["create-database", "register-task-definition", "drop-database", "delete-secret"],
+};
+
+/// What may vanish just before a call of the function.
+pub(crate) fn victims(function: &str) -> impl Iterator<Item = Victim> {
+    VICTIMS.iter().filter(move |(_, functions)| functions.contains(&function)).map(|(victim, _)| victim)
+}
+
+#[test]
+fn each_kind_vanishes_while_some_function_works_on_it() {
+    for (kind, functions) in VICTIMS.iter() {
+        assert!(!functions.is_empty(), "{}", kind.name());
+        assert!(functions.iter().all(|function| tests::stack::functions().contains(*function)), "{}", kind.name());
     }
 }
 
@@ -52,19 +62,19 @@ pub(crate) async fn outcome(
 }
 
 /// Removes one resource of a tenant, if it is there.
-async fn remove(stack: &Stack, tenant: &str, victim: &str) {
+async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
     let name = stack.named(tenant);
     match victim {
-        "secret" => {
+        Victim::Secret => {
             let secret = stack.secrets.delete_secret().secret_id(format!("{name}-db-credentials"));
             secret.force_delete_without_recovery(true).send().await.ok();
         }
-        "database" => {
+        Victim::Database => {
             let mut administrator = database::administrator(stack).await;
             administrator.query_drop(format!("DROP DATABASE IF EXISTS `{tenant}_db`")).await.expect("no database");
             administrator.query_drop(format!("DROP USER IF EXISTS '{tenant}_user'@'%'")).await.expect("no user");
         }
-        "access point" => {
+        Victim::AccessPoint => {
             let all = stack.efs.describe_access_points().into_paginator().items().send();
             let all = all.collect::<Result<Vec<_>, _>>().await.expect("access points");
             for point in all.iter().filter(|point| format!("{point:?}").contains(&format!("/wordpress/{tenant}\""))) {
@@ -72,11 +82,11 @@ async fn remove(stack: &Stack, tenant: &str, victim: &str) {
                 stack.efs.delete_access_point().access_point_id(id).send().await.ok();
             }
         }
-        "log group" => {
+        Victim::LogGroup => {
             stack.logs.delete_log_group().log_group_name(format!("/ecs/{name}")).send().await.ok();
         }
-        "rule" => remove_rules(stack, tenant).await,
-        "DNS record" => {
+        Victim::ListenerRule => remove_rules(stack, tenant).await,
+        Victim::DnsRecord => {
             let zone = stack.hosted_zone().await;
             let host = format!("{tenant}.{}", stack.domain);
             let listed = stack.route53.list_resource_record_sets().hosted_zone_id(&zone).start_record_name(&host);
@@ -88,7 +98,7 @@ async fn remove(stack: &Stack, tenant: &str, victim: &str) {
                 changed.send().await.ok();
             }
         }
-        "target group" => {
+        Victim::TargetGroup => {
             remove_rules(stack, tenant).await;
             let groups = stack.elb.describe_target_groups().names(format!("{name}-tg")).send().await;
             for group in groups.map(|found| found.target_groups.unwrap_or_default()).unwrap_or_default() {
@@ -96,17 +106,16 @@ async fn remove(stack: &Stack, tenant: &str, victim: &str) {
                 stack.elb.delete_target_group().target_group_arn(arn).send().await.ok();
             }
         }
-        "task definitions" => {
+        Victim::TaskDefinition => {
             let listed = stack.ecs.list_task_definitions().family_prefix(&name).send().await.expect("task definitions");
             for arn in listed.task_definition_arns() {
                 stack.ecs.deregister_task_definition().task_definition(arn).send().await.ok();
             }
         }
-        "service" => {
+        Victim::Service => {
             let service = stack.ecs.delete_service().cluster(stack.named("cluster")).force(true);
             service.service(format!("{name}-service")).send().await.ok();
         }
-        other => panic!("nobody knows how to remove {other}"),
     }
 }
 

@@ -9,12 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_eventbridge::Client as EventBridge;
 use aws_sdk_s3::Client as S3;
 use serde::{Deserialize, Serialize};
-use shared::metrics;
 use shared::{EnvironmentName, ErrorKind, Owner, Result, Settings, TenantId};
+use shared::{Kind, metrics};
 
 use super::{Audited, Partial};
 use crate::bus;
-use crate::resource::Kind;
 use crate::storage::{self, Location};
 use crate::tenants::Status;
 

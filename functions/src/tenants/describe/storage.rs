@@ -85,9 +85,12 @@ pub enum Database {
 }
 
 impl Database {
-    /// The database and the user are there, or nobody looked.
-    pub(super) fn may_be_complete(&self) -> bool {
-        matches!(self, Self::Checked { exists: true, user_exists: true, .. } | Self::Unchecked { .. })
+    /// Whether the database and the user are there, if anybody looked.
+    pub(super) fn is_complete(&self) -> Option<bool> {
+        match self {
+            Self::Checked { exists, user_exists, .. } => Some(*exists && *user_exists),
+            Self::Unchecked { .. } => None,
+        }
     }
 }
 
@@ -265,9 +268,9 @@ mod tests {
     #[test]
     fn half_a_database_is_not_complete() {
         for row in [(true, false, 0, 0), (false, true, 0, 0)] {
-            assert!(!described(&names(), row).unwrap().may_be_complete());
+            assert_eq!(described(&names(), row).unwrap().is_complete(), Some(false));
         }
-        assert!(described(&names(), (true, true, 0, 0)).unwrap().may_be_complete());
+        assert_eq!(described(&names(), (true, true, 0, 0)).unwrap().is_complete(), Some(true));
     }
 
     #[tokio::test]

@@ -244,8 +244,8 @@ async fn what_is_missing_is_left_out_and_named() {
 async fn what_is_on_its_way_out_is_shown_and_missing() {
     let tenant = run(Stock { secret: Some(Some(TIME)), access_point: Some("deleting"), ..COMPLETE }).await.unwrap();
     assert_eq!(tenant.lacks, [Kind::AccessPoint, Kind::Secret].into());
-    assert_eq!(tenant.parts.secret.unwrap().deletion_date.as_deref(), Some("2026-01-16T10:00:00Z"));
-    assert_eq!(tenant.parts.access_points[0].state.as_deref(), Some("deleting"));
+    assert_eq!(tenant.details.secret.unwrap().deletion_date.as_deref(), Some("2026-01-16T10:00:00Z"));
+    assert_eq!(tenant.details.access_points[0].state.as_deref(), Some("deleting"));
     assert_eq!(run(Stock { service: Some("DRAINING"), ..COMPLETE }).await.unwrap().status, Status::Draining);
 }
 
@@ -272,12 +272,12 @@ fn a_database_or_its_user_alone_is_a_tenant_and_one_that_nobody_looked_at_is_not
         size_bytes: None,
         connections: None,
     };
-    let with = |database: Option<Database>| Parts { database, ..Parts::default() };
+    let with = |database: Option<Database>| Details { database, ..Details::default() };
     assert!(with(Some(checked(true))).is_a_tenant() && with(Some(checked(false))).is_a_tenant());
-    assert!(with(Some(checked(true))).lacks().contains(&Kind::Database), "its user is missing");
+    assert!(with(Some(checked(true))).parts().lacks().contains(&Kind::Database), "its user is missing");
     let unchecked = || Database::Unchecked { status: crate::inventory::Status::Unchecked };
     assert!(!with(Some(unchecked())).is_a_tenant() && !with(None).is_a_tenant());
-    assert!(!with(Some(unchecked())).lacks().contains(&Kind::Database), "nobody knows");
+    assert!(!with(Some(unchecked())).parts().lacks().contains(&Kind::Database), "nobody knows");
 }
 
 #[tokio::test]

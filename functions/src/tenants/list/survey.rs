@@ -4,21 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::Service;
-use shared::{Result, Settings, TenantId};
+use shared::{PerKind, Result, Settings, TenantId};
 
 use crate::inventory::Clients;
-use crate::resource::Kind;
+use crate::tenants::Parts;
 use crate::{
     access_point, database, environment, listener_rule, log_group, secret, service, target_group, task_definition,
 };
 
 /// The tenants that have anything, and what.
 pub(super) struct Survey {
-    /// The tenants that have a resource, by kind. A kind that no function can ask for is not among them.
-    kinds: BTreeMap<Kind, BTreeSet<TenantId>>,
+    /// The tenants that have a resource of each kind; nothing for a kind that was not asked for.
+    pub(super) tenants_by_kind: PerKind<Option<BTreeSet<TenantId>>>,
     /// The secrets, also those that are scheduled for deletion.
-    secrets: BTreeMap<TenantId, secret::Listed>,
-    scheme: Option<&'static str>,
+    pub(super) secrets: BTreeMap<TenantId, secret::Listed>,
+    /// What the tenants' hosts speak; nothing without a load balancer.
+    pub(super) scheme: Option<&'static str>,
 }
 
 impl Survey {
@@ -37,61 +38,43 @@ impl Survey {
             log_group::list(&clients.logs, settings),
             secret::list(&clients.secrets, settings),
         )?;
-        let mut kinds = BTreeMap::from([
-            (Kind::Service, services),
-            (Kind::ListenerRule, rules),
-            (Kind::TargetGroup, groups),
-            (Kind::TaskDefinition, definitions),
-            (Kind::AccessPoint, access_points),
-            (Kind::LogGroup, log_groups),
-        ]);
-        kinds.extend(databases.map(|databases| (Kind::Database, databases)));
-        Ok(Self::new(kinds, secrets, scheme))
-    }
-
-    /// Puts the lists together. A secret that is scheduled for deletion is no longer one.
-    pub(super) fn new(
-        mut kinds: BTreeMap<Kind, BTreeSet<TenantId>>,
-        secrets: BTreeMap<TenantId, secret::Listed>,
-        scheme: Option<&'static str>,
-    ) -> Self {
-        let staying = secrets.iter().filter(|(_, secret)| !secret.going);
-        kinds.insert(Kind::Secret, staying.map(|(tenant, _)| tenant.clone()).collect());
-        Self { kinds, secrets, scheme }
+        let tenants_by_kind = PerKind {
+            service: Some(services),
+            // Tenants need none where a wildcard record leads to the load balancer.
+            dns_record: None,
+            listener_rule: Some(rules),
+            target_group: Some(groups),
+            task_definition: Some(definitions),
+            access_point: Some(access_points),
+            database: databases,
+            log_group: Some(log_groups),
+            secret: Some(without_those_going(&secrets)),
+        };
+        Ok(Self { tenants_by_kind, secrets, scheme })
     }
 
     /// Every tenant that has anything, in the order of their ids.
     pub(super) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
-        self.kinds.values().flatten().collect::<BTreeSet<_>>().into_iter()
+        let tenants = self.tenants_by_kind.iter().filter_map(|(_, tenants)| tenants.as_ref()).flatten();
+        tenants.collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// Whether a tenant whose service turned out to be this one has anything.
-    pub(super) fn exists(&self, tenant: &TenantId, service: Option<&Service>) -> bool {
-        self.kinds.keys().any(|kind| self.has(tenant, *kind, service))
-    }
-
-    /// What a tenant lacks whose service turned out to be this one.
-    pub(super) fn lacks(&self, tenant: &TenantId, service: Option<&Service>) -> BTreeSet<Kind> {
-        self.kinds.keys().copied().filter(|kind| !self.has(tenant, *kind, service)).collect()
-    }
-
-    /// The list of services is older than the service, and does not have those that drain.
-    fn has(&self, tenant: &TenantId, kind: Kind, service: Option<&Service>) -> bool {
-        match kind {
-            Kind::Service => service.is_some(),
-            kind => self.kinds.get(&kind).is_some_and(|tenants| tenants.contains(tenant)),
-        }
+    /// Which kinds a tenant has whose service turned out to be this one. The list of services is older than the service,
+    /// and does not have those that drain.
+    pub(super) fn parts(&self, tenant: &TenantId, service: Option<&Service>) -> Parts {
+        let listed = self.tenants_by_kind.map(|tenants| tenants.as_ref().map(|tenants| tenants.contains(tenant)));
+        Parts(PerKind { service: Some(service.is_some()), ..listed })
     }
 
     /// When the tenant's secret was made.
     pub(super) fn secret_created(&self, tenant: &TenantId) -> Option<&DateTime> {
         self.secrets.get(tenant)?.created.as_ref()
     }
+}
 
-    /// What the tenants' hosts speak; nothing without a load balancer.
-    pub(super) fn scheme(&self) -> Option<&'static str> {
-        self.scheme
-    }
+/// A secret that is scheduled for deletion is no longer one.
+pub(super) fn without_those_going(secrets: &BTreeMap<TenantId, secret::Listed>) -> BTreeSet<TenantId> {
+    secrets.iter().filter(|(_, secret)| !secret.going).map(|(tenant, _)| tenant.clone()).collect()
 }
 
 async fn rules(clients: &Clients, settings: &Settings) -> Result<(BTreeSet<TenantId>, Option<&'static str>)> {

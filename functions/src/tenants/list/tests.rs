@@ -23,7 +23,7 @@ use aws_sdk_secretsmanager::types::SecretListEntry;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::error::ErrorMetadata;
 use serde_json::json;
-use shared::ErrorKind;
+use shared::{ErrorKind, PerKind};
 
 use super::*;
 use crate::secret::Listed;
@@ -254,10 +254,10 @@ fn ids(page: &Page) -> Vec<&TenantId> {
 /// An environment whose database is asked: these tenants have everything but a service, which ECS tells.
 fn survey(tenants: u64) -> Survey {
     let all: BTreeSet<_> = (0..tenants).map(id).collect();
-    let kinds = [Kind::ListenerRule, Kind::TargetGroup, Kind::TaskDefinition, Kind::AccessPoint, Kind::LogGroup];
-    let kinds = kinds.into_iter().chain([Kind::Service, Kind::Database]).map(|kind| (kind, all.clone()));
     let secret = Listed { created: Some(DateTime::from_secs(CREATED)), going: false };
-    Survey::new(kinds.collect(), all.iter().map(|tenant| (tenant.clone(), secret)).collect(), Some("https"))
+    let secrets = all.iter().map(|tenant| (tenant.clone(), secret)).collect();
+    let tenants_by_kind = PerKind { dns_record: None, ..PerKind::from_fn(|_| Some(all.clone())) };
+    Survey { tenants_by_kind, secrets, scheme: Some("https") }
 }
 
 async fn page_at(world: World, survey: &Survey, now: &str) -> Page {
@@ -303,8 +303,8 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_else() {
         change(&mut orphans, one.clone());
         orphans
     };
-    let all = [Kind::Service, Kind::ListenerRule, Kind::TargetGroup, Kind::TaskDefinition];
-    let all: BTreeSet<_> = all.into_iter().chain([Kind::AccessPoint, Kind::LogGroup, Kind::Secret]).collect();
+    let not_listed = [Kind::DnsRecord, Kind::Database];
+    let all: BTreeSet<_> = Kind::ALL.iter().copied().filter(|kind| !not_listed.contains(kind)).collect();
     for (kind, orphan) in [
         (Kind::Service, with(|world, one| world.services = one.services)),
         (Kind::ListenerRule, with(|world, one| world.hosts = one.hosts)),
@@ -319,8 +319,10 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_else() {
         assert_eq!(page.tenants[0].status, Status::Partial, "{kind:?}");
         assert_eq!(page.tenants[0].lacks, all.iter().copied().filter(|other| *other != kind).collect(), "{kind:?}");
     }
-    let database = BTreeMap::from([(Kind::Service, BTreeSet::new()), (Kind::Database, BTreeSet::from([id(0)]))]);
-    let page = page_at(world(0), &Survey::new(database, BTreeMap::new(), None), "2026-01-19T10:00:00Z").await;
+    let database = Some(BTreeSet::from([id(0)]));
+    let tenants_by_kind = PerKind { database, secret: Some(BTreeSet::new()), ..PerKind::default() };
+    let survey = Survey { tenants_by_kind, secrets: BTreeMap::new(), scheme: None };
+    let page = page_at(world(0), &survey, "2026-01-19T10:00:00Z").await;
     assert_eq!((page.tenants[0].status, &page.tenants[0].url), (Status::Partial, &None));
     assert_eq!(page.tenants[0].lacks, BTreeSet::from([Kind::Service, Kind::Secret]));
 }

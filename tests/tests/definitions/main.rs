@@ -1,11 +1,16 @@
 //! What the definitions of the state machines promise, read from the files: no stack is needed.
 
-#![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
+
+mod errors;
+mod kinds;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use shared::ErrorKind;
 use tests::events::fits_its_schema;
 use tests::stack::functions;
 
@@ -38,6 +43,35 @@ fn function_of(state: &Value) -> Option<String> {
     let name =
         (state["Resource"] == RESOURCE_OF_A_FUNCTION).then(|| state["Arguments"]["FunctionName"].as_str().unwrap());
     name.map(|name| name.strip_prefix("${Environment}-").unwrap().to_owned())
+}
+
+/// The errors that a state retries or catches.
+fn handled(state: &Value) -> Vec<String> {
+    let handlers = ["Retry", "Catch"].into_iter().flat_map(|field| state[field].as_array().into_iter().flatten());
+    let errors = handlers.flat_map(|handler| handler["ErrorEquals"].as_array().unwrap());
+    errors.map(|error| error.as_str().unwrap().to_owned()).collect()
+}
+
+/// A function's part of the template.
+fn of_function<'a>(template: &'a str, function: &str) -> &'a str {
+    let binary = format!("Binary: {function} ");
+    let found = template.split("Metadata:\n").find(|resource| resource.contains(&binary));
+    found.unwrap_or_else(|| panic!("{function} is not in template.yaml"))
+}
+
+/// Every document and its text.
+fn documentation() -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    let mut directories = vec![PathBuf::from("..")];
+    directories.extend(Path::new("../docs").is_dir().then(|| PathBuf::from("../docs")));
+    for entry in directories.iter().flat_map(|directory| fs::read_dir(directory).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            all.push((path.clone(), fs::read_to_string(&path).unwrap()));
+        }
+    }
+    assert!(!all.is_empty());
+    all
 }
 
 #[test]
@@ -85,17 +119,11 @@ fn every_task_retries_what_passes_with_backoff_a_cap_and_full_jitter_and_catches
 
 #[test]
 fn what_is_retried_and_caught_is_what_functions_and_aws_emit() {
-    let code = fs::read_to_string("../shared/src/error.rs").unwrap();
-    let names =
-        code.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.split_once('"'));
-    let emitted: BTreeSet<_> = names.map(|(name, _)| name.to_owned()).collect();
-    assert!(emitted.len() >= 15 && emitted.contains("Transient"), "{emitted:?}");
+    let emitted: BTreeSet<_> = ErrorKind::ALL.iter().map(|error| error.name()).collect();
     let aws = ["States.", "Lambda.", "Runtime.", "Sandbox.", "ECS.", "StepFunctions.", "EventBridge.", "S3."];
     for (machine, name, state) in states() {
-        let handlers = ["Retry", "Catch"].into_iter().flat_map(|field| state[field].as_array().into_iter().flatten());
-        for error in handlers.flat_map(|handler| handler["ErrorEquals"].as_array().unwrap()) {
-            let error = error.as_str().unwrap();
-            let known = emitted.contains(error) || aws.iter().any(|prefix| error.starts_with(prefix));
+        for error in handled(&state) {
+            let known = emitted.contains(error.as_str()) || aws.iter().any(|prefix| error.starts_with(prefix));
             assert!(known, "{machine}: {name}: {error}");
         }
     }
@@ -106,9 +134,7 @@ fn no_state_gives_up_on_a_function_that_still_works() {
     let template = fs::read_to_string("../template.yaml").unwrap();
     for (machine, name, state) in states() {
         let Some(function) = function_of(&state) else { continue };
-        let resource =
-            template.split("Metadata:\n").find(|resource| resource.contains(&format!("Binary: {function} "))).unwrap();
-        let own = resource.lines().find_map(|line| line.strip_prefix("      Timeout: "));
+        let own = of_function(&template, &function).lines().find_map(|line| line.strip_prefix("      Timeout: "));
         let timeout: u64 = own.unwrap_or("60").parse().unwrap();
         assert!(state["TimeoutSeconds"].as_u64().unwrap() > timeout, "{machine}: {name}");
     }
