@@ -1,11 +1,10 @@
-//! `local setup | account | up | down | demo | check | test | faults | thousand | bench | diagrams`: see the crate's documentation and the Makefile.
+//! `local setup | account | up | down | demo`: see the crate's documentation and the Makefile.
 
 use std::process::ExitCode;
 
-use local::{check, demo, diagram, say, settings::Settings, setup, stack};
+use local::{demo, say, settings::Settings, setup, stack};
 
-const USAGE: &str =
-    "usage: local setup | account | up | down | demo | check | test | faults | thousand | bench | diagrams";
+const USAGE: &str = "usage: local setup | account | up | down | demo";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -16,12 +15,6 @@ fn main() -> ExitCode {
         "up" => stack::up(&settings),
         "down" => stack::down(&settings),
         "demo" => demo::run(&settings),
-        "check" => check::static_checks(&settings),
-        "test" => check::everything(&settings),
-        "faults" => check::every_fault(&settings),
-        "thousand" => check::thousand(&settings),
-        "bench" => check::bench(&settings),
-        "diagrams" => diagram::draw(&settings),
         _ => Err(USAGE.into()),
     });
     match outcome {

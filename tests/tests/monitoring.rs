@@ -100,7 +100,8 @@ fn every_state_machine_is_on_the_dashboard_with_its_results_its_durations_and_it
     let dashboard = dashboard();
     for file in fs::read_dir("../statemachines").unwrap() {
         let file = file.unwrap().file_name().into_string().unwrap();
-        let machine = format!("${{Machine}}-{}", file.trim_end_matches(".asl.json"));
+        let Some(name) = file.strip_suffix(".asl.json") else { continue };
+        let machine = format!("${{Machine}}-{name}");
         let mut seen = BTreeSet::new();
         for widget in dashboard["widgets"].as_array().unwrap() {
             let properties = &widget["properties"];

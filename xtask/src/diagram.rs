@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::failure::{Doing, Result};
-use crate::settings::Settings;
+use local::failure::{Doing, Result};
+use local::settings::Settings;
 
 const MACHINES: [&str; 9] = [
     "provision-tenant",
@@ -24,7 +24,7 @@ const MACHINES: [&str; 9] = [
 ///
 /// # Errors
 /// When a definition or the README cannot be read or written.
-pub fn draw(settings: &Settings) -> Result<()> {
+pub(crate) fn draw(settings: &Settings) -> Result<()> {
     let file = settings.root.join("README.md");
     let drawn = drawn(settings)?;
     fs::write(&file, drawn).doing(format!("writing {}", file.display()))
@@ -34,7 +34,7 @@ pub fn draw(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When they are not.
-pub fn check(settings: &Settings) -> Result<()> {
+pub(crate) fn check(settings: &Settings) -> Result<()> {
     let file = settings.root.join("README.md");
     let written = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     if drawn(settings)? == written {

@@ -6,17 +6,20 @@ use std::panic::resume_unwind;
 use std::process::Command;
 use std::thread;
 
-use crate::failure::{Doing, Result};
-use crate::settings::Settings;
-use crate::{command, diagram, features, setup, stack};
+use local::failure::{Doing, Result};
+use local::settings::Settings;
+use local::{command, setup, stack};
+
+use crate::{diagram, features, machines};
 
 /// Everything that can be said without running anything.
 ///
 /// # Errors
 /// At the first finding, of the code or of the rest. The other of the two is checked to its end even so.
-pub fn static_checks(settings: &Settings) -> Result<()> {
+pub(crate) fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     features::check(settings)?;
+    machines::check(&settings.root)?;
     diagram::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
     // The SDK's largest crate keeps the compiler at one processor for minutes, when it is not compiled yet.
@@ -64,7 +67,7 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// At the first finding or failure. The stack is stopped even so.
-pub fn everything(settings: &Settings) -> Result<()> {
+pub(crate) fn everything(settings: &Settings) -> Result<()> {
     static_checks(settings)?;
     cargo(
         settings,
@@ -102,7 +105,7 @@ pub fn everything(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When one is not survived as it should be. The stack is stopped even so.
-pub fn every_fault(settings: &Settings) -> Result<()> {
+pub(crate) fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")];
     on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
@@ -112,7 +115,7 @@ pub fn every_fault(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When one is refused, or misplaced. The stack is stopped even so.
-pub fn thousand(settings: &Settings) -> Result<()> {
+pub(crate) fn thousand(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     on_a_stack(settings, || end_to_end(settings, "end_to_end", &["--nocapture", "--ignored", "a_thousand"], &[]))
 }
@@ -121,7 +124,7 @@ pub fn thousand(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When something cannot be measured. The stack is stopped even so.
-pub fn bench(settings: &Settings) -> Result<()> {
+pub(crate) fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     setup::baselines(settings)?;
     let least = ["build", "--release", "--package", "functions", "--example", "hello"];
