@@ -51,6 +51,12 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
         "python",
         &["-B", "-m", "unittest", "discover", "-s", "local/emulator", "-p", "*_test.py"],
     )?;
+    tool(
+        settings,
+        "testing the state machines' expressions",
+        "python",
+        &["-B", "-m", "unittest", "discover", "-s", "statemachines"],
+    )?;
     tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
     tool(
         settings,
