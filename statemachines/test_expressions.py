@@ -1,7 +1,7 @@
 """What the state machines' expressions promise, with the evaluator of the local stack.
 
-A cause can be any text. An expression that cannot be evaluated ends the state with States.QueryEvaluationError: then
-nobody learns what really failed.
+A cause can be any text. If an expression cannot be evaluated, its state ends with States.QueryEvaluationError, and the
+original error is lost.
 """
 
 import json
@@ -53,14 +53,14 @@ TASK = {
     "Version": 3,
 }
 
-# What a function, a machine or AWS wrote, and what is said of it.
+# Causes that functions and machines write, and the message in each.
 SAID = {
     '{"errorMessage":"no room","errorType":"Transient"}': "no room",
     '{"errorType":"Transient","errorMessage":"no \\"room\\" \\u00e9\\n","trace":[]}': 'no "room" é\n',
     '{ "errorMessage": "no room" }': "no room",
     json.dumps(REPORT): REPORT["message"],
 }
-# What only looks like it, and is said as it is.
+# Causes that are messages themselves, though some look like JSON.
 AS_IT_IS = [
     "Ada thought better of it",
     "{JIRA-1}",
@@ -92,7 +92,7 @@ LONG = ["x" * 32768, json.dumps({"errorMessage": '"\\\n' * 5000}), '{"' * 16384,
 NESTED = [REPORTED, nested(""), nested("{JIRA-1}"), nested(), nested(Status="ABORTED"), nested(json.dumps(REPORT)[:90])]
 CAUSES = [*SAID, *AS_IT_IS, *NOTHING, *LONG, *NESTED, json.dumps(TASK), json.dumps(TASK)[:40]]
 
-# What the machines know when something fails.
+# The machines' variables when something fails.
 KNOWN = {
     "approved": {"tenant_id": TENANT},
     "attempts": 1,
@@ -107,14 +107,14 @@ KNOWN = {
 }
 
 
-def values_with_a_cause(value, path=()):
+def expressions_with_a_cause(value, path=()):
     """Every expression that mentions a cause, with the place where it stands."""
     if isinstance(value, str):
         if value.startswith("{%") and "Cause" in value:
             yield path, re.sub(r"\$\{\w+\}", "dev", value)
-    else:
-        for name, part in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-            yield from values_with_a_cause(part, (*path, name))
+    elif isinstance(value, dict | list):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from expressions_with_a_cause(part, (*path, name))
 
 
 def evaluated(expression, cause):
@@ -127,41 +127,40 @@ def evaluated(expression, cause):
     return sfn._apply_jsonata_template(expression, data, context, result={}, error_output=output)
 
 
-def state(machine, name):
-    def found(states):
-        for key, value in states.items():
-            if key == name:
-                return value
-            for inner in [*value.get("Branches", []), *[value[key] for key in ["ItemProcessor"] if key in value]]:
-                if inside := found(inner["States"]):
-                    return inside
-        return None
-
-    return found(MACHINES[machine]["States"])
+def states(part):
+    """The states of a machine, those in branches included, by their names."""
+    found = dict(part["States"])
+    for state in part["States"].values():
+        for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+            found |= states(inner)
+    return found
 
 
 def caught(machine, name, cause):
-    catch = state(machine, name)["Catch"][0]
+    """What the state's first catcher assigns and puts out."""
+    catch = states(MACHINES[machine])[name]["Catch"][0]
     return evaluated({field: catch[field] for field in ["Assign", "Output"] if field in catch}, cause)
 
 
 class Expressions(unittest.TestCase):
     def test_no_cause_hides_the_error_that_it_belongs_to(self):
-        expressions = [found for machine in MACHINES.values() for found in values_with_a_cause(machine)]
+        expressions = [found for machine in MACHINES.values() for found in expressions_with_a_cause(machine)]
         self.assertGreater(len(expressions), 20)
         for path, expression in expressions:
             for cause in CAUSES:
                 with self.subTest(path=path, cause=cause and cause[:80]):
                     self.assertIsNotNone(evaluated(expression, cause))
 
-    def test_nor_does_one_that_is_cut_off_anywhere(self):
+    def test_a_report_that_is_cut_off_anywhere_is_no_report(self):
         for length in range(len(REPORTED)):
             leftovers = caught("conclude-execution", "Remove what it made", REPORTED[:length])["Assign"]["told"]
             self.assertEqual([leftover["kind"] for leftover in leftovers], ["database"])
 
-    def test_a_failure_says_what_was_said(self):
+    def test_a_failure_has_the_message_of_its_cause(self):
+        report_the_failure = states(MACHINES["audit-tenants"])["Report the failure"]["Cause"]
+
         def said(cause):
-            report = json.loads(evaluated(state("audit-tenants", "Report the failure")["Cause"], cause))
+            report = json.loads(evaluated(report_the_failure, cause))
             self.assertEqual((report["error"], report["step"]), ("Outer", "a-step"))
             return report["message"]
 
@@ -172,7 +171,7 @@ class Expressions(unittest.TestCase):
         for cause in NOTHING:
             self.assertEqual(said(cause), "no cause was given")
 
-    def test_what_a_nested_machine_reports_is_read(self):
+    def test_the_report_of_a_nested_execution_is_read(self):
         leftovers = REPORT["leftovers"]
         self.assertEqual(caught("conclude-execution", "Remove what it made", REPORTED)["Assign"]["told"], leftovers)
         unchecked = caught("provision-tenant", "Roll back", REPORTED)["Assign"]["unchecked"]
@@ -184,7 +183,7 @@ class Expressions(unittest.TestCase):
         [dropped] = caught("teardown-tenant", "Drop the database by a task", REPORTED)["Output"]
         self.assertEqual((dropped["failure"]["Error"], dropped["failure"]["Cause"]), ("Inner", REPORT["message"]))
 
-    def test_a_nested_machine_that_reports_nothing_may_have_left_the_database(self):
+    def test_without_a_report_the_database_may_be_left(self):
         for cause in [*NOTHING, *AS_IT_IS, *NESTED[1:]]:
             told = caught("conclude-execution", "Remove what it made", cause)["Assign"]["told"]
             self.assertEqual([leftover["identifier"] for leftover in told], [f"{TENANT}_db"])
@@ -193,10 +192,14 @@ class Expressions(unittest.TestCase):
             teardown = caught("deprovision-tenant", "Tear the tenant down", cause)["Assign"]["teardown"]
             self.assertEqual([leftover["kind"] for leftover in teardown["leftovers"]], ["database"])
 
-    def test_a_nested_execution_that_was_stopped_says_so(self):
+    def test_a_nested_execution_without_a_cause_is_named_with_its_status(self):
         for cause, error, message in [
             (nested(Status="ABORTED"), "Outer", "arn:nested ended ABORTED"),
-            (nested(Status="TIMED_OUT", Error="States.Timeout", Cause=""), "States.Timeout", "arn:nested ended TIMED_OUT"),
+            (
+                nested(Status="TIMED_OUT", Error="States.Timeout", Cause=""),
+                "States.Timeout",
+                "arn:nested ended TIMED_OUT",
+            ),
             (nested("{JIRA-1}"), "Inner", "{JIRA-1}"),
             ("too many executions", "Outer", "too many executions"),
             ("", "Outer", "no cause was given"),
@@ -204,7 +207,7 @@ class Expressions(unittest.TestCase):
             failure = caught("provision-tenant", "Create the database by a task", cause)["Output"]["failure"]
             self.assertEqual((failure["Error"], failure["Cause"]), (error, message))
 
-    def test_of_a_database_task_that_failed_its_end_is_read_and_of_another_failure_the_cause(self):
+    def test_a_task_that_failed_is_read_and_any_other_failure_is_kept(self):
         output = caught("run-database-task", "Run the task", json.dumps(TASK))["Output"]
         self.assertEqual(output["task"]["Containers"], [{"Name": "db", "ExitCode": 1}])
         for cause in ["RESOURCE:CPU", "", json.dumps(TASK)[:40]]:
