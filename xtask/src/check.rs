@@ -10,13 +10,14 @@ use local::failure::{Doing, Result};
 use local::settings::Settings;
 use local::{command, setup, stack};
 
-use crate::{diagram, features, machines};
+use crate::targets::Targets;
+use crate::{diagram, features, machines, tools};
 
 /// Everything that can be said without running anything.
 ///
 /// # Errors
 /// At the first finding, of the code or of the rest. The other of the two is checked to its end even so.
-pub(crate) fn static_checks(settings: &Settings) -> Result<()> {
+pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     features::check(settings)?;
     machines::check(&settings.root)?;
@@ -42,7 +43,7 @@ fn check_the_code(settings: &Settings) -> Result<()> {
 }
 
 fn check_the_rest(settings: &Settings) -> Result<()> {
-    let mut deny = Command::new(setup::cargo_deny(settings)?);
+    let mut deny = Command::new(tools::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
     tool(
@@ -64,7 +65,7 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
         "sam",
         &["validate", "--lint", "--template-file", "template.yaml", "--region", "eu-west-1"],
     )?;
-    let mut checkov = Command::new(setup::checkov(settings)?);
+    let mut checkov = Command::new(tools::checkov(settings)?);
     checkov.current_dir(&settings.root).args(["--config-file", ".checkov.yaml"]);
     command::run("checking the templates' security (checkov)", &mut checkov, &settings.path("log/check-checkov.log"))
 }
@@ -73,37 +74,17 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// At the first finding or failure. The stack is stopped even so.
-pub(crate) fn everything(settings: &Settings) -> Result<()> {
+pub fn everything(settings: &Settings) -> Result<()> {
     static_checks(settings)?;
-    cargo(
-        settings,
-        "unit tests",
-        &[
-            "test",
-            "--release",
-            "--workspace",
-            "--lib",
-            "--test",
-            "definitions",
-            "--test",
-            "deployment_guide",
-            "--test",
-            "inputs",
-            "--test",
-            "monitoring",
-            "--test",
-            "packages",
-            "--quiet",
-        ],
-    )?;
+    let targets = Targets::of(&settings.root)?;
+    let alone = targets.alone.iter().flat_map(|name| ["--test", name]);
+    let arguments: Vec<_> = ["test", "--release", "--workspace", "--lib"].into_iter().chain(alone).collect();
+    cargo(settings, "unit tests", &[&arguments[..], &["--quiet"]].concat())?;
     let calls = settings.path("calls").display().to_string();
-    let recorded = [("CALLS", calls.as_str())];
     on_a_stack(settings, || {
         fs::write(&calls, "").doing(format!("writing {calls}"))?;
-        // First, while there is little that each look at a tenant has to go through.
-        end_to_end(settings, "faults", &["--nocapture"], &recorded)?;
-        end_to_end(settings, "end_to_end", &["--nocapture"], &recorded)?;
-        end_to_end(settings, "policies", &[], &recorded)
+        let mut tests = targets.of_command("test")?.iter();
+        tests.try_for_each(|test| end_to_end(settings, test, &["--nocapture"], &[("CALLS", &calls)]))
     })
 }
 
@@ -111,7 +92,7 @@ pub(crate) fn everything(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When one is not survived as it should be. The stack is stopped even so.
-pub(crate) fn every_fault(settings: &Settings) -> Result<()> {
+pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")];
     on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
@@ -121,7 +102,7 @@ pub(crate) fn every_fault(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When one is refused, or misplaced. The stack is stopped even so.
-pub(crate) fn thousand(settings: &Settings) -> Result<()> {
+pub fn thousand(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     on_a_stack(settings, || end_to_end(settings, "end_to_end", &["--nocapture", "--ignored", "a_thousand"], &[]))
 }
@@ -130,12 +111,16 @@ pub(crate) fn thousand(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When something cannot be measured. The stack is stopped even so.
-pub(crate) fn bench(settings: &Settings) -> Result<()> {
+pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    setup::baselines(settings)?;
+    tools::baselines(settings)?;
     let least = ["build", "--release", "--package", "functions", "--example", "hello"];
     cargo(settings, "compiling the least function", &least)?;
-    on_a_stack(settings, || end_to_end(settings, "bench", &[], &[]))
+    let targets = Targets::of(&settings.root)?;
+    on_a_stack(settings, || {
+        let mut tests = targets.of_command("bench")?.iter();
+        tests.try_for_each(|test| end_to_end(settings, test, &[], &[]))
+    })
 }
 
 fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result<()> {

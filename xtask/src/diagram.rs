@@ -24,7 +24,7 @@ const MACHINES: [&str; 9] = [
 ///
 /// # Errors
 /// When a definition or the README cannot be read or written.
-pub(crate) fn draw(settings: &Settings) -> Result<()> {
+pub fn draw(settings: &Settings) -> Result<()> {
     let file = settings.root.join("README.md");
     let drawn = drawn(settings)?;
     fs::write(&file, drawn).doing(format!("writing {}", file.display()))
@@ -34,7 +34,7 @@ pub(crate) fn draw(settings: &Settings) -> Result<()> {
 ///
 /// # Errors
 /// When they are not.
-pub(crate) fn check(settings: &Settings) -> Result<()> {
+pub fn check(settings: &Settings) -> Result<()> {
     let file = settings.root.join("README.md");
     let written = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     if drawn(settings)? == written {

@@ -11,7 +11,7 @@ use local::settings::Settings;
 ///
 /// # Errors
 /// Naming the crates that would be compiled more than once.
-pub(crate) fn check(settings: &Settings) -> Result<()> {
+pub fn check(settings: &Settings) -> Result<()> {
     let all = crates(settings, &["--workspace", "--edges", "normal,dev,no-proc-macro"])?;
     for package in ["functions", "local", "xtask"] {
         let own = crates(settings, &["--package", package, "--edges", "normal,no-proc-macro"])?;

@@ -25,7 +25,7 @@ const REMEDY: &str = "run make machines";
 ///
 /// # Errors
 /// When a source cannot be read, or a definition cannot be written.
-pub(crate) fn write(root: &Path) -> Result<()> {
+pub fn write(root: &Path) -> Result<()> {
     for (name, definition) in definitions(root)? {
         let file = root.join(&name);
         if fs::read_to_string(&file).is_ok_and(|written| written == definition) {
@@ -41,7 +41,7 @@ pub(crate) fn write(root: &Path) -> Result<()> {
 ///
 /// # Errors
 /// When one is not, or has no source.
-pub(crate) fn check(root: &Path) -> Result<()> {
+pub fn check(root: &Path) -> Result<()> {
     let definitions = definitions(root)?;
     for (name, definition) in &definitions {
         if fs::read_to_string(root.join(name)).ok().as_ref() != Some(definition) {

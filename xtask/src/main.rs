@@ -1,14 +1,9 @@
-//! What is generated, checked and tested: `cargo run --release --package xtask -- machines`, say. The Makefile names
-//! the commands.
-
-mod check;
-mod diagram;
-mod features;
-mod machines;
+//! `xtask machines | diagrams | check | test | faults | thousand | bench`: see the crate's documentation and the Makefile.
 
 use std::process::ExitCode;
 
 use local::{say, settings::Settings};
+use xtask::{check, diagram, machines};
 
 const USAGE: &str = "usage: xtask machines | diagrams | check | test | faults | thousand | bench";
 
