@@ -1,11 +1,12 @@
-# Everything a newcomer needs to type. What the targets do is in local/src.
+# Everything a newcomer needs to type. What the targets do is in local/src and xtask/src.
 
 # Functions, tests and tools are compiled for the same explicit target, so that they are compiled once.
 export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
 local := cargo run --release --package local --
+xtask := cargo run --release --package xtask --
 
-.PHONY: demo up account invoke image down setup lint test faults thousand invocations bench diagrams
+.PHONY: demo up account invoke image down setup lint test faults thousand invocations bench machines diagrams
 
 ## Shows it all without an AWS account: tenants come and go, one arrives broken, nothing is left.
 demo:
@@ -37,11 +38,15 @@ setup:
 
 ## Formats, lints and validates without running anything.
 lint:
-	$(local) check
+	$(xtask) check
+
+## Writes statemachines/*.asl.json, which are deployed, from statemachines/src/, which people edit.
+machines:
+	$(xtask) machines
 
 ## Draws the README's pictures from statemachines/.
 diagrams:
-	$(local) diagrams
+	$(xtask) diagrams
 
 # The tests have a stack of their own, beside that of `make up`: every environment, one of them with a database that only
 # ECS tasks reach and little patience with deployments; and proxies of the tests between the functions and what they call.
@@ -57,20 +62,20 @@ test thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId
 
 ## Everything that CI runs.
 test:
-	@trap '$(local) down; exit 130' INT TERM; $(local) test
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) test
 
 ## Every fault at every call, which takes about an hour. Some of them: make faults FAULT='provision: Reset'
 faults:
-	@trap '$(local) down; exit 130' INT TERM; $(local) faults
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) faults
 
 ## A thousand tenants on eleven load balancers, which takes 40 minutes on two cores.
 thousand:
-	@trap '$(local) down; exit 130' INT TERM; $(local) thousand
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) thousand
 
 ## Every function in a container of `sam local`, which takes some minutes and needs Docker.
 invocations:
-	@trap '$(local) down; exit 130' INT TERM; $(local) invocations
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) invocations
 
 ## How fast, small and cheap it is, beside the runbook's commands: into .local/bench
 bench:
-	@trap '$(local) down; exit 130' INT TERM; $(local) bench
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) bench

@@ -48,15 +48,15 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The peer of this name, out of the stack's parameter.
+    /// The peer of this name, out of the stack's parameters.
     ///
     /// # Errors
-    /// `EnvironmentNotReady` when there is none, or the parameter makes no sense.
+    /// `EnvironmentNotReady` when there is none, or the parameters make no sense.
     pub fn of(settings: &Settings, environment: EnvironmentName) -> Result<Self> {
         let peers = all(settings)?;
         let names: Vec<_> = peers.iter().map(|peer| peer.environment.as_str()).collect();
         let missing = format!(
-            "stack parameter Peers has no {environment}, only: {}; add {environment}:<account>:<region>",
+            "the stack's parameters name no peer {environment}, only: {}; set the one of {environment} to <account>:<region>",
             names.join(", ")
         );
         peers.into_iter().find(|peer| peer.environment == environment).ok_or_else(|| Error::not_ready(missing))
@@ -150,10 +150,12 @@ impl FromStr for Peer {
 /// Every peer, in the order dev, sit, prod.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when the stack's parameter makes no sense.
+/// `EnvironmentNotReady` when the stack's parameters make no sense.
 pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
-    let wrong = |reason: String| Error::not_ready(format!("stack parameter Peers: {reason}"));
-    let peers = settings.required("PEERS")?.split(',').map(Peer::from_str).collect::<Result<Vec<_>, _>>();
+    let wrong = |reason: String| Error::not_ready(format!("stack parameters of the peers: {reason}"));
+    let is_named = |peer: &&str| peer.split_once(':').is_none_or(|(_, place)| !place.is_empty());
+    let peers =
+        settings.required("PEERS")?.split(',').filter(is_named).map(Peer::from_str).collect::<Result<Vec<_>, _>>();
     let mut peers = peers.map_err(wrong)?;
     peers.sort_by_key(|peer| peer.environment);
     if let Some(pair) = peers.windows(2).find(|pair| pair[0].environment == pair[1].environment) {
@@ -165,7 +167,7 @@ pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
 /// The peers that a person chose, each once; every peer when nothing was said. In the order dev, sit, prod.
 ///
 /// # Errors
-/// `InvalidRequest` for an empty list; `EnvironmentNotReady` when one is no peer, or the stack's parameter makes no sense.
+/// `InvalidRequest` for an empty list; `EnvironmentNotReady` when one is no peer, or the stack's parameters make no sense.
 pub fn chosen(settings: &Settings, environments: Option<Vec<EnvironmentName>>) -> Result<Vec<Peer>> {
     let Some(mut environments) = environments else { return all(settings) };
     if environments.is_empty() {
@@ -239,7 +241,7 @@ mod tests {
     #[test]
     fn those_are_chosen_that_are_named_or_all() {
         use EnvironmentName::{Dev, Prod, Sit};
-        let settings = settings(&[("PEERS", "sit:815856636111:eu-west-1,dev:536580886816:eu-west-1")]);
+        let settings = settings(&[("PEERS", "sit:815856636111:eu-west-1,dev:536580886816:eu-west-1,prod:")]);
         let chosen = |environments| chosen(&settings, environments);
         let names = |peers: Vec<Peer>| peers.iter().map(Peer::environment).collect::<Vec<_>>();
         assert_eq!(names(chosen(None).unwrap()), [Dev, Sit]);
@@ -247,12 +249,12 @@ mod tests {
         assert_eq!(chosen(Some(vec![])).unwrap_err().kind(), ErrorKind::InvalidRequest);
         let error = chosen(Some(vec![Sit, Prod])).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
-        assert!(error.chain().contains("Peers has no prod, only: dev, sit"), "{}", error.chain());
+        assert!(error.chain().contains("no peer prod, only: dev, sit"), "{}", error.chain());
     }
 
     #[test]
     fn a_peer_that_is_missing_is_named_with_what_to_add() {
         let error = Peer::of(&settings(&[("PEERS", "dev:536580886816:eu-west-1")]), EnvironmentName::Sit).unwrap_err();
-        assert!(error.chain().contains("sit:<account>:<region>"), "{}", error.chain());
+        assert!(error.chain().contains("the one of sit to <account>:<region>"), "{}", error.chain());
     }
 }

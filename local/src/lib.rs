@@ -6,16 +6,13 @@
 //! ports do not touch each other. Nothing survives `down` but that directory, whose data the next `up` makes anew.
 
 pub mod aws;
-pub mod check;
 pub mod command;
 pub mod database;
 pub mod demo;
 pub mod deploy;
-pub mod diagram;
 pub mod docker;
 pub mod emulator;
 pub mod failure;
-pub mod features;
 pub mod sam_local;
 pub mod say;
 pub mod service;

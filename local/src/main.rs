@@ -1,14 +1,12 @@
-//! `local setup | account | up | down | demo | invoke | image | check | test | faults | thousand | invocations | bench |
-//! diagrams`: see the crate's documentation and the Makefile.
+//! `local setup | account | up | down | demo | invoke | image`: see the crate's documentation and the Makefile.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use local::sam_local::{self, image, invoke};
-use local::{check, demo, diagram, say, settings::Settings, setup, stack};
+use local::{demo, say, settings::Settings, setup, stack};
 
-const USAGE: &str = "usage: local setup | account | up | down | demo | invoke | image | check | test | faults | thousand | \
-                     invocations | bench | diagrams";
+const USAGE: &str = "usage: local setup | account | up | down | demo | invoke | image";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -25,13 +23,6 @@ fn main() -> ExitCode {
             invoke::run(&settings, &function.unwrap_or_default(), event, log_level.as_deref())
         }
         "image" => image::get(&settings),
-        "check" => check::static_checks(&settings),
-        "test" => check::everything(&settings),
-        "faults" => check::every_fault(&settings),
-        "thousand" => check::thousand(&settings),
-        "invocations" => check::invocations(&settings),
-        "bench" => check::bench(&settings),
-        "diagrams" => diagram::draw(&settings),
         _ => Err(USAGE.into()),
     });
     match outcome {

@@ -1,8 +1,8 @@
 //! What the local stack needs on the machine. Only what is missing is installed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::command;
@@ -18,23 +18,21 @@ const PROGRAMS: [(&str, &str); 4] = [
     ("openssl", "openssl"),
 ];
 
-/// What the runbook's commands call, beside the AWS CLI.
-const PROGRAMS_OF_THE_RUNBOOK: [(&str, &str); 2] = [("jq", "jq"), ("mysql", "mariadb-client-core")];
-
-const CARGO_DENY: &str = "0.20.2";
-const CHECKOV: &str = "3.3.30";
-
 /// Installs what is missing: the programs of MariaDB and openssl from Debian, and the Python tools in `.local/venv`.
 ///
 /// # Errors
 /// When something cannot be installed.
 pub fn run(settings: &Settings) -> Result<()> {
-    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
+    let _alone = alone(settings)?;
     install_packages(settings, &PROGRAMS)?;
     install_tools(settings)
 }
 
-fn install_packages(settings: &Settings, programs: &[(&str, &'static str)]) -> Result<()> {
+/// Installs programs that are not there: each of these is given with the Debian package that has it.
+///
+/// # Errors
+/// When one cannot be installed.
+pub fn install_packages(settings: &Settings, programs: &[(&str, &'static str)]) -> Result<()> {
     let mut packages: Vec<_> =
         programs.iter().filter(|(program, _)| !command::installed(program)).map(|(_, package)| *package).collect();
     packages.dedup();
@@ -68,6 +66,14 @@ fn apt() -> Command {
     command
 }
 
+/// Keeps other processes from installing at once, until what it gives is dropped.
+///
+/// # Errors
+/// When the lock cannot be made.
+pub fn alone(settings: &Settings) -> Result<File> {
+    command::alone("set-up", &settings.root.join(".local/setup.lock"))
+}
+
 fn python_can(statement: &str) -> bool {
     Command::new("python3")
         .args(["-c", statement])
@@ -88,60 +94,11 @@ fn install_tools(settings: &Settings) -> Result<()> {
     install_python(settings, "MiniStack, SAM CLI and cargo-lambda", &root, &packages, &wanted)
 }
 
-/// Where cargo-deny is, which only the linters need. Installs it if it is not there in the pinned version.
+/// Makes a Python environment at `root` with what a requirements file says.
 ///
 /// # Errors
-/// When it cannot be installed.
-pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
-    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
-    let root = settings.root.join(format!(".local/cargo-deny-{CARGO_DENY}"));
-    let program = root.join("bin/cargo-deny");
-    if !program.is_file() {
-        let mut cargo = Command::new("cargo");
-        command::outside_cargo(&mut cargo).args([
-            "install",
-            "cargo-deny",
-            "--version",
-            CARGO_DENY,
-            "--locked",
-            "--root",
-        ]);
-        cargo.arg(&root).env_remove("CARGO_BUILD_TARGET");
-        // It runs for seconds: what counts is how soon it is there.
-        for (setting, value) in [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "false")] {
-            cargo.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
-        }
-        let log = settings.root.join(".local/log/setup-cargo-deny.log");
-        command::run("installing cargo-deny (some minutes)", &mut cargo, &log)?;
-    }
-    Ok(program)
-}
-
-/// Where checkov is, which only the linters need. Installs it if it is not there in the pinned version: in an environment
-/// of its own, as it wants other versions of the AWS SDK than SAM CLI and MiniStack do.
-///
-/// # Errors
-/// When it cannot be installed.
-pub fn checkov(settings: &Settings) -> Result<PathBuf> {
-    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
-    let root = settings.root.join(format!(".local/checkov-{CHECKOV}"));
-    let package = format!("checkov=={CHECKOV}");
-    install_python(settings, "checkov", &root, &[&package], &package)?;
-    Ok(root.join("bin/checkov"))
-}
-
-/// Installs what the benchmark's baselines need, in an environment of its own for the same reason: `.local/bench/venv`.
-///
-/// # Errors
-/// When it cannot be installed.
-pub fn baselines(settings: &Settings) -> Result<()> {
-    let _alone = command::alone("set-up", &settings.root.join(".local/setup.lock"))?;
-    install_packages(settings, &PROGRAMS_OF_THE_RUNBOOK)?;
-    let root = settings.root.join(".local/bench/venv");
-    install_requirements(settings, "the baselines", &root, "local/bench/requirements.txt")
-}
-
-fn install_requirements(settings: &Settings, what: &str, root: &Path, file: &str) -> Result<()> {
+/// When it cannot be made.
+pub fn install_requirements(settings: &Settings, what: &str, root: &Path, file: &str) -> Result<()> {
     let file = settings.root.join(file);
     install_python(settings, what, root, &["--requirement", &file.display().to_string()], &read(&file)?)
 }
@@ -151,7 +108,10 @@ fn read(file: &Path) -> Result<String> {
 }
 
 /// Makes a Python environment at `root` with what pip is told to install, anew whenever `wanted` is another text.
-fn install_python(settings: &Settings, what: &str, root: &Path, packages: &[&str], wanted: &str) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn install_python(settings: &Settings, what: &str, root: &Path, packages: &[&str], wanted: &str) -> Result<()> {
     // Inside the environment, so that both are deleted together; written last, so that half an environment has none.
     let stamp = root.join("installed-requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {

@@ -100,7 +100,8 @@ fn every_state_machine_is_on_the_dashboard_with_its_results_its_durations_and_it
     let dashboard = dashboard();
     for file in fs::read_dir("../statemachines").unwrap() {
         let file = file.unwrap().file_name().into_string().unwrap();
-        let machine = format!("${{Machine}}-{}", file.trim_end_matches(".asl.json"));
+        let Some(name) = file.strip_suffix(".asl.json") else { continue };
+        let machine = format!("${{Machine}}-{name}");
         let mut seen = BTreeSet::new();
         for widget in dashboard["widgets"].as_array().unwrap() {
             let properties = &widget["properties"];
@@ -195,9 +196,11 @@ fn the_queries_ask_for_fields_that_the_logs_have() {
 fn every_function_and_every_state_machine_is_traced_and_logs() {
     for (logical, machine) in of_type("AWS::Serverless::StateMachine") {
         assert_eq!(value(&machine, "Tracing"), Some("{ Enabled: true }"), "{logical}");
-        assert_eq!(value(&machine, "Level"), Some("ALL"), "{logical}");
+        let logging = value(&machine, "Logging").unwrap().trim_start_matches(['&', '*']);
+        assert_eq!(logging, "state-machine-logging", "{logical}");
     }
     let template = fs::read_to_string("../template.yaml").unwrap();
+    assert!(template.contains("      Logging: &state-machine-logging\n        Level: ALL\n"));
     let globals = template.split("\nGlobals:\n").nth(1).unwrap().split("\nResources:\n").next().unwrap();
     for line in ["Tracing: Active", "LogFormat: JSON", "LogGroup: !Ref FunctionLogs"] {
         assert!(globals.contains(line), "{line}");

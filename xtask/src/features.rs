@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use crate::command;
-use crate::failure::{Doing, Result};
-use crate::settings::Settings;
+use local::command;
+use local::failure::{Doing, Result};
+use local::settings::Settings;
 
-/// Checks that what is compiled for the functions alone, and for this tool alone, is what the tests take, too.
+/// Checks that what is compiled for the functions alone, and for the tools alone, is what the tests take, too.
 ///
 /// # Errors
 /// Naming the crates that would be compiled more than once.
 pub fn check(settings: &Settings) -> Result<()> {
     let all = crates(settings, &["--workspace", "--edges", "normal,dev,no-proc-macro"])?;
-    for package in ["functions", "local"] {
+    for package in ["functions", "local", "xtask"] {
         let own = crates(settings, &["--package", package, "--edges", "normal,no-proc-macro"])?;
         let others: Vec<_> = own.difference(&all).map(String::as_str).collect();
         if !others.is_empty() {

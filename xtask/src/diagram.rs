@@ -5,8 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::failure::{Doing, Result};
-use crate::settings::Settings;
+use local::failure::{Doing, Result};
+use local::settings::Settings;
 
 const MACHINES: [&str; 9] = [
     "provision-tenant",

@@ -6,9 +6,12 @@ use std::panic::resume_unwind;
 use std::process::Command;
 use std::thread;
 
-use crate::failure::{Doing, Result};
-use crate::settings::Settings;
-use crate::{command, diagram, features, sam_local, say, setup, stack};
+use local::failure::{Doing, Result};
+use local::settings::Settings;
+use local::{command, sam_local, say, setup, stack};
+
+use crate::targets::Targets;
+use crate::{diagram, features, machines, tools};
 
 /// Everything that can be said without running anything.
 ///
@@ -17,6 +20,7 @@ use crate::{command, diagram, features, sam_local, say, setup, stack};
 pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     features::check(settings)?;
+    machines::check(&settings.root)?;
     diagram::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
     // The SDK's largest crate keeps the compiler at one processor for minutes, when it is not compiled yet.
@@ -39,12 +43,18 @@ fn check_the_code(settings: &Settings) -> Result<()> {
 }
 
 fn check_the_rest(settings: &Settings) -> Result<()> {
-    let mut deny = Command::new(setup::cargo_deny(settings)?);
+    let mut deny = Command::new(tools::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
     tool(settings, "checking the emulator's format", "ruff", &["format", "--check", "local/emulator"])?;
     tool(settings, "linting the emulator", "ruff", &["check", "local/emulator"])?;
     tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
+    tool(
+        settings,
+        "testing the state machines' expressions",
+        "python",
+        &["-B", "-m", "pytest", "--quiet", "statemachines"],
+    )?;
     tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
     tool(
         settings,
@@ -52,7 +62,7 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
         "sam",
         &["validate", "--lint", "--template-file", "template.yaml", "--region", "eu-west-1"],
     )?;
-    let mut checkov = Command::new(setup::checkov(settings)?);
+    let mut checkov = Command::new(tools::checkov(settings)?);
     checkov.current_dir(&settings.root).args(["--config-file", ".checkov.yaml"]);
     command::run("checking the templates' security (checkov)", &mut checkov, &settings.path("log/check-checkov.log"))
 }
@@ -63,35 +73,15 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
 /// At the first finding or failure. The stack is stopped even so.
 pub fn everything(settings: &Settings) -> Result<()> {
     static_checks(settings)?;
-    cargo(
-        settings,
-        "unit tests",
-        &[
-            "test",
-            "--release",
-            "--workspace",
-            "--lib",
-            "--test",
-            "definitions",
-            "--test",
-            "deployment_guide",
-            "--test",
-            "inputs",
-            "--test",
-            "monitoring",
-            "--test",
-            "packages",
-            "--quiet",
-        ],
-    )?;
+    let targets = Targets::of(&settings.root)?;
+    let alone = targets.alone.iter().flat_map(|name| ["--test", name]);
+    let arguments: Vec<_> = ["test", "--release", "--workspace", "--lib"].into_iter().chain(alone).collect();
+    cargo(settings, "unit tests", &[&arguments[..], &["--quiet"]].concat())?;
     let calls = settings.path("calls").display().to_string();
-    let recorded = [("CALLS", calls.as_str())];
     on_a_stack(settings, || {
         fs::write(&calls, "").doing(format!("writing {calls}"))?;
-        // First, while there is little that each look at a tenant has to go through.
-        end_to_end(settings, "faults", &["--nocapture"], &recorded)?;
-        end_to_end(settings, "end_to_end", &["--nocapture"], &recorded)?;
-        end_to_end(settings, "policies", &[], &recorded)?;
+        let mut tests = targets.of_command("test")?.iter();
+        tests.try_for_each(|test| end_to_end(settings, test, &["--nocapture"], &[("CALLS", &calls)]))?;
         in_containers(settings, &[])
     })
 }
@@ -140,10 +130,14 @@ pub fn thousand(settings: &Settings) -> Result<()> {
 /// When something cannot be measured. The stack is stopped even so.
 pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    setup::baselines(settings)?;
+    tools::baselines(settings)?;
     let least = ["build", "--release", "--package", "functions", "--example", "hello"];
     cargo(settings, "compiling the least function", &least)?;
-    on_a_stack(settings, || end_to_end(settings, "bench", &[], &[]))
+    let targets = Targets::of(&settings.root)?;
+    on_a_stack(settings, || {
+        let mut tests = targets.of_command("bench")?.iter();
+        tests.try_for_each(|test| end_to_end(settings, test, &[], &[]))
+    })
 }
 
 fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result<()> {

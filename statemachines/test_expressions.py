@@ -1,0 +1,219 @@
+"""What the state machines' expressions promise, with the evaluator of the local stack.
+
+A cause can be any text. If an expression cannot be evaluated, its state ends with States.QueryEvaluationError, and the
+original error is lost.
+"""
+
+import json
+import re
+import unittest
+from pathlib import Path
+
+from ministack.services import stepfunctions as sfn
+
+MACHINES = {
+    file.name.removesuffix(".asl.json"): json.loads(file.read_text()) for file in Path(__file__).parent.glob("*.json")
+}
+TENANT = "123456789012"
+
+REPORT = {
+    "error": "TeardownIncomplete",
+    "message": 'tenant "a" still has\n a database \\ é',
+    "step": "drop-database",
+    "removed": ["arn:a"],
+    "leftovers": [
+        {"kind": "database", "identifier": "a_db", "reason": "in use"},
+        {"kind": "secret", "identifier": "arn:s"},
+    ],
+    "failures": [{"step": "drop-database", "kind": "database", "error": "Transient", "message": "in use"}],
+}
+
+
+def nested(cause=None, **more):
+    """The cause of a task whose nested execution did not succeed, as Step Functions writes it."""
+    execution = {
+        "ExecutionArn": "arn:nested",
+        "Input": json.dumps({"Cause": "not this", "tenant_id": TENANT}),
+        "InputDetails": {"Included": True},
+        "Name": "nested",
+        "StartDate": 1700000000123,
+        "Status": "FAILED",
+    }
+    if cause is not None:
+        execution |= {"Error": "Inner", "Cause": cause}
+    return json.dumps(execution | more, separators=(",", ":"))
+
+
+REPORTED = nested(json.dumps(REPORT))
+TASK = {
+    "TaskArn": "arn:task",
+    "StoppedReason": "Essential container in task exited",
+    "Containers": [{"Name": "db", "ExitCode": 1, "NetworkInterfaces": [{"PrivateIpv4Address": "10.0.0.1"}]}],
+    "Overrides": {"ContainerOverrides": [{"Command": ["sh"], "Environment": [{"Name": "A", "Value": "{"}]}]},
+    "Version": 3,
+}
+
+# Causes that functions and machines write, and the message in each.
+SAID = {
+    '{"errorMessage":"no room","errorType":"Transient"}': "no room",
+    '{"errorType":"Transient","errorMessage":"no \\"room\\" \\u00e9\\n","trace":[]}': 'no "room" é\n',
+    '{ "errorMessage": "no room" }': "no room",
+    json.dumps(REPORT): REPORT["message"],
+}
+# Causes that are messages themselves, though some look like JSON.
+AS_IT_IS = [
+    "Ada thought better of it",
+    "{JIRA-1}",
+    "{",
+    "{}",
+    "[",
+    "[1]",
+    "12",
+    "null",
+    '"text"',
+    '{"errorMessage":"cut o',
+    '{"errorMessage":"a \\',
+    '{"errorMessage":"a \\x"}',
+    '{"errorMessage":"a\tb"}',
+    '{"errorMessage":"\t"}',
+    '{"errorMessage":"a"}}',
+    '{"errorMessage":"a",}',
+    '{"errorMessage":"a" "b"}',
+    '{"errorMessage":"a","b":01}',
+    '{"errorMessage":"a","b":' + "[" * 20 + "]" * 20 + "}",
+    '{"errorMessage":1}',
+    '{"errorMessage":null}',
+    '{"errorMessage":""}',
+    "$0 $1 \\ '",
+    REPORTED[:-40],
+]
+NOTHING = ["", None]
+LONG = ["x" * 32768, json.dumps({"errorMessage": '"\\\n' * 5000}), '{"' * 16384, "[" * 32768]
+NESTED = [REPORTED, nested(""), nested("{JIRA-1}"), nested(), nested(Status="ABORTED"), nested(json.dumps(REPORT)[:90])]
+CAUSES = [*SAID, *AS_IT_IS, *NOTHING, *LONG, *NESTED, json.dumps(TASK), json.dumps(TASK)[:40]]
+
+# The machines' variables when something fails.
+KNOWN = {
+    "approved": {"tenant_id": TENANT},
+    "attempts": 1,
+    "clean_up": {"tenant_id": TENANT, "owner": "arn:owner"},
+    "notes": [],
+    "outcome": "rolled-back",
+    "peer": {"environment": "dev", "execution_arn": "arn:peer"},
+    "plan": {"tenant_id": TENANT},
+    "rounds": 1,
+    "tenant_id": TENANT,
+    "unchecked": True,
+}
+
+
+def expressions_with_a_cause(value, path=()):
+    """Every expression that mentions a cause, with the place where it stands."""
+    if isinstance(value, str):
+        if value.startswith("{%") and "Cause" in value:
+            yield path, re.sub(r"\$\{\w+\}", "dev", value)
+    elif isinstance(value, dict | list):
+        for name, part in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from expressions_with_a_cause(part, (*path, name))
+
+
+def evaluated(expression, cause):
+    """The expression's value, when a task has failed with this cause."""
+    output = {"Error": "Outer"} if cause is None else {"Error": "Outer", "Cause": cause}
+    failure = {**output, "step": "a-step", "kind": "database"}
+    variables = {**KNOWN, "failure": failure, "latest": failure, "failures": [failure]}
+    context = {"Execution": {"Id": "arn:here", "Input": {"tenant_id": TENANT}}, "variables": variables}
+    data = {"tenant_id": TENANT, "environment": "dev", "leftovers": [], "resources": {}}
+    return sfn._apply_jsonata_template(expression, data, context, result={}, error_output=output)
+
+
+def states(part):
+    """The states of a machine, those in branches included, by their names."""
+    found = dict(part["States"])
+    for state in part["States"].values():
+        for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
+            found |= states(inner)
+    return found
+
+
+def caught(machine, name, cause):
+    """What the state's first catcher assigns and puts out."""
+    catch = states(MACHINES[machine])[name]["Catch"][0]
+    return evaluated({field: catch[field] for field in ["Assign", "Output"] if field in catch}, cause)
+
+
+class Expressions(unittest.TestCase):
+    def test_no_cause_hides_the_error_that_it_belongs_to(self):
+        expressions = [found for machine in MACHINES.values() for found in expressions_with_a_cause(machine)]
+        self.assertGreater(len(expressions), 20)
+        for path, expression in expressions:
+            for cause in CAUSES:
+                with self.subTest(path=path, cause=cause and cause[:80]):
+                    self.assertIsNotNone(evaluated(expression, cause))
+
+    def test_a_report_that_is_cut_off_anywhere_is_no_report(self):
+        for length in range(len(REPORTED)):
+            leftovers = caught("conclude-execution", "Remove what it made", REPORTED[:length])["Assign"]["told"]
+            self.assertEqual([leftover["kind"] for leftover in leftovers], ["database"])
+
+    def test_a_failure_has_the_message_of_its_cause(self):
+        report_the_failure = states(MACHINES["audit-tenants"])["Report the failure"]["Cause"]
+
+        def said(cause):
+            report = json.loads(evaluated(report_the_failure, cause))
+            self.assertEqual((report["error"], report["step"]), ("Outer", "a-step"))
+            return report["message"]
+
+        for cause, message in SAID.items():
+            self.assertEqual(said(cause), message)
+        for cause in AS_IT_IS:
+            self.assertEqual(said(cause), cause)
+        for cause in NOTHING:
+            self.assertEqual(said(cause), "no cause was given")
+
+    def test_the_report_of_a_nested_execution_is_read(self):
+        leftovers = REPORT["leftovers"]
+        self.assertEqual(caught("conclude-execution", "Remove what it made", REPORTED)["Assign"]["told"], leftovers)
+        unchecked = caught("provision-tenant", "Roll back", REPORTED)["Assign"]["unchecked"]
+        self.assertEqual(unchecked, leftovers[:1])
+        teardown = caught("deprovision-tenant", "Tear the tenant down", REPORTED)["Assign"]["teardown"]
+        self.assertEqual(teardown, {"removed": [], "going": [], "kept": []} | REPORT)
+        created = caught("provision-tenant", "Create the database by a task", REPORTED)["Output"]["failure"]
+        self.assertEqual(created, {"step": "create-database", "Error": "Inner", "Cause": REPORT["message"]})
+        [dropped] = caught("teardown-tenant", "Drop the database by a task", REPORTED)["Output"]
+        self.assertEqual((dropped["failure"]["Error"], dropped["failure"]["Cause"]), ("Inner", REPORT["message"]))
+
+    def test_without_a_report_the_database_may_be_left(self):
+        for cause in [*NOTHING, *AS_IT_IS, *NESTED[1:]]:
+            told = caught("conclude-execution", "Remove what it made", cause)["Assign"]["told"]
+            self.assertEqual([leftover["identifier"] for leftover in told], [f"{TENANT}_db"])
+            unchecked = caught("provision-tenant", "Roll back", cause)["Assign"]["unchecked"]
+            self.assertEqual(unchecked, [{"kind": "database", "identifier": f"{TENANT}_db"}])
+            teardown = caught("deprovision-tenant", "Tear the tenant down", cause)["Assign"]["teardown"]
+            self.assertEqual([leftover["kind"] for leftover in teardown["leftovers"]], ["database"])
+
+    def test_a_nested_execution_without_a_cause_is_named_with_its_status(self):
+        for cause, error, message in [
+            (nested(Status="ABORTED"), "Outer", "arn:nested ended ABORTED"),
+            (
+                nested(Status="TIMED_OUT", Error="States.Timeout", Cause=""),
+                "States.Timeout",
+                "arn:nested ended TIMED_OUT",
+            ),
+            (nested("{JIRA-1}"), "Inner", "{JIRA-1}"),
+            ("too many executions", "Outer", "too many executions"),
+            ("", "Outer", "no cause was given"),
+        ]:
+            failure = caught("provision-tenant", "Create the database by a task", cause)["Output"]["failure"]
+            self.assertEqual((failure["Error"], failure["Cause"]), (error, message))
+
+    def test_a_task_that_failed_is_read_and_any_other_failure_is_kept(self):
+        output = caught("run-database-task", "Run the task", json.dumps(TASK))["Output"]
+        self.assertEqual(output["task"]["Containers"], [{"Name": "db", "ExitCode": 1}])
+        for cause in ["RESOURCE:CPU", "", json.dumps(TASK)[:40]]:
+            output = caught("run-database-task", "Run the task", cause)["Output"]
+            self.assertEqual(output, {"failure": {"Error": "Outer", "Cause": cause}})
+
+
+if __name__ == "__main__":
+    unittest.main()
