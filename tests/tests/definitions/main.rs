@@ -21,7 +21,7 @@ fn states() -> Vec<(String, String, Value)> {
     let mut all = Vec::new();
     for file in fs::read_dir("../statemachines").unwrap() {
         let path = file.unwrap().path();
-        if path.is_dir() {
+        if path.extension().is_none_or(|kind| kind != "json") {
             continue;
         }
         let machine: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
