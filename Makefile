@@ -15,7 +15,7 @@ demo:
 up:
 	$(local) up
 
-## As `make up`, without building and deploying: an account to try DEPLOY.md in.
+## As `make up`, without building and deploying: an account to rehearse docs/deploying.md in.
 account:
 	$(local) account
 
@@ -31,7 +31,7 @@ setup:
 lint:
 	$(local) check
 
-## Draws the README's pictures from statemachines/.
+## Draws the diagrams of docs/state-machines.md from statemachines/.
 diagrams:
 	$(local) diagrams
 

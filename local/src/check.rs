@@ -77,7 +77,7 @@ pub fn everything(settings: &Settings) -> Result<()> {
             "--test",
             "definitions",
             "--test",
-            "deployment_guide",
+            "docs",
             "--test",
             "inputs",
             "--test",
@@ -98,13 +98,13 @@ pub fn everything(settings: &Settings) -> Result<()> {
     })
 }
 
-/// Every fault at every call, with a stack of its own; its table goes into the README.
+/// Every fault at every call, with a stack of its own; its table goes into docs/faults.md.
 ///
 /// # Errors
 /// When one is not survived as it should be. The stack is stopped even so.
 pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")];
+    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../docs/faults.md")];
     on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
 }
 
