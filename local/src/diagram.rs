@@ -8,8 +8,6 @@ use serde_json::Value;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-const PAGE: &str = "docs/state-machines.md";
-
 const MACHINES: [&str; 9] = [
     "provision-tenant",
     "update-tenant",
@@ -21,6 +19,7 @@ const MACHINES: [&str; 9] = [
     "conclude-execution",
     "audit-tenants",
 ];
+const PAGE: &str = "docs/state-machines.md";
 
 /// Draws the diagrams into the page.
 ///

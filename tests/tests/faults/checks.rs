@@ -4,7 +4,7 @@ use serde_json::Value;
 use tests::stack::text;
 use tests::{Outcome, Stack};
 
-/// The errors' names that a person may meet: see docs/interfaces.md.
+/// The errors' names that a person may meet: see the README.
 const ERRORS: [&str; 16] = [
     "InvalidRequest",
     "WrongEnvironment",
