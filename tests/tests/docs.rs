@@ -101,7 +101,7 @@ fn spans(page: &str) -> Vec<&str> {
 }
 
 fn is_an_example(name: &str) -> bool {
-    EXAMPLES.iter().any(|example| name.contains(example))
+    EXAMPLES.iter().any(|example| name.to_lowercase().contains(example))
 }
 
 fn is_of_a_name(letter: char) -> bool {
