@@ -33,7 +33,7 @@ const SOURCES: [&str; 12] = [
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
 /// Names that are not defined there.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     // By AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
@@ -41,6 +41,7 @@ const OTHERS: [&str; 15] = [
     "WARN",
     "aws-sam-cli-managed-default",
     "max_connections",
+    "start-lambda",
     "xray",
     // The beginning of what the reader names.
     "deployment-test",
