@@ -33,7 +33,7 @@ const SOURCES: [&str; 12] = [
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
 /// Names that are not defined there.
-const OTHERS: [&str; 16] = [
+const OTHERS: [&str; 17] = [
     // By AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
@@ -49,6 +49,7 @@ const OTHERS: [&str; 16] = [
     "helper",
     // Not there yet.
     "PerKind",
+    "TRACE",
     "collect-in-branch",
     "ecs-tasks",
     "invoke",
@@ -173,7 +174,7 @@ fn parameters() -> Vec<(String, String)> {
     let (parameters, _) = rest.split_once("\nMappings:\n").unwrap();
     let mut found: Vec<(String, String)> = Vec::new();
     for line in parameters.lines() {
-        match line.strip_prefix("  ").filter(|line| !line.starts_with(' ')) {
+        match line.strip_prefix("  ").filter(|line| !line.starts_with([' ', '#'])) {
             Some(name) => found.push((name.trim_end_matches(':').to_owned(), String::new())),
             None => found.last_mut().unwrap().1.push_str(&format!("{line}\n")),
         }
