@@ -14,7 +14,7 @@ const GUIDE: &str = "docs/deploying.md";
 const ENVIRONMENTS: [&str; 3] = ["dev", "sit", "prod"];
 
 /// Where names are defined.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     ".ci",
     "Cargo.toml",
     "Makefile",
@@ -27,13 +27,14 @@ const SOURCES: [&str; 12] = [
     "statemachines",
     "template.yaml",
     "tests",
+    "xtask",
 ];
 
 /// What the pages add as an example: a name with one of these in it need not be there.
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
 /// Names that are not defined there.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 10] = [
     // By AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
@@ -47,14 +48,6 @@ const OTHERS: [&str; 17] = [
     "deployment-test",
     // A word that no name should have.
     "helper",
-    // Not there yet.
-    "PerKind",
-    "TRACE",
-    "collect-in-branch",
-    "ecs-tasks",
-    "invoke",
-    "machines",
-    "pass-on",
 ];
 
 /// Prints the operations of services, as the AWS CLI names them.
@@ -301,7 +294,7 @@ fn every_target_of_make_exists() {
         makefile.lines().filter_map(|line| line.strip_prefix(".PHONY: ")).flat_map(words).collect();
     for (name, page) in pages() {
         for (target, _) in commands(&page, "make") {
-            assert!(targets.contains(target) || OTHERS.contains(&target), "{name}: make {target}");
+            assert!(targets.contains(target), "{name}: make {target}");
         }
     }
 }
@@ -352,6 +345,20 @@ fn every_sample_event_exists() {
         for sample in samples.filter(|sample| sample.chars().all(|c| is_of_a_name(c) || c == '/')) {
             let exists = fs::exists(format!("{ROOT}/events/{sample}.json")).unwrap();
             assert!(exists || is_an_example(sample), "{name}: events/{sample}.json");
+        }
+    }
+}
+
+#[test]
+fn every_path_in_the_documentation_exists() {
+    for (name, page) in pages() {
+        let is_a_path = |span: &&str| {
+            let is_of_a_path = |letter| is_of_a_name(letter) || letter == '/' || letter == '.';
+            let first = span.split('/').next().unwrap();
+            span.contains('/') && span.chars().all(is_of_a_path) && (first == "docs" || SOURCES.contains(&first))
+        };
+        for path in spans(&page).into_iter().filter(is_a_path) {
+            assert!(fs::exists(format!("{ROOT}/{path}")).unwrap() || is_an_example(path), "{name}: {path}");
         }
     }
 }
