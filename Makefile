@@ -16,7 +16,7 @@ demo:
 up:
 	$(local) up
 
-## As `make up`, without building and deploying: an account to try DEPLOY.md in.
+## As `make up`, without building and deploying: an account to rehearse docs/deploying.md in.
 account:
 	$(local) account
 
@@ -44,7 +44,7 @@ lint:
 machines:
 	$(xtask) machines
 
-## Draws the README's pictures from statemachines/.
+## Draws the diagrams of docs/state-machines.md from statemachines/.
 diagrams:
 	$(xtask) diagrams
 

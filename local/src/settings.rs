@@ -41,7 +41,7 @@ impl Environment {
     }
 }
 
-/// The tool's settings. See the README for the variables.
+/// The tool's settings. See docs/local-stack.md for the variables.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Root of the checkout.

@@ -121,7 +121,7 @@ impl Ear {
         about.collect()
     }
 
-    /// Does what the README says of an end in the queue of what nobody could handle.
+    /// Does what docs/operating.md says of an end in the queue of what nobody could handle.
     async fn hand_on(&self, may_wait: &BTreeSet<String>) {
         for message in self.stack.take_unhandled().await {
             let end = &message.body["requestPayload"];

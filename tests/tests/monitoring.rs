@@ -73,24 +73,27 @@ fn value<'a>(resource: &'a str, property: &str) -> Option<&'a str> {
     resource.lines().find_map(|line| line.trim().strip_prefix(property)?.strip_prefix(": "))
 }
 
-fn readme() -> String {
-    fs::read_to_string("../README.md").unwrap()
+fn guide() -> String {
+    fs::read_to_string("../docs/operating.md").unwrap()
 }
 
 #[test]
 fn every_alarm_reaches_somebody_and_says_what_it_means_and_where_to_read_on() {
-    let watch_it = readme();
-    let watch_it = watch_it.split("\n### Watch it\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let watch_it = guide();
+    let watch_it = watch_it.split("\n## Watch it\n").nth(1).unwrap().split("\n## ").next().unwrap();
     let widgets = dashboard().to_string();
     for (logical, alarm) in of_type("AWS::CloudWatch::Alarm") {
         assert_eq!(value(&alarm, "AlarmActions"), Some("[!Ref Alarms]"), "{logical}");
         assert_eq!(value(&alarm, "TreatMissingData"), Some("notBreaching"), "{logical}");
         let description =
             alarm.split("AlarmDescription: >-\n").nth(1).unwrap().split("      AlarmActions").next().unwrap();
-        assert!(description.len() > 80 && description.contains("README, \"Watch it\""), "{logical}: {description}");
+        assert!(
+            description.len() > 80 && description.contains("docs/operating.md, \"Watch it\""),
+            "{logical}: {description}"
+        );
         let name =
             value(&alarm, "AlarmName").unwrap().trim_start_matches("!Sub \"${Environment}-").trim_end_matches('"');
-        assert!(watch_it.contains(&format!("`{name}`")), "the README does not say what to do about {name}");
+        assert!(watch_it.contains(&format!("`{name}`")), "the guide does not say what to do about {name}");
         assert!(widgets.contains(&format!("${{{logical}.Arn}}")), "{logical} is not on the dashboard");
     }
 }
@@ -153,7 +156,7 @@ fn alarms_and_dashboard_know_the_metrics_that_the_functions_write() {
         "{read:?}"
     );
     for metric in Metric::ALL {
-        assert!(readme().contains(&format!("`{}`", metric.name())), "{} is not in the README", metric.name());
+        assert!(guide().contains(&format!("`{}`", metric.name())), "{} is not in the guide", metric.name());
     }
 }
 

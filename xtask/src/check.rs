@@ -105,13 +105,13 @@ fn in_containers(settings: &Settings, variables: &[(&str, &str)]) -> Result<()> 
     end_to_end(settings, "sam_local", &["--nocapture"], variables)
 }
 
-/// Every fault at every call, with a stack of its own; its table goes into the README.
+/// Every fault at every call, with a stack of its own; its table goes into docs/faults.md.
 ///
 /// # Errors
 /// When one is not survived as it should be. The stack is stopped even so.
 pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../README.md")];
+    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../docs/faults.md")];
     on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
 }
 

@@ -1,4 +1,4 @@
-//! The README's pictures of the state machines, drawn from their definitions so that they cannot drift.
+//! The diagrams of the state machines in docs/state-machines.md, drawn from their definitions so that they cannot drift.
 
 use std::fmt::Write;
 use std::fs;
@@ -19,46 +19,47 @@ const MACHINES: [&str; 9] = [
     "conclude-execution",
     "audit-tenants",
 ];
+const PAGE: &str = "docs/state-machines.md";
 
-/// Draws the pictures into the README.
+/// Draws the diagrams into the page.
 ///
 /// # Errors
-/// When a definition or the README cannot be read or written.
+/// When a definition or the page cannot be read or written.
 pub fn draw(settings: &Settings) -> Result<()> {
-    let file = settings.root.join("README.md");
+    let file = settings.root.join(PAGE);
     let drawn = drawn(settings)?;
     fs::write(&file, drawn).doing(format!("writing {}", file.display()))
 }
 
-/// Checks that the README's pictures are those of the definitions.
+/// Checks that the page's diagrams are those of the definitions.
 ///
 /// # Errors
 /// When they are not.
 pub fn check(settings: &Settings) -> Result<()> {
-    let file = settings.root.join("README.md");
+    let file = settings.root.join(PAGE);
     let written = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     if drawn(settings)? == written {
         return Ok(());
     }
-    Err("the README's pictures are not those of the state machines: run make diagrams".into())
+    Err(format!("the diagrams in {PAGE} are not those of the state machines: run make diagrams").into())
 }
 
 fn drawn(settings: &Settings) -> Result<String> {
-    let file = settings.root.join("README.md");
-    let mut readme = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    let file = settings.root.join(PAGE);
+    let mut page = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     for machine in MACHINES {
         let file = settings.root.join(format!("statemachines/{machine}.asl.json"));
         let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
         let definition: Value = serde_json::from_str(&text).doing(format!("reading {}", file.display()))?;
-        readme = placed(&readme, machine, &mermaid(&definition))?;
+        page = placed(&page, machine, &mermaid(&definition))?;
     }
-    Ok(readme)
+    Ok(page)
 }
 
-fn placed(readme: &str, machine: &str, picture: &str) -> Result<String> {
+fn placed(page: &str, machine: &str, picture: &str) -> Result<String> {
     let (begin, end) = (format!("<!-- diagram {machine} -->\n"), "<!-- end of diagram -->");
-    let missing = || format!("README.md has no place for the diagram of {machine}: a line {}", begin.trim());
-    let (before, rest) = readme.split_once(&begin).ok_or_else(missing)?;
+    let missing = || format!("{PAGE} has no place for the diagram of {machine}: a line {}", begin.trim());
+    let (before, rest) = page.split_once(&begin).ok_or_else(missing)?;
     let (_, after) = rest.split_once(end).ok_or_else(missing)?;
     Ok(format!("{before}{begin}```mermaid\n{picture}```\n{end}{after}"))
 }
@@ -133,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_picture_replaces_the_one_before() {
-        let readme = "a\n<!-- diagram x -->\nold\n<!-- end of diagram -->\nb\n";
-        let placed = placed(readme, "x", "new\n").unwrap();
+        let page = "a\n<!-- diagram x -->\nold\n<!-- end of diagram -->\nb\n";
+        let placed = placed(page, "x", "new\n").unwrap();
         assert_eq!(placed, "a\n<!-- diagram x -->\n```mermaid\nnew\n```\n<!-- end of diagram -->\nb\n");
-        assert!(super::placed(readme, "y", "").is_err());
+        assert!(super::placed(page, "y", "").is_err());
     }
 }

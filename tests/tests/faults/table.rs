@@ -44,11 +44,11 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(formatter, "| job | what befalls a call | calls | survived | undone | named | not met | wrong |")?;
+        writeln!(formatter, "| job | fault | calls | survived | undone | named | not met | wrong |")?;
         writeln!(formatter, "|---|---|--:|--:|--:|--:|--:|--:|")?;
         for ((job, kind, lasting), row) in &self.0 {
             let of = |ending: Ending| row.endings.get(&ending).copied().unwrap_or_default();
-            let kind = format!("{kind}, {}", if *lasting { "for good" } else { "once" });
+            let kind = format!("{kind}, {}", if *lasting { "always" } else { "once" });
             let [survived, undone, named, not_met] =
                 [Ending::Survived, Ending::Undone, Ending::Named, Ending::NotMet].map(of);
             let (calls, wrong) = (row.calls.len(), row.failures);
