@@ -3,10 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use std::collections::BTreeSet;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
+use std::fs;
 
 fn read(name: &str) -> String {
     fs::read_to_string(format!("../{name}")).unwrap()
@@ -108,41 +105,4 @@ fn the_guide_counts_what_the_stack_has_and_removes_it_by_its_name() {
     for environment in ["dev", "sit", "prod"] {
         assert!(read("samconfig.toml").contains(&format!("stack_name = \"{environment}-tenant-management\"")));
     }
-}
-
-/// Links a program as the functions are, with the machine's own linker or another one; gives the sections that only
-/// unwinding needs, and whether all addresses are resolved at the start.
-fn linked(directory: &Path, arguments: &[&str]) -> (Vec<&'static str>, bool) {
-    let (source, program) = (directory.join("main.rs"), directory.join("main"));
-    fs::write(&source, "fn main() { println!(\"{:?}\", std::env::args().collect::<Vec<_>>()) }").unwrap();
-    let mut rustc = Command::new("rustc");
-    rustc.args(["--edition", "2024", "-Cstrip=symbols"]).args(arguments).arg(&source).arg("-o").arg(&program);
-    assert!(rustc.status().unwrap().success());
-    assert!(Command::new(&program).output().unwrap().status.success());
-    let described = Command::new("readelf").args(["--section-headers", "--dynamic", "--wide"]).arg(&program).output();
-    let described = String::from_utf8(described.unwrap().stdout).unwrap();
-    let named = |section: &&str| described.split_whitespace().any(|word| word == *section);
-    let tables = [".eh_frame", ".eh_frame_hdr", ".gcc_except_table"].into_iter().filter(named).collect();
-    (tables, described.contains("BIND_NOW"))
-}
-
-#[test]
-fn rusts_linker_and_cargo_lambdas_do_what_the_build_script_asks() {
-    let directory = std::env::temp_dir().join(format!("without-unwinding-{}", std::process::id()));
-    fs::create_dir_all(&directory).unwrap();
-    let root = fs::canonicalize("..").unwrap();
-    let zig = directory.join("zig");
-    fs::write(&zig, format!("#!/bin/sh\nexec {}/.local/venv/bin/python -m ziglang cc \"$@\"\n", root.display()))
-        .unwrap();
-    fs::set_permissions(&zig, Permissions::from_mode(0o755)).unwrap();
-    let zig = format!("-Clinker={}", zig.display());
-    let partial = "-Crelro-level=partial";
-    let as_asked = [partial, "-Clink-arg=-Wl,-T,../functions/without-unwinding.ld", "-Clink-arg=-Wl,-z,now"];
-
-    let (tables, at_the_start) = linked(&directory, &[partial]);
-    assert_eq!((tables.len(), at_the_start), (3, false));
-    for linker in [&[][..], &["-Clink-arg=-fuse-ld=bfd"], &[&zig]] {
-        assert_eq!(linked(&directory, &[&as_asked[..], linker].concat()), (vec![], true), "{linker:?}");
-    }
-    fs::remove_dir_all(&directory).unwrap();
 }
