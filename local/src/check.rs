@@ -75,6 +75,8 @@ pub fn everything(settings: &Settings) -> Result<()> {
             "--workspace",
             "--lib",
             "--test",
+            "aws",
+            "--test",
             "definitions",
             "--test",
             "deployment_guide",
