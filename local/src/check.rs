@@ -83,6 +83,8 @@ pub fn everything(settings: &Settings) -> Result<()> {
             "--test",
             "inputs",
             "--test",
+            "log",
+            "--test",
             "monitoring",
             "--test",
             "packages",

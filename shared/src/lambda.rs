@@ -88,8 +88,7 @@ where
 
 /// Writes the log as the function's logging configuration says: Lambda puts it into these variables.
 ///
-/// lambda_runtime's own subscriber takes filters of regular expressions as well, and these are a good part of a
-/// function's size.
+/// There is nothing below `DEBUG`: see `tracing` in the workspace's Cargo.toml.
 fn start_logging() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
     let log = fmt().with_target(false).without_time().with_max_level(level.unwrap_or(LevelFilter::INFO));
