@@ -3,7 +3,7 @@
 # Functions, tests and tools are compiled for the same explicit target, so that they are compiled once.
 export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
-local := cargo run --release --package local --
+local := cargo run --release --bin local --
 
 .PHONY: demo up account down setup lint test faults thousand bench diagrams
 

@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
-use crate::{command, diagram, features, setup, stack};
+use crate::{command, diagram, setup, stack};
 
 /// Everything that can be said without running anything.
 ///
@@ -16,7 +16,6 @@ use crate::{command, diagram, features, setup, stack};
 /// At the first finding, of the code or of the rest. The other of the two is checked to its end even so.
 pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    features::check(settings)?;
     diagram::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
     // The SDK's largest crate keeps the compiler at one processor for minutes, when it is not compiled yet.
@@ -128,7 +127,7 @@ pub fn thousand(settings: &Settings) -> Result<()> {
 pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     setup::baselines(settings)?;
-    let least = ["build", "--release", "--package", "functions", "--example", "hello"];
+    let least = ["build", "--release", "--example", "hello"];
     cargo(settings, "compiling the least function", &least)?;
     on_a_stack(settings, || end_to_end(settings, "bench", &[], &[]))
 }

@@ -14,7 +14,6 @@ pub mod deploy;
 pub mod diagram;
 pub mod emulator;
 pub mod failure;
-pub mod features;
 pub mod say;
 pub mod service;
 pub mod settings;
