@@ -3,8 +3,8 @@
 # Functions, tests and tools are compiled for the same explicit target, so that they are compiled once.
 export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 
-local := cargo run --release --package local --
-xtask := cargo run --release --package xtask --
+local := cargo run --release --bin local --
+xtask := cargo run --release --bin xtask --
 
 .PHONY: demo up account invoke image down setup lint test faults thousand invocations bench machines diagrams
 

@@ -21,7 +21,6 @@ pub fn config(settings: &Settings, environment: &Environment) -> SdkConfig {
         .endpoint_url(settings.gateway())
         .region(Region::new(environment.region))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(shared::http::client())
         .retry_config(RetryConfig::standard())
         .timeout_config(TimeoutConfig::builder().operation_timeout(Duration::from_secs(90)).build())
         .build()

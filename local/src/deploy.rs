@@ -141,8 +141,8 @@ pub fn build(settings: &Settings) -> Result<()> {
     // cargo-lambda moves what cargo has linked: two builds at once would snatch it from each other.
     let _alone = command::alone("build of this checkout", &settings.root.join(".local/build.lock"))?;
     let mut cargo = tool(settings, "cargo-lambda")?;
-    // As `sam build` calls it, for the same files in the same place.
-    cargo.args(["lambda", "build", "--release", "--package", "functions", "--bins"]);
+    // As `sam build` calls it, without a package and so with the same features, for the same files in the same place.
+    cargo.args(["lambda", "build", "--release", "--bins"]);
     command::show("compiling the functions", &mut cargo)?;
     let mut sam = tool(settings, "sam")?;
     sam.arg("build")

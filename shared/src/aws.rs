@@ -12,7 +12,6 @@ use aws_sdk_sts::config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::http;
 use crate::settings::Settings;
 
 /// The configuration that all of a function's clients share: made once, when the first of them is.
@@ -23,8 +22,7 @@ pub fn config() -> &'static SdkConfig {
 
 /// The configuration that the process's environment variables describe.
 ///
-/// Lambda puts region and credentials there. The SDK's own search for them, in profiles, single sign-on and metadata
-/// services, would be a good part of each function's size.
+/// Lambda puts region and credentials there, and they are looked for nowhere else.
 ///
 /// The SDK tries a throttled or broken call up to four times; what still fails leaves the function as `Throttled` or
 /// `Transient`, and the state machine takes it from there. Every call is bounded, well below a function's own timeout.
@@ -35,7 +33,6 @@ pub fn from_process() -> SdkConfig {
         .build();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(http::client())
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()))
         .service_config(OfService)
         .retry_config(RetryConfig::standard().with_max_attempts(4))

@@ -7,7 +7,6 @@ pub mod aws;
 pub mod candidate;
 pub mod error;
 pub mod fargate;
-pub mod http;
 pub mod image;
 pub mod input;
 pub mod invocation;

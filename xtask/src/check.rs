@@ -11,7 +11,7 @@ use local::settings::Settings;
 use local::{command, sam_local, say, setup, stack};
 
 use crate::targets::Targets;
-use crate::{diagram, features, machines, tools};
+use crate::{diagram, machines, tools};
 
 /// Everything that can be said without running anything.
 ///
@@ -19,7 +19,6 @@ use crate::{diagram, features, machines, tools};
 /// At the first finding, of the code or of the rest. The other of the two is checked to its end even so.
 pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    features::check(settings)?;
     machines::check(&settings.root)?;
     diagram::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
@@ -131,7 +130,7 @@ pub fn thousand(settings: &Settings) -> Result<()> {
 pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     tools::baselines(settings)?;
-    let least = ["build", "--release", "--package", "functions", "--example", "hello"];
+    let least = ["build", "--release", "--example", "hello"];
     cargo(settings, "compiling the least function", &least)?;
     let targets = Targets::of(&settings.root)?;
     on_a_stack(settings, || {

@@ -2,7 +2,6 @@
 
 pub mod check;
 pub mod diagram;
-pub mod features;
 pub mod machines;
 pub mod targets;
 pub mod tools;
