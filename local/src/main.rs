@@ -14,7 +14,9 @@ fn main() -> ExitCode {
     let outcome = Settings::from_process().and_then(|settings| match command.as_str() {
         "setup" => setup::run(&settings),
         "account" => stack::account(&settings),
-        "up" => stack::up(&settings).and_then(|()| sam_local::prepare(&settings)),
+        "up" => stack::up(&settings)
+            .and_then(|()| sam_local::prepare(&settings))
+            .map(|()| sam_local::offer_events(&settings)),
         "down" => stack::down(&settings),
         "demo" => demo::run(&settings),
         "invoke" => {

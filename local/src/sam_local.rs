@@ -29,12 +29,12 @@ use crate::{aws, say};
 /// Later than any check for a newer SAM CLI, which asks PyPI: an invocation calls nothing but the local stack.
 const NEVER_AGAIN: f64 = 4_102_444_800.0;
 
-/// Writes `.local/sam` for the first environment; with Docker, events of tenants that it provisions for them, too.
+/// Writes `.local/sam` for the first environment, but for the events, which [`write_events`] writes.
 ///
 /// # Errors
-/// When the stack does not answer, or a tenant cannot be provisioned.
+/// When the stack does not answer.
 pub fn prepare(settings: &Settings) -> Result<()> {
-    let environment = settings.environments.first().ok_or("ENVIRONMENTS names no environment")?;
+    let environment = first(settings)?;
     let directory = directory(settings);
     fs::create_dir_all(directory.join("app")).doing(format!("making {}", directory.display()))?;
     let deployed = aws::block_on(functions::deployed(settings, environment))?;
@@ -43,15 +43,42 @@ pub fn prepare(settings: &Settings) -> Result<()> {
     write_config(settings)?;
     write_private(&directory.join("env"), &shell(settings, environment))?;
     let app = json!({"telemetryEnabled": false, "lastVersionCheck": NEVER_AGAIN});
-    write_private(&directory.join("app/metadata.json"), &app.to_string())?;
-    if settings.bridge.is_none() {
-        // Those of an earlier start would not fit this stack.
-        let _ = fs::remove_dir_all(directory.join("events"));
-        say::progress("no Docker daemon answers: `make invoke` needs one, and then `make up` again");
-        return Ok(());
-    }
-    let names: Vec<_> = deployed.iter().map(|function| function.name.as_str()).collect();
-    aws::block_on(events::refresh(settings, environment, &names))
+    write_private(&directory.join("app/metadata.json"), &app.to_string())
+}
+
+/// Writes an event for each function, out of executions with two tenants that it provisions, where `make invoke` can be
+/// used. A stack without these events is up all the same.
+pub fn offer_events(settings: &Settings) {
+    let reason = if settings.bridge.is_none() {
+        "no Docker daemon answers".to_owned()
+    } else if settings.functions_endpoint.is_some() || settings.functions_mysql_endpoint.is_some() {
+        "the functions call a proxy, which need not be there yet".to_owned()
+    } else {
+        match write_events(settings) {
+            Ok(()) => return,
+            Err(failure) => failure.to_string(),
+        }
+    };
+    // Those of an earlier start would not fit this stack.
+    let _ = fs::remove_dir_all(directory(settings).join("events"));
+    say::progress(format!("no events for `make invoke`: {reason}"));
+}
+
+/// Writes an event for each function, unless they are there and fit the stack.
+///
+/// # Errors
+/// When a tenant cannot be provisioned, updated or deprovisioned.
+pub fn write_events(settings: &Settings) -> Result<()> {
+    let environment = first(settings)?;
+    aws::block_on(async {
+        let deployed = functions::deployed(settings, environment).await?;
+        let names: Vec<_> = deployed.iter().map(|function| function.name.as_str()).collect();
+        events::refresh(settings, environment, &names).await
+    })
+}
+
+fn first(settings: &Settings) -> Result<&Environment> {
+    settings.environments.first().ok_or_else(|| "ENVIRONMENTS names no environment".into())
 }
 
 /// Where all of it lies.

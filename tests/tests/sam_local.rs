@@ -5,11 +5,15 @@
 
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
+use local::sam_local::write_events;
+use local::settings::Settings;
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::text;
+use tokio::sync::RwLockWriteGuard;
 
 /// One that asks for nothing, and one of each kind of resource that a container has to reach: AWS, a bucket, the database,
 /// the file system, another state machine.
@@ -73,13 +77,24 @@ fn sam(line: &str) -> (Value, String) {
     (answer.unwrap_or_else(|| panic!("{line}: no answer\n{log}")), log)
 }
 
+/// The stack, with an event for each function. `make up` cannot write them here: the proxy that the functions call is part
+/// of the tests.
+async fn stack() -> (&'static Stack, RwLockWriteGuard<'static, ()>) {
+    static WRITTEN: Once = Once::new();
+    let (stack, alone) = Stack::alone().await;
+    let write =
+        || WRITTEN.call_once(|| Settings::from_process().and_then(|stack| write_events(&stack)).expect("events"));
+    tokio::task::spawn_blocking(write).await.expect("events");
+    (stack, alone)
+}
+
 fn invoke(function: &Function) -> (Value, String) {
     sam(&format!("sam local invoke {} --event events/{}.json", function.logical_id, function.name))
 }
 
 #[tokio::test]
 async fn a_function_answers_in_a_container_as_it_does_in_the_stack() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _alone) = stack().await;
     let all = std::env::var("INVOCATIONS").is_ok_and(|which| which == "all");
     let functions: Vec<_> =
         functions().into_iter().filter(|function| all || A_FEW.contains(&function.name.as_str())).collect();
@@ -117,7 +132,7 @@ async fn a_function_answers_in_a_container_as_it_does_in_the_stack() {
 
 #[tokio::test]
 async fn a_function_in_a_container_has_the_permissions_of_its_own_role_and_no_more() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _alone) = stack().await;
     let function = Function { logical_id: "CreateLogGroup".to_owned(), name: "create-log-group".to_owned() };
     stack.take_away(&function.name, "logs:DescribeLogGroups").await;
     let refused = invoke(&function).0;
@@ -129,7 +144,7 @@ async fn a_function_in_a_container_has_the_permissions_of_its_own_role_and_no_mo
 
 #[tokio::test]
 async fn a_container_that_does_not_know_the_local_stack_calls_nobody() {
-    let (_stack, _alone) = Stack::alone().await;
+    let (_stack, _alone) = stack().await;
     std::fs::write(directory().join("nothing.json"), "{}").expect("a file");
     // SAM CLI's own question who the caller is goes to the local stack all the same.
     let (answer, _) = sam(

@@ -34,7 +34,7 @@ pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level:
         );
     }
     if !directory.join("events").join(format!("{}.json", kebab(&logical_id))).exists() {
-        return Err("the local stack was started without Docker: run `make up` again".into());
+        return Err("`make up` has written no event for it, and has said why: run it again".into());
     }
     image::ensure(settings)?;
     if !directory.join(&event).is_file() {
