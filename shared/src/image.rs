@@ -3,40 +3,25 @@
 //! Source: the grammar of the Distribution project's package `reference`. The crates that know it match regular
 //! expressions, which are a tenth of a function's size, and let letters of any script into a tag.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
+use crate::checked_text;
 
 /// Source: the API reference of ECS, ContainerDefinition, `image`.
 const LONGEST: usize = 255;
 
-/// A well-formed image reference: `[registry/]repository[:tag][@digest]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ImageReference(String);
-
-impl ImageReference {
-    /// The reference as it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+checked_text! {
+    /// A well-formed image reference: `[registry/]repository[:tag][@digest]`.
+    ImageReference, check
 }
 
-impl TryFrom<String> for ImageReference {
-    type Error = String;
-
-    fn try_from(image: String) -> Result<Self, String> {
-        if image.len() > LONGEST {
-            return Err(format!(
-                "{image:?} is not an image reference that ECS takes: allowed are {LONGEST} characters"
-            ));
-        }
-        match fault(&image) {
-            None => Ok(Self(image)),
-            Some(part) => Err(format!(
-                "{image:?} is not an image reference (its {part} is malformed): allowed is [registry/]repository[:tag][@digest], as in \"wordpress:6.8-apache\""
-            )),
-        }
+fn check(image: &str) -> Result<(), String> {
+    if image.len() > LONGEST {
+        return Err(format!("{image:?} is not an image reference that ECS takes: allowed are {LONGEST} characters"));
+    }
+    match fault(image) {
+        None => Ok(()),
+        Some(part) => Err(format!(
+            "{image:?} is not an image reference (its {part} is malformed): allowed is [registry/]repository[:tag][@digest], as in \"wordpress:6.8-apache\""
+        )),
     }
 }
 
@@ -94,18 +79,6 @@ fn is_digest(digest: &str) -> bool {
     digest
         .split_once(':')
         .is_some_and(|(algorithm, hex)| length(algorithm) == Some(hex.len()) && hex.bytes().all(is_hex))
-}
-
-impl From<ImageReference> for String {
-    fn from(image: ImageReference) -> Self {
-        image.0
-    }
-}
-
-impl fmt::Display for ImageReference {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
 }
 
 #[cfg(test)]

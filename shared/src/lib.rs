@@ -20,6 +20,7 @@ pub mod network;
 pub mod owner;
 pub mod settings;
 pub mod tenant_id;
+mod text;
 
 pub use error::{Error, ErrorKind, Result};
 pub use fargate::{DesiredCount, FargateSize};

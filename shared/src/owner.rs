@@ -3,12 +3,9 @@
 //! Every step may run twice, and a rollback must never harm a tenant that existed before. Both rest on
 //! this mark: what is found with our mark is ours and is returned or removed; anything else is left alone.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{EnvironmentName, TenantId};
+use crate::{EnvironmentName, TenantId, checked_text};
 
 /// Tag that carries the tenant's id.
 pub const TAG_TENANT: &str = "tenant:id";
@@ -26,17 +23,12 @@ pub const TAG_RESUME_COUNT: &str = "tenant:resume-count";
 /// AWS allows 256 characters in a tag's value.
 const LONGEST: usize = 256;
 
-/// The ARN of the Step Functions execution that created a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Owner(String);
+checked_text! {
+    /// The ARN of the Step Functions execution that created a resource.
+    Owner, check
+}
 
 impl Owner {
-    /// The ARN.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// A token for AWS's idempotent calls, the same whenever this owner makes `resource`.
     /// 36 characters, which every such call allows.
     pub fn idempotency_token(&self, resource: &str) -> String {
@@ -49,32 +41,16 @@ pub fn token(execution: &str, purpose: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{execution}/{purpose}").as_bytes()).to_string()
 }
 
-impl TryFrom<String> for Owner {
-    type Error = String;
-
-    fn try_from(arn: String) -> Result<Self, String> {
-        // Step Functions allows more in an execution's name than Elastic Load Balancing in a tag.
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-=._:/@".contains(&byte);
-        if arn.starts_with("arn:") && arn.contains(":states:") && arn.len() <= LONGEST && arn.bytes().all(allowed) {
-            Ok(Self(arn))
-        } else {
-            Err(format!(
-                "{arn:?} is not an owner: allowed is the ARN of a Step Functions execution, at most {LONGEST} \
-                 letters, digits and + - = . _ : / @: give the execution another name"
-            ))
-        }
-    }
-}
-
-impl From<Owner> for String {
-    fn from(owner: Owner) -> Self {
-        owner.0
-    }
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+fn check(arn: &str) -> Result<(), String> {
+    // Step Functions allows more in an execution's name than Elastic Load Balancing in a tag.
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-=._:/@".contains(&byte);
+    if arn.starts_with("arn:") && arn.contains(":states:") && arn.len() <= LONGEST && arn.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{arn:?} is not an owner: allowed is the ARN of a Step Functions execution, at most {LONGEST} \
+             letters, digits and + - = . _ : / @: give the execution another name"
+        ))
     }
 }
 

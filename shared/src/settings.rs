@@ -42,6 +42,23 @@ impl Settings {
         self.environment
     }
 
+    /// Refuses a request that is meant for another environment than this stack's.
+    ///
+    /// # Errors
+    /// `WrongEnvironment` naming both.
+    pub fn guard(&self, wanted: Option<EnvironmentName>) -> Result<()> {
+        match wanted {
+            Some(wanted) if wanted != self.environment => Err(Error::new(
+                ErrorKind::WrongEnvironment,
+                format!(
+                    "environment: \"{wanted}\" was asked for, and this is the stack of \"{}\": start the execution there",
+                    self.environment
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The names of a tenant's resources in this environment.
     pub fn names(&self, tenant: &TenantId) -> Names {
         Names::new(self.environment, tenant)

@@ -1,17 +1,14 @@
 //! A tenant's id: exactly twelve decimal digits.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
+use crate::checked_text;
 use crate::error::{Error, Result};
 
 const DIGITS: usize = 12;
 
-/// A tenant's id. It is part of the name of every resource of that tenant.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct TenantId(String);
+checked_text! {
+    /// A tenant's id. It is part of the name of every resource of that tenant.
+    TenantId, check
+}
 
 impl TenantId {
     /// A new id from the operating system's random source. It does not begin with 0, because
@@ -24,34 +21,13 @@ impl TenantId {
         let lowest = 10_u64.pow(DIGITS as u32 - 1);
         Ok(Self((lowest + random % (9 * lowest)).to_string()))
     }
-
-    /// The twelve digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
-impl TryFrom<String> for TenantId {
-    type Error = String;
-
-    fn try_from(id: String) -> Result<Self, String> {
-        if id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_digit()) {
-            Ok(Self(id))
-        } else {
-            Err(format!("{id:?} is not a tenant id: allowed are exactly {DIGITS} digits, as in \"123456789012\""))
-        }
-    }
-}
-
-impl From<TenantId> for String {
-    fn from(id: TenantId) -> Self {
-        id.0
-    }
-}
-
-impl fmt::Display for TenantId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+fn check(id: &str) -> Result<(), String> {
+    if id.len() == DIGITS && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(())
+    } else {
+        Err(format!("{id:?} is not a tenant id: allowed are exactly {DIGITS} digits, as in \"123456789012\""))
     }
 }
 
