@@ -194,7 +194,7 @@ mod tests {
 
         let refused = error_of(url.clone()).await;
         let mut trusting = Command::new(env::current_exe().unwrap());
-        trusting.args(["--exact", "http::tests::speaks_to_whom_it_trusts", "--ignored"]);
+        trusting.args(["--exact", "runtime::http::tests::speaks_to_whom_it_trusts", "--ignored"]);
         let trusting =
             trusting.env("URL", url).env("SSL_CERT_FILE", directory.join("certificate.pem")).output().unwrap();
 

@@ -12,11 +12,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tracing::{Instrument, error, info};
 
+use super::input;
+use super::invocation::Invocation;
+use super::metrics;
+use super::settings::Settings;
 use crate::error::{Error, Result};
-use crate::input;
-use crate::invocation::Invocation;
-use crate::metrics;
-use crate::settings::Settings;
 
 /// What a function answers to a payload.
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + 'a>>;
@@ -124,10 +124,10 @@ mod tests {
     #[test]
     fn a_panic_ends_the_process_and_the_log_says_where_and_not_what() {
         let mut other = Command::new(std::env::current_exe().unwrap());
-        other.args(["--exact", "lambda::tests::panics", "--ignored", "--nocapture"]);
+        other.args(["--exact", "runtime::lambda::tests::panics", "--ignored", "--nocapture"]);
         let ended = other.output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
         assert!(ended.status.code().is_none(), "{ended:?}");
-        assert!(said.contains("panicked at=\"shared/src/lambda.rs:") && !said.contains("hunter2"), "{said}");
+        assert!(said.contains("panicked at=\"shared/src/runtime/lambda.rs:") && !said.contains("hunter2"), "{said}");
     }
 }

@@ -10,7 +10,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::SharedCredentialsProvider;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
-use crate::http;
+use super::http;
 
 /// The configuration that all of a function's clients share: made once, when the first of them is.
 pub fn config() -> &'static SdkConfig {

@@ -12,8 +12,8 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, SslOpts};
 use serde_json::Value;
 
+use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
-use crate::settings::Settings;
 
 const DEFAULT_PORT: u16 = 3306;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

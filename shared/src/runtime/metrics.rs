@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::invocation::Invocation;
+use super::invocation::Invocation;
 use crate::{EnvironmentName, ErrorKind};
 
 /// Where the metrics are in CloudWatch.
