@@ -22,6 +22,8 @@ use super::*;
 use crate::load_balancing::room::Room;
 use crate::testing::settings;
 
+type Mock = aws_smithy_mocks::Rule;
+
 /// A dev environment; the tests break it one piece at a time.
 #[derive(Clone)]
 struct World {
@@ -66,109 +68,140 @@ fn page<T>(items: impl Iterator<Item = T>, token: Option<&str>) -> (Vec<T>, Opti
     }
 }
 
+fn identity(account: &'static str) -> Mock {
+    mock!(aws_sdk_sts::Client::get_caller_identity)
+        .then_output(move || GetCallerIdentityOutput::builder().account(account).build())
+}
+
+fn file_systems(systems: Vec<(&'static str, &'static str)>) -> Mock {
+    mock!(aws_sdk_efs::Client::describe_file_systems).then_compute_output(move |request| {
+        let systems = systems.iter().map(|(id, name)| {
+            let tag = aws_sdk_efs::types::Tag::builder().key("Name").value(*name).build().unwrap();
+            let system =
+                FileSystemDescription::builder().file_system_id(*id).tags(tag).owner_id("1").creation_token("t");
+            let system = system.creation_time(aws_smithy_types::DateTime::from_secs(0)).number_of_mount_targets(2);
+            let system = system.life_cycle_state(aws_sdk_efs::types::LifeCycleState::Available);
+            let size = aws_sdk_efs::types::FileSystemSize::builder().build();
+            let system =
+                system.size_in_bytes(size).performance_mode(aws_sdk_efs::types::PerformanceMode::GeneralPurpose);
+            system.build().unwrap()
+        });
+        let (page, next) = page(systems, request.marker());
+        DescribeFileSystemsOutput::builder().set_file_systems(Some(page)).set_next_marker(next).build()
+    })
+}
+
+fn access_points(count: usize) -> Mock {
+    mock!(aws_sdk_efs::Client::describe_access_points).then_compute_output(move |request| {
+        let access_points = vec![AccessPointDescription::builder().build(); count];
+        let (page, next) = page(access_points.into_iter(), request.next_token());
+        DescribeAccessPointsOutput::builder().set_access_points(Some(page)).set_next_token(next).build()
+    })
+}
+
+fn load_balancers(balancers: Vec<(&'static str, &'static str)>) -> Mock {
+    mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_compute_output(move |request| {
+        let wanted = request.load_balancer_arns();
+        let balancers = balancers.iter().filter(|(arn, _)| wanted.is_empty() || wanted.contains(&(*arn).to_owned()));
+        let balancers = balancers.map(|(arn, name)| {
+            let balancer = LoadBalancer::builder().load_balancer_arn(*arn).load_balancer_name(*name);
+            let balancer = balancer.dns_name(format!("{name}.amazonaws.com")).canonical_hosted_zone_id("Z2");
+            balancer.r#type(LoadBalancerTypeEnum::Application).build()
+        });
+        let (page, next) =
+            if wanted.is_empty() { page(balancers, request.marker()) } else { (balancers.collect(), None) };
+        DescribeLoadBalancersOutput::builder().set_load_balancers(Some(page)).set_next_marker(next).build()
+    })
+}
+
+fn tags(tagged: Vec<&'static str>) -> Mock {
+    mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags).then_compute_output(move |request| {
+        let tagged = request.resource_arns().iter().filter(|arn| tagged.contains(&arn.as_str()));
+        let tag = ElbTag::builder().key("tenant:environment").value("dev").build();
+        let described = tagged.map(|arn| TagDescription::builder().resource_arn(arn).tags(tag.clone()).build());
+        DescribeTagsOutput::builder().set_tag_descriptions(Some(described.collect())).build()
+    })
+}
+
+/// `arn:lb/1/listener/443`
+fn listeners(ports: Vec<i32>) -> Mock {
+    mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners).then_compute_output(move |request| {
+        let on_port = |balancer: &str, port: i32| {
+            let protocol = if port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
+            let listener = Listener::builder().listener_arn(format!("{balancer}/listener/{port}"));
+            listener.load_balancer_arn(balancer).port(port).protocol(protocol).build()
+        };
+        let given = request.listener_arns().iter().map(|arn| arn.split_once("/listener/").unwrap());
+        let given = given.map(|(balancer, port)| on_port(balancer, port.parse().unwrap()));
+        let (page, next) = match request.load_balancer_arn() {
+            Some(balancer) => page(ports.iter().map(|port| on_port(balancer, *port)), request.marker()),
+            None => (given.collect(), None),
+        };
+        DescribeListenersOutput::builder().set_listeners(Some(page)).set_next_marker(next).build()
+    })
+}
+
+fn rules(count: fn(&str) -> usize) -> Mock {
+    mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_compute_output(move |request| {
+        let default = Rule::builder().is_default(true).build();
+        let balancer = request.listener_arn().unwrap().split("/listener").next().unwrap();
+        let rules = (0..count(balancer)).map(|number| {
+            let group = (number < TARGET_GROUPS).then(|| format!("arn:tg/{number}"));
+            Rule::builder().actions(Action::builder().set_target_group_arn(group).build()).build()
+        });
+        let (page, next) = page(rules.chain([default]), request.marker());
+        DescribeRulesOutput::builder().set_rules(Some(page)).set_next_marker(next).build()
+    })
+}
+
+fn target_groups(balancers: Vec<(&'static str, &'static str)>, rules: fn(&str) -> usize) -> Mock {
+    mock!(aws_sdk_elasticloadbalancingv2::Client::describe_target_groups).then_compute_output(move |request| {
+        let groups = balancers.iter().flat_map(|(balancer, _)| {
+            let group = TargetGroup::builder().load_balancer_arns(*balancer).build();
+            vec![group; rules(balancer).min(TARGET_GROUPS)]
+        });
+        let (page, next) = page(groups, request.marker());
+        DescribeTargetGroupsOutput::builder().set_target_groups(Some(page)).set_next_marker(next).build()
+    })
+}
+
+fn hosted_zone() -> Mock {
+    mock!(aws_sdk_route53::Client::get_hosted_zone).then_output(|| {
+        let zone = HostedZone::builder().id("/hostedzone/Z1").name("example.com.").caller_reference("x").build();
+        GetHostedZoneOutput::builder().hosted_zone(zone.unwrap()).build()
+    })
+}
+
+fn clusters(cluster: Option<&'static str>) -> Mock {
+    mock!(aws_sdk_ecs::Client::describe_clusters).then_output(move || {
+        let cluster = cluster.map(|status| Cluster::builder().status(status).build());
+        DescribeClustersOutput::builder().set_clusters(Some(cluster.into_iter().collect())).build()
+    })
+}
+
+fn master_credentials() -> Mock {
+    mock!(aws_sdk_secretsmanager::Client::get_secret_value).then_output(|| {
+        let text = r#"{"username": "admin", "password": "x", "host": "db.example.com:3307"}"#;
+        GetSecretValueOutput::builder().secret_string(text).build()
+    })
+}
+
 impl World {
     async fn resolve(self, extra: &[(&str, &str)]) -> Result<Resolved> {
-        let Self { account, systems, balancers, tagged, ports, rules, access_points, cluster } = self;
-        let identity = mock!(aws_sdk_sts::Client::get_caller_identity)
-            .then_output(move || GetCallerIdentityOutput::builder().account(account).build());
-        let systems = mock!(aws_sdk_efs::Client::describe_file_systems).then_compute_output(move |request| {
-            let systems = systems.iter().map(|(id, name)| {
-                let tag = aws_sdk_efs::types::Tag::builder().key("Name").value(*name).build().unwrap();
-                let system =
-                    FileSystemDescription::builder().file_system_id(*id).tags(tag).owner_id("1").creation_token("t");
-                let system = system.creation_time(aws_smithy_types::DateTime::from_secs(0)).number_of_mount_targets(2);
-                let system = system.life_cycle_state(aws_sdk_efs::types::LifeCycleState::Available);
-                let size = aws_sdk_efs::types::FileSystemSize::builder().build();
-                let system =
-                    system.size_in_bytes(size).performance_mode(aws_sdk_efs::types::PerformanceMode::GeneralPurpose);
-                system.build().unwrap()
-            });
-            let (page, next) = page(systems, request.marker());
-            DescribeFileSystemsOutput::builder().set_file_systems(Some(page)).set_next_marker(next).build()
-        });
-        let access_points = mock!(aws_sdk_efs::Client::describe_access_points).then_compute_output(move |request| {
-            let access_points = vec![AccessPointDescription::builder().build(); access_points];
-            let (page, next) = page(access_points.into_iter(), request.next_token());
-            DescribeAccessPointsOutput::builder().set_access_points(Some(page)).set_next_token(next).build()
-        });
-        let attached: Vec<_> = balancers.iter().map(|(arn, _)| *arn).collect();
-        let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_compute_output(
-            move |request| {
-                let wanted = request.load_balancer_arns();
-                let balancers =
-                    balancers.iter().filter(|(arn, _)| wanted.is_empty() || wanted.contains(&(*arn).to_owned()));
-                let balancers = balancers.map(|(arn, name)| {
-                    let balancer = LoadBalancer::builder().load_balancer_arn(*arn).load_balancer_name(*name);
-                    let balancer = balancer.dns_name(format!("{name}.amazonaws.com")).canonical_hosted_zone_id("Z2");
-                    balancer.r#type(LoadBalancerTypeEnum::Application).build()
-                });
-                let (page, next) =
-                    if wanted.is_empty() { page(balancers, request.marker()) } else { (balancers.collect(), None) };
-                DescribeLoadBalancersOutput::builder().set_load_balancers(Some(page)).set_next_marker(next).build()
-            },
-        );
-        let tags = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags).then_compute_output(move |request| {
-            let tagged = request.resource_arns().iter().filter(|arn| tagged.contains(&arn.as_str()));
-            let tag = ElbTag::builder().key("tenant:environment").value("dev").build();
-            let described = tagged.map(|arn| TagDescription::builder().resource_arn(arn).tags(tag.clone()).build());
-            DescribeTagsOutput::builder().set_tag_descriptions(Some(described.collect())).build()
-        });
-        // `arn:lb/1/listener/443`
-        let listeners =
-            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners).then_compute_output(move |request| {
-                let on_port = |balancer: &str, port: i32| {
-                    let protocol = if port == 443 { ProtocolEnum::Https } else { ProtocolEnum::Http };
-                    let listener = Listener::builder().listener_arn(format!("{balancer}/listener/{port}"));
-                    listener.load_balancer_arn(balancer).port(port).protocol(protocol).build()
-                };
-                let given = request.listener_arns().iter().map(|arn| arn.split_once("/listener/").unwrap());
-                let given = given.map(|(balancer, port)| on_port(balancer, port.parse().unwrap()));
-                let (page, next) = match request.load_balancer_arn() {
-                    Some(balancer) => page(ports.iter().map(|port| on_port(balancer, *port)), request.marker()),
-                    None => (given.collect(), None),
-                };
-                DescribeListenersOutput::builder().set_listeners(Some(page)).set_next_marker(next).build()
-            });
-        let listed =
-            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_compute_output(move |request| {
-                let default = Rule::builder().is_default(true).build();
-                let balancer = request.listener_arn().unwrap().split("/listener").next().unwrap();
-                let rules = (0..rules(balancer)).map(|number| {
-                    let group = (number < TARGET_GROUPS).then(|| format!("arn:tg/{number}"));
-                    Rule::builder().actions(Action::builder().set_target_group_arn(group).build()).build()
-                });
-                let (page, next) = page(rules.chain([default]), request.marker());
-                DescribeRulesOutput::builder().set_rules(Some(page)).set_next_marker(next).build()
-            });
-        let target_groups =
-            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_target_groups).then_compute_output(move |request| {
-                let groups = attached.iter().flat_map(|balancer| {
-                    let group = TargetGroup::builder().load_balancer_arns(*balancer).build();
-                    vec![group; rules(balancer).min(TARGET_GROUPS)]
-                });
-                let (page, next) = page(groups, request.marker());
-                DescribeTargetGroupsOutput::builder().set_target_groups(Some(page)).set_next_marker(next).build()
-            });
-        let zone = mock!(aws_sdk_route53::Client::get_hosted_zone).then_output(|| {
-            let zone = HostedZone::builder().id("/hostedzone/Z1").name("example.com.").caller_reference("x").build();
-            GetHostedZoneOutput::builder().hosted_zone(zone.unwrap()).build()
-        });
-        let clusters = mock!(aws_sdk_ecs::Client::describe_clusters).then_output(move || {
-            let cluster = cluster.map(|status| Cluster::builder().status(status).build());
-            DescribeClustersOutput::builder().set_clusters(Some(cluster.into_iter().collect())).build()
-        });
-        let master = mock!(aws_sdk_secretsmanager::Client::get_secret_value).then_output(|| {
-            let text = r#"{"username": "admin", "password": "x", "host": "db.example.com:3307"}"#;
-            GetSecretValueOutput::builder().secret_string(text).build()
-        });
+        let identity = identity(self.account);
+        let efs = [file_systems(self.systems), access_points(self.access_points)];
+        let elb = [
+            load_balancers(self.balancers.clone()),
+            tags(self.tagged),
+            listeners(self.ports),
+            rules(self.rules),
+            target_groups(self.balancers, self.rules),
+        ];
+        let (clusters, zone, master) = (clusters(self.cluster), hosted_zone(), master_credentials());
         let clients = Clients {
             sts: mock_client!(aws_sdk_sts, RuleMode::MatchAny, [&identity]),
-            efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&systems, &access_points]),
-            elb: mock_client!(
-                aws_sdk_elasticloadbalancingv2,
-                RuleMode::MatchAny,
-                [&balancers, &tags, &listeners, &listed, &target_groups]
-            ),
+            efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, efs.each_ref()),
+            elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, elb.each_ref()),
             ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&clusters]),
             route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, [&zone]),
             secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]),
