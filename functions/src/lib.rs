@@ -1,32 +1,20 @@
-//! The steps of tenant management. One file per resource holds how it is found, created and deleted;
-//! one file per step under `bin/` makes it a Lambda function.
+//! The steps of tenant management. Each file under `bin/` makes one of them a Lambda function.
+//!
+//! The modules stand on floors, and none uses a module of a floor above its own:
+//!
+//! 1. [`workflows`] has a module for each state machine; [`reading`] answers people's questions. Neither uses the other.
+//! 2. [`resources`] has a file for each kind of resource of a tenant: how it is found, created and deleted.
+//! 3. [`load_balancing`] knows the load balancers, their listeners and rules, and no tenant's resources.
+//! 4. [`stack`] reaches what lies around the tenants: the stack's bucket and bus, and the other environments.
 
-pub mod access_point;
-mod bus;
-mod calls;
-pub mod conclusion;
-pub mod database;
-pub mod database_task;
-pub mod deletion;
-pub mod dns_record;
-pub mod environment;
-pub mod events;
-pub mod failure;
-pub mod files;
-pub mod inventory;
-pub mod listener_rule;
-pub mod log_group;
-pub mod peers;
-pub mod request;
-pub mod resource;
-pub mod secret;
-pub mod service;
-pub mod state;
-mod storage;
-pub mod target_group;
-pub mod task_definition;
-pub mod tenants;
-pub mod update;
+mod lambda;
+pub mod load_balancing;
+pub mod reading;
+pub mod resources;
+pub mod stack;
+pub mod workflows;
 
+#[cfg(test)]
+mod floors;
 #[cfg(test)]
 mod testing;

@@ -4,12 +4,17 @@
 
 use std::fs;
 
-use functions::events::Event;
-use functions::events::signup::TenantSignedUp;
-use functions::request::{ProvisionRequest, Teardown};
-use functions::{
-    access_point, conclusion, database, database_task, deletion, dns_record, files, listener_rule, log_group, peers,
-    secret, service, target_group, task_definition, tenants, update,
+use functions::reading;
+use functions::resources::teardown::Teardown;
+use functions::resources::{
+    access_point, database, dns_record, files, listener_rule, log_group, secret, service, target_group, task_definition,
+};
+use functions::workflows::events::Event;
+use functions::workflows::provision_tenant::ProvisionRequest;
+use functions::workflows::provision_tenant::signup::TenantSignedUp;
+use functions::workflows::{
+    conclude_execution, deprovision_tenant, deprovision_tenant_everywhere, deprovision_tenants, run_database_task,
+    update_tenant,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -23,13 +28,13 @@ type Reader = fn(Value) -> Result<(), Error>;
 
 /// What reads the input of each function; those that read what another one reads as well are left out.
 const READERS: [(&str, Reader); 38] = [
-    ("announce-execution", read::<conclusion::Announcement>),
-    ("audit-tenants", read::<tenants::audit::Audit>),
-    ("begin-update", read::<update::Begin>),
-    ("check-deletion-everywhere", read::<deletion::everywhere::Request>),
-    ("check-deletion-request", read::<deletion::DeletionRequest>),
-    ("check-deletions", read::<deletion::bulk::Check>),
-    ("check-peer-execution", read::<peers::Check>),
+    ("announce-execution", read::<conclude_execution::Announcement>),
+    ("audit-tenants", read::<reading::audit::Audit>),
+    ("begin-update", read::<update_tenant::Begin>),
+    ("check-deletion-everywhere", read::<deprovision_tenant_everywhere::Request>),
+    ("check-deletion-request", read::<deprovision_tenant::DeletionRequest>),
+    ("check-deletions", read::<deprovision_tenants::check::Check>),
+    ("check-peer-execution", read::<deprovision_tenant_everywhere::follow::Check>),
     ("check-service-deployment", read::<service::deployment::Check>),
     ("create-access-point", read::<access_point::Create>),
     ("create-database", read::<database::Create>),
@@ -40,25 +45,25 @@ const READERS: [(&str, Reader); 38] = [
     ("create-service", read::<service::Create>),
     ("create-target-group", read::<target_group::Create>),
     ("delete-secret", read::<Teardown>),
-    ("describe-tenant", read::<tenants::describe::Request>),
-    ("end-update", read::<update::End>),
-    ("list-tenants", read::<tenants::list::Request>),
-    ("locate-tenant", read::<peers::Locate>),
-    ("prepare-database-task", read::<database_task::Request>),
-    ("prune-task-definitions", read::<task_definition::revision::Prune>),
+    ("describe-tenant", read::<reading::describe::Request>),
+    ("end-update", read::<update_tenant::End>),
+    ("list-tenants", read::<reading::list::Request>),
+    ("locate-tenant", read::<reading::locate::Locate>),
+    ("prepare-database-task", read::<run_database_task::Request>),
+    ("prune-task-definitions", read::<update_tenant::prune::Prune>),
     ("purge-files", read::<files::Purge>),
-    ("read-database-task", read::<database_task::Reading>),
-    ("read-execution", read::<conclusion::Read>),
+    ("read-database-task", read::<run_database_task::outcome::Reading>),
+    ("read-execution", read::<conclude_execution::Read>),
     ("register-task-definition", read::<task_definition::Register>),
-    ("report-audit", read::<tenants::audit::report::Request>),
-    ("report-deletions", read::<deletion::report::Request>),
+    ("report-audit", read::<reading::audit::report::Request>),
+    ("report-deletions", read::<deprovision_tenants::report::Request>),
     ("resolve-environment", read::<ProvisionRequest>),
     ("revise-task-definition", read::<task_definition::revision::Revise>),
-    ("start-conclusion", read::<conclusion::StatusChange>),
-    ("start-deprovisioning", read::<Event<deletion::DeletionRequest>>),
-    ("start-peer-execution", read::<peers::Start>),
+    ("start-conclusion", read::<conclude_execution::StatusChange>),
+    ("start-deprovisioning", read::<Event<deprovision_tenant::DeletionRequest>>),
+    ("start-peer-execution", read::<deprovision_tenant_everywhere::start::Start>),
     ("start-provisioning", read::<Event<TenantSignedUp>>),
-    ("tail-tenant-logs", read::<tenants::logs::Request>),
+    ("tail-tenant-logs", read::<reading::logs::Request>),
     ("update-listener-rule", read::<listener_rule::suspension::Turn>),
     ("update-service", read::<service::update::Update>),
 ];

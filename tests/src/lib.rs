@@ -10,6 +10,7 @@ pub mod database;
 pub mod deprovisioning;
 pub mod events;
 pub mod execution;
+pub mod kinds;
 pub mod load_balancers;
 pub mod logs;
 pub mod permissions;

@@ -1,10 +1,7 @@
 //! Step 1 of a deprovisioning in several environments: checks the request.
 
-use functions::deletion::everywhere::{self, Request};
-use shared::Settings;
+use functions::workflows::deprovision_tenant_everywhere;
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    shared::lambda::run(|settings: Settings, request: Request| async move { everywhere::check(&settings, request) })
-        .await
+functions::lambda! {
+    |settings, request| deprovision_tenant_everywhere::check(&settings, request)
 }

@@ -1,15 +1,8 @@
 //! Creates the DNS record of a tenant's host.
 
-use std::sync::LazyLock;
+use functions::resources::dns_record;
 
-use functions::dns_record;
-use shared::Settings;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    let route53 = &LazyLock::new(|| aws_sdk_route53::Client::new(shared::aws::config()));
-    shared::lambda::run(|settings: Settings, request: dns_record::Create| async move {
-        dns_record::create(route53, &settings, request).await
-    })
-    .await
+functions::lambda! {
+    route53 = aws_sdk_route53::Client::new;
+    |settings, request| dns_record::create(route53, &settings, request).await
 }

@@ -1,16 +1,8 @@
 //! Creates the tenant's log group.
 
-use std::sync::LazyLock;
+use functions::resources::log_group;
 
-use functions::log_group;
-
-use shared::Settings;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    let logs = &LazyLock::new(|| aws_sdk_cloudwatchlogs::Client::new(shared::aws::config()));
-    shared::lambda::run(|settings: Settings, request: log_group::Create| async move {
-        log_group::create(logs, &settings, request).await
-    })
-    .await
+functions::lambda! {
+    logs = aws_sdk_cloudwatchlogs::Client::new;
+    |settings, request| log_group::create(logs, &settings, request).await
 }

@@ -1,16 +1,8 @@
 //! Creates the tenant's service.
 
-use std::sync::LazyLock;
+use functions::resources::service;
 
-use functions::service;
-
-use shared::Settings;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    let ecs = &LazyLock::new(|| aws_sdk_ecs::Client::new(shared::aws::config()));
-    shared::lambda::run(|settings: Settings, request: service::Create| async move {
-        service::create(ecs, &settings, request).await
-    })
-    .await
+functions::lambda! {
+    ecs = aws_sdk_ecs::Client::new;
+    |settings, request| service::create(ecs, &settings, request).await
 }

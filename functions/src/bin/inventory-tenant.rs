@@ -1,16 +1,8 @@
 //! Lists everything of a tenant that exists.
 
-use std::sync::LazyLock;
+use functions::resources::inventory::{self, Clients};
 
-use functions::inventory::{self, Clients};
-use functions::request::Teardown;
-use shared::Settings;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    let clients = &LazyLock::new(|| Clients::new(shared::aws::config()));
-    shared::lambda::run(|settings: Settings, request: Teardown| async move {
-        inventory::take(clients, &settings, request).await
-    })
-    .await
+functions::lambda! {
+    clients = Clients::new;
+    |settings, request| inventory::take(clients, &settings, request).await
 }

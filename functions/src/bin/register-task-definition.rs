@@ -1,16 +1,8 @@
 //! Registers the tenant's task definition.
 
-use std::sync::LazyLock;
+use functions::resources::task_definition;
 
-use functions::task_definition;
-
-use shared::Settings;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    let ecs = &LazyLock::new(|| aws_sdk_ecs::Client::new(shared::aws::config()));
-    shared::lambda::run(|settings: Settings, request: task_definition::Register| async move {
-        task_definition::register(ecs, &settings, request).await
-    })
-    .await
+functions::lambda! {
+    ecs = aws_sdk_ecs::Client::new;
+    |settings, request| task_definition::register(ecs, &settings, request).await
 }

@@ -1,15 +1,8 @@
 //! Changes the tenant's service.
 
-use std::sync::LazyLock;
+use functions::resources::service::update;
 
-use functions::service::update::{self, Update};
-use shared::Settings;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    let ecs = &LazyLock::new(|| aws_sdk_ecs::Client::new(shared::aws::config()));
-    shared::lambda::run(
-        |settings: Settings, request: Update| async move { update::update(ecs, &settings, request).await },
-    )
-    .await
+functions::lambda! {
+    ecs = aws_sdk_ecs::Client::new;
+    |settings, request| update::update(ecs, &settings, request).await
 }

@@ -1,7 +1,7 @@
 //! What is checked after each run, independently of the product.
 
 use serde_json::Value;
-use shared::{ErrorKind, PerKind};
+use shared::ErrorKind;
 use tests::stack::text;
 use tests::{Outcome, Stack};
 
@@ -36,21 +36,4 @@ pub(crate) async fn pieces(stack: &Stack, tenant: &str) -> Vec<String> {
 pub(crate) async fn remove_the_namesake(stack: &Stack, tenant: &str) {
     let name = format!("/ecs/{}-backup", stack.named(tenant));
     stack.logs.delete_log_group().log_group_name(name).send().await.expect("no log group");
-}
-
-/// How many pieces a provisioned tenant has.
-pub(crate) fn complete() -> usize {
-    let pieces = PerKind {
-        service: 1,
-        dns_record: 1,
-        listener_rule: 1,
-        target_group: 1,
-        task_definition: 1,
-        access_point: 1,
-        // Database, user, grant, and our record of the owner.
-        database: 4,
-        log_group: 1,
-        secret: 1,
-    };
-    pieces.iter().map(|(_, count)| count).sum()
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 use tests::Stack;
+use tests::kinds::complete;
 use tests::proxy::{Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
 
-use crate::checks::{complete, failed_under_a_known_name, make_a_namesake, pieces, remove_the_namesake};
+use crate::checks::{failed_under_a_known_name, make_a_namesake, pieces, remove_the_namesake};
 use crate::job::{Ending, Job, Run, must_survive};
 use crate::vanishing::outcome;
 

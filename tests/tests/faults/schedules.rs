@@ -9,11 +9,12 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::deprovisioning::request;
+use tests::kinds::complete;
 use tests::proxy::{Call, Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
 use tokio::task::JoinSet;
 
-use crate::checks::{complete, failed_under_a_known_name};
+use crate::checks::failed_under_a_known_name;
 
 const TENANTS: u64 = 6;
 const JOBS: usize = 5;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use tests::bus::Ear;
+use tests::kinds::victims;
 use tests::proxy::{Call, Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
 use tests::{Stack, logs};
@@ -15,7 +16,6 @@ use tokio::task::{JoinError, JoinSet};
 use crate::job::{Job, Run};
 use crate::schedules::{self, Calls};
 use crate::table::Table;
-use crate::vanishing::victims;
 
 /// They mostly wait.
 const AT_ONCE: usize = 12;

@@ -3,40 +3,9 @@
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch};
 use mysql_async::prelude::Queryable;
 use serde_json::Value;
-use shared::{Kind as Victim, PerKind};
+use shared::Kind as Victim;
 use tests::proxy::{Fault, Kind, Watch};
 use tests::{Outcome, Stack, database};
-
-/// The functions that work on a resource of each kind, or on what stands on it: it vanishes just before a call of theirs.
-const VICTIMS: PerKind<&[&str]> = PerKind {
-    service: &["create-service", "check-service-deployment", "delete-service", "update-service"],
-    dns_record: &["delete-dns-record"],
-    listener_rule: &["create-dns-record", "delete-listener-rule"],
-    target_group: &["create-listener-rule", "create-service", "check-service-deployment", "delete-target-group"],
-    task_definition: &[
-        "create-service",
-        "check-service-deployment",
-        "deregister-task-definitions",
-        "revise-task-definition",
-    ],
-    access_point: &["register-task-definition", "delete-access-point"],
-    database: &["drop-database"],
-    log_group: &["register-task-definition", "delete-log-group"],
-    secret: &["create-database", "register-task-definition", "drop-database", "delete-secret"],
-};
-
-/// What may vanish just before a call of the function.
-pub(crate) fn victims(function: &str) -> impl Iterator<Item = Victim> {
-    VICTIMS.iter().filter(move |(_, functions)| functions.contains(&function)).map(|(victim, _)| victim)
-}
-
-#[test]
-fn each_kind_vanishes_while_some_function_works_on_it() {
-    for (kind, functions) in VICTIMS.iter() {
-        assert!(!functions.is_empty(), "{}", kind.name());
-        assert!(functions.iter().all(|function| tests::stack::functions().contains(*function)), "{}", kind.name());
-    }
-}
 
 /// Runs a machine to its end, and lets vanish what the fault says.
 pub(crate) async fn outcome(

@@ -1,0 +1,21 @@
+//! The `main` of every Lambda function.
+
+/// Makes a binary a Lambda function, which answers each request with what the expression gives. Clients are made when a
+/// request needs them first.
+///
+/// ```ignore
+/// functions::lambda! {
+///     efs = aws_sdk_efs::Client::new;
+///     |settings, request| access_point::create(efs, &settings, request).await
+/// }
+/// ```
+#[macro_export]
+macro_rules! lambda {
+    ($($client:ident = $new:path;)* |$settings:tt, $request:ident| $answer:expr) => {
+        #[tokio::main(flavor = "current_thread")]
+        async fn main() -> Result<(), lambda_runtime::Error> {
+            $(let $client = &std::sync::LazyLock::new(|| $new(shared::aws::config()));)*
+            shared::lambda::run(|$settings: shared::Settings, $request| async move { $answer }).await
+        }
+    };
+}

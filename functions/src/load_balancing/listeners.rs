@@ -1,0 +1,160 @@
+//! The listeners that tenants' rules are on.
+
+use std::future::ready;
+use std::pin::pin;
+
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, ProtocolEnum, TargetGroup};
+use futures_util::future::{Either, select};
+use shared::{Result, Settings};
+
+use super::describe;
+use super::load_balancers::{LoadBalancers, of_environment};
+use crate::stack::calls::few_at_a_time;
+
+/// The listener on 443, or else the one on 80.
+pub(super) fn preferred(listeners: &[Listener]) -> Option<&Listener> {
+    let on = |port: i32| listeners.iter().find(|listener| listener.port() == Some(port));
+    on(443).or_else(|| on(80))
+}
+
+pub(crate) fn scheme_of(listener: &Listener) -> &'static str {
+    if listener.protocol() == Some(&ProtocolEnum::Https) { "https" } else { "http" }
+}
+
+/// What tenants' hosts speak, if there is a listener that tenants' rules are added to.
+pub(crate) fn scheme(listeners: &[Listener], settings: &Settings) -> Option<&'static str> {
+    let is_named = settings.optional("LISTENER_ARNS").is_some();
+    let listener = if is_named { listeners.first() } else { preferred(listeners) };
+    listener.map(scheme_of)
+}
+
+/// The listeners that a tenant's rules may be on: those of the load balancer that its target group is attached to. As long
+/// as that is attached to none, they may be on any: a rule may have been made without it, and the one of a suspended
+/// tenant does not forward to it.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn listeners_of_tenant(
+    elb: &Client,
+    settings: &Settings,
+    group: Option<&TargetGroup>,
+) -> Result<Vec<Listener>> {
+    on_load_balancers_of(elb, group, listeners(elb, settings)).await
+}
+
+/// As [`listeners_of_tenant`], with the target group, which is still being asked for: all listeners are asked for meanwhile.
+/// That saves time for a tenant who has none, and costs a call or more for one who has.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn target_group_and_listeners(
+    elb: &Client,
+    settings: &Settings,
+    group: impl Future<Output = Result<Option<TargetGroup>>>,
+) -> Result<(Option<TargetGroup>, Vec<Listener>)> {
+    let (all, group) = (pin!(listeners(elb, settings)), pin!(group));
+    let (all, group) = match select(all, group).await {
+        Either::Left((all, group)) => (Either::Left(ready(all)), group.await?),
+        Either::Right((group, all)) => (Either::Right(all), group?),
+    };
+    let listeners = on_load_balancers_of(elb, group.as_ref(), all).await?;
+    Ok((group, listeners))
+}
+
+async fn on_load_balancers_of(
+    elb: &Client,
+    group: Option<&TargetGroup>,
+    all: impl Future<Output = Result<Vec<Listener>>>,
+) -> Result<Vec<Listener>> {
+    let balancers = group.map(TargetGroup::load_balancer_arns).unwrap_or_default();
+    if balancers.is_empty() {
+        return all.await;
+    }
+    Ok(few_at_a_time(balancers.iter().map(|arn| describe::listeners_of(elb, arn))).await?.concat())
+}
+
+/// Every listener that tenants' rules may be on: the ones that the stack names, or all of the environment's load
+/// balancers. None is an answer: a load balancer may be gone.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(crate) async fn listeners(elb: &Client, settings: &Settings) -> Result<Vec<Listener>> {
+    let given = settings.list("LISTENER_ARNS");
+    if !given.is_empty() {
+        return describe::listeners(elb, &given).await;
+    }
+    let LoadBalancers { tagged, named } = of_environment(elb, settings).await?;
+    let balancers = tagged.iter().chain(&named);
+    Ok(few_at_a_time(balancers.map(|balancer| balancer.listeners(elb))).await?.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::testing::settings;
+
+    /// A listener that the stack may name, another on the load balancer of the tenant, and no load balancer to be found.
+    fn elb(listed: &Arc<Notify>) -> Client {
+        let listed = listed.clone();
+        let balancers = mock!(Client::describe_load_balancers).then_output(move || {
+            listed.notify_one();
+            DescribeLoadBalancersOutput::builder().build()
+        });
+        let listener = |arn: &str| Listener::builder().listener_arn(arn).build();
+        let of_balancer = mock!(Client::describe_listeners)
+            .match_requests(|request| request.load_balancer_arn() == Some("arn:lb/tenant"))
+            .then_output(move || DescribeListenersOutput::builder().listeners(listener("arn:tenant")).build());
+        let named = mock!(Client::describe_listeners)
+            .match_requests(|request| request.listener_arns() == ["arn:named"])
+            .then_output(move || DescribeListenersOutput::builder().listeners(listener("arn:named")).build());
+        mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, [&balancers, &of_balancer, &named])
+    }
+
+    /// The ARNs of the listeners that a tenant's rules may be on.
+    async fn listeners_of(group: Option<TargetGroup>, comes_last: bool) -> Vec<String> {
+        let group = async {
+            if comes_last {
+                // With each turn that this gives up, the other gets one.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Ok(group)
+        };
+        let settings = settings(&[("LISTENER_ARNS", "arn:named")]);
+        let found = target_group_and_listeners(&elb(&Arc::default()), &settings, group).await.unwrap();
+        found.1.into_iter().filter_map(|listener| listener.listener_arn).collect()
+    }
+
+    #[tokio::test]
+    async fn the_target_group_says_where_rules_may_be_whichever_answer_comes_first() {
+        for comes_last in [false, true] {
+            let attached = TargetGroup::builder().load_balancer_arns("arn:lb/tenant").build();
+            assert_eq!(listeners_of(Some(attached), comes_last).await, ["arn:tenant"]);
+            assert_eq!(listeners_of(Some(TargetGroup::builder().build()), comes_last).await, ["arn:named"]);
+            assert_eq!(listeners_of(None, comes_last).await, ["arn:named"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn all_listeners_are_asked_for_while_the_target_group_is() {
+        let listed = Arc::new(Notify::new());
+        let group = async {
+            listed.notified().await;
+            Ok(None)
+        };
+        let (elb, settings) = (elb(&listed), settings(&[]));
+        let both = target_group_and_listeners(&elb, &settings, group);
+        let (group, listeners) = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap().unwrap();
+        assert!(group.is_none() && listeners.is_empty());
+    }
+}

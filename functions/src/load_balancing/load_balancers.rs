@@ -1,0 +1,145 @@
+//! The load balancers of an environment: those of the listeners that a parameter names, or that a tag or their name says.
+
+use std::collections::BTreeSet;
+use std::iter;
+
+use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
+use aws_sdk_elasticloadbalancingv2::types::{Listener, LoadBalancer, LoadBalancerTypeEnum};
+use shared::candidate::{Candidate, exactly_one};
+use shared::owner::TAG_ENVIRONMENT;
+use shared::{Error, ErrorKind, Result, Settings};
+
+use super::describe::{self, ARNS_PER_CALL};
+use crate::stack::calls::few_at_a_time;
+
+/// With no more load balancers than these, all their listeners are asked for at once with their tags.
+const FEW: usize = 4;
+
+/// A load balancer.
+pub(super) struct Balancer {
+    pub(super) description: LoadBalancer,
+    /// Its listeners, when they are known already.
+    listeners: Option<Vec<Listener>>,
+}
+
+impl Balancer {
+    pub(super) fn arn(&self) -> &str {
+        self.description.load_balancer_arn().unwrap_or_default()
+    }
+
+    /// Its listeners; none when it is gone.
+    ///
+    /// # Errors
+    /// When Elastic Load Balancing cannot be asked.
+    pub(super) async fn listeners(&self, elb: &Client) -> Result<Vec<Listener>> {
+        match &self.listeners {
+            Some(known) => Ok(known.clone()),
+            None => describe::listeners_of(elb, self.arn()).await,
+        }
+    }
+}
+
+/// A load balancer, and the listener that the stack names on it, if it names one.
+pub(super) struct Chosen {
+    pub(super) balancer: Balancer,
+    pub(super) listener_arn: Option<String>,
+}
+
+/// The load balancers that new tenants are placed on: those of the listeners that the stack names, or those that bear the
+/// tag `tenant:environment`, or the only one whose name contains the environment.
+///
+/// # Errors
+/// `EnvironmentNotReady` when there is none, or when it is ambiguous.
+pub(super) async fn chosen(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
+    let given = settings.list("LISTENER_ARNS");
+    if given.is_empty() { found(elb, settings).await } else { named(elb, &given).await }
+}
+
+/// The load balancers of these listeners.
+async fn named(elb: &Client, given: &[&str]) -> Result<Vec<Chosen>> {
+    let missing = |arn: &str| Error::not_ready(format!("stack parameter ListenerArns: there is no listener {arn}"));
+    let listeners = describe::listeners(elb, given).await?;
+    if let Some(arn) = given.iter().find(|arn| listeners.iter().all(|listener| listener.listener_arn() != Some(**arn)))
+    {
+        return Err(missing(arn));
+    }
+    let mut seen = BTreeSet::new();
+    for listener in &listeners {
+        let [arn, balancer] = [listener.listener_arn(), listener.load_balancer_arn()].map(Option::unwrap_or_default);
+        if !seen.insert(balancer) {
+            return Err(Error::not_ready(format!(
+                "stack parameter ListenerArns: {arn} is on the same load balancer as another of them, {balancer}, and has no room of its own: name one listener of each load balancer"
+            )));
+        }
+    }
+    let arns: Vec<_> = listeners.iter().filter_map(Listener::load_balancer_arn).map(str::to_owned).collect();
+    let balancers = describe::load_balancers(elb, &arns).await?;
+    let chosen = listeners.into_iter().map(|listener| {
+        let arn = listener.load_balancer_arn();
+        let balancer = balancers.iter().find(|balancer| balancer.load_balancer_arn() == arn).cloned();
+        let description = balancer.ok_or_else(|| missing(listener.listener_arn().unwrap_or_default()))?;
+        Ok(Chosen { balancer: Balancer { description, listeners: None }, listener_arn: listener.listener_arn })
+    });
+    chosen.collect()
+}
+
+async fn found(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
+    let LoadBalancers { tagged, named } = of_environment(elb, settings).await?;
+    let whole = |balancer| Chosen { balancer, listener_arn: None };
+    if !tagged.is_empty() {
+        return Ok(tagged.into_iter().map(whole).collect());
+    }
+    let candidates =
+        named.iter().map(|balancer| Candidate::new(Some(balancer.arn()), balancer.description.load_balancer_name()));
+    let rule = format!("application load balancer whose name contains {:?}", settings.environment().as_str());
+    exactly_one("load balancer", &rule, "ListenerArns", candidates.collect())?;
+    Ok(named.into_iter().map(whole).collect())
+}
+
+/// The environment's application load balancers.
+pub(super) struct LoadBalancers {
+    /// Those that bear the tag `tenant:environment`.
+    pub(super) tagged: Vec<Balancer>,
+    /// The others, whose name contains the environment.
+    pub(super) named: Vec<Balancer>,
+}
+
+/// Looks for the environment's application load balancers.
+///
+/// # Errors
+/// When Elastic Load Balancing cannot be asked.
+pub(super) async fn of_environment(elb: &Client, settings: &Settings) -> Result<LoadBalancers> {
+    let environment = settings.environment().as_str();
+    let all = elb.describe_load_balancers().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut all = all.map_err(|error| Error::aws("listing load balancers", error))?;
+    all.retain(|balancer| balancer.r#type() == Some(&LoadBalancerTypeEnum::Application));
+    let arns: Vec<_> = all.iter().filter_map(LoadBalancer::load_balancer_arn).map(str::to_owned).collect();
+    let tags = few_at_a_time(arns.chunks(ARNS_PER_CALL).map(|arns| tagged(elb, arns, environment)));
+    let few = if all.len() <= FEW { &arns[..] } else { &[] };
+    let listeners = few_at_a_time(few.iter().map(|arn| describe::listeners_of(elb, arn)));
+    let (tags, listeners) = tokio::try_join!(tags, listeners)?;
+    let tags = tags.concat();
+    let listeners = listeners.into_iter().map(Some).chain(iter::repeat(None));
+    let all = all.into_iter().zip(listeners).map(|(description, listeners)| Balancer { description, listeners });
+    let (tagged, rest): (Vec<_>, Vec<_>) = all.partition(|balancer| tags.iter().any(|arn| balancer.arn() == arn));
+    let is_named =
+        |balancer: &Balancer| balancer.description.load_balancer_name().is_some_and(|name| name.contains(environment));
+    Ok(LoadBalancers { tagged, named: rest.into_iter().filter(is_named).collect() })
+}
+
+/// Those of the load balancers that are for the environment's tenants.
+async fn tagged(elb: &Client, arns: &[String], environment: &str) -> Result<Vec<String>> {
+    let doing = || "reading the tags of load balancers";
+    let described = match elb.describe_tags().set_resource_arns(Some(arns.to_vec())).send().await {
+        Ok(described) => described,
+        Err(error) if error.code() == Some("LoadBalancerNotFound") => {
+            return Err(Error::new(ErrorKind::Transient, format!("{}: one of them has just been deleted", doing())));
+        }
+        Err(error) => return Err(Error::aws(doing(), error)),
+    };
+    let descriptions = described.tag_descriptions.unwrap_or_default();
+    let is_ours = |key: Option<&str>, value: Option<&str>| key == Some(TAG_ENVIRONMENT) && value == Some(environment);
+    let ours = descriptions.into_iter().filter(|one| one.tags().iter().any(|tag| is_ours(tag.key(), tag.value())));
+    Ok(ours.filter_map(|description| description.resource_arn).collect())
+}

@@ -1,0 +1,62 @@
+//! How much of AWS's quotas is used.
+
+use std::fmt;
+use std::iter::Sum;
+
+use serde::Serialize;
+use shared::{Result, Settings};
+
+/// How much of a quota is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Room {
+    /// Used.
+    pub used: usize,
+    /// The quota.
+    pub limit: usize,
+}
+
+impl Room {
+    /// The quota is the stack parameter behind the setting `limit`.
+    ///
+    /// # Errors
+    /// `EnvironmentNotReady` when the setting is no number.
+    pub(crate) fn new(used: usize, settings: &Settings, limit: &str) -> Result<Self> {
+        Ok(Self { used, limit: settings.parsed(limit)? })
+    }
+
+    pub(crate) fn left(self) -> usize {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Rounded down, so that 0 is reached no later than the quota.
+    pub(crate) fn percent_left(self) -> usize {
+        self.left().saturating_mul(100).checked_div(self.limit).unwrap_or_default()
+    }
+}
+
+impl Sum for Room {
+    fn sum<I: Iterator<Item = Self>>(rooms: I) -> Self {
+        // What is used beyond one quota is not room in another.
+        rooms.fold(Self::default(), |sum, room| Self {
+            used: sum.used + room.used.min(room.limit),
+            limit: sum.limit + room.limit,
+        })
+    }
+}
+
+impl fmt::Display for Room {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.used, self.limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_that_is_overdrawn_takes_no_room_from_another() {
+        let rooms = [Room { used: 120, limit: 100 }, Room { used: 40, limit: 100 }];
+        assert_eq!(rooms.into_iter().sum::<Room>(), Room { used: 140, limit: 200 });
+    }
+}

@@ -1,0 +1,112 @@
+//! A look at every tenant, now and then: how many there are of each status, and which of them lack something.
+//!
+//! Nothing is changed. That a tenant is not on its way but stays partial, only a second look tells: see [`report`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use shared::{Kind, Owner, Result, Settings, TenantId};
+
+use super::Status;
+use super::list::{self, Seen};
+use crate::resources::inventory::Clients;
+
+pub mod report;
+
+/// As many partial tenants as are named: the first by their ids. Step Functions hands on 256 KiB from step to step.
+/// Source: the developer guide of Step Functions, "Service quotas".
+const NAMED: usize = 10_000;
+
+/// Input of audit-tenants.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// The execution that looks, for the log.
+    pub execution: Owner,
+}
+
+/// Output of audit-tenants.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audited {
+    /// Number of tenants.
+    pub total: usize,
+    /// Number of tenants of each status.
+    pub statuses: BTreeMap<Status, usize>,
+    /// The partial tenants: the first 10,000 of them.
+    pub partial: Vec<Partial>,
+}
+
+/// Tenants that lack the same.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partial {
+    /// The kinds of resource that are missing.
+    pub lacks: BTreeSet<Kind>,
+    /// The tenants.
+    pub tenant_ids: BTreeSet<TenantId>,
+}
+
+/// Looks at every tenant.
+///
+/// # Errors
+/// When one of the services cannot be asked.
+pub async fn audit(clients: &Clients, settings: &Settings, _: Audit) -> Result<Audited> {
+    Ok(audited(list::see_all(clients, settings).await?))
+}
+
+fn audited(seen: Vec<Seen>) -> Audited {
+    let total = seen.len();
+    // One of which there are none stays 0, or its last number would stay in sight.
+    let mut statuses: BTreeMap<_, _> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
+    for seen in &seen {
+        *statuses.entry(seen.status).or_default() += 1;
+    }
+    let mut partial: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for seen in seen.into_iter().filter(|seen| seen.status == Status::Partial).take(NAMED) {
+        partial.entry(seen.lacks).or_default().insert(seen.tenant_id);
+    }
+    let partial = partial.into_iter().map(|(lacks, tenant_ids)| Partial { lacks, tenant_ids }).collect();
+    Audited { total, statuses, partial }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: usize) -> TenantId {
+        TenantId::try_from(format!("{number:012}")).unwrap()
+    }
+
+    fn seen(number: usize, status: Status, lacks: BTreeSet<Kind>) -> Seen {
+        Seen { tenant_id: id(number), status, lacks }
+    }
+
+    #[test]
+    fn tenants_are_counted_by_status_and_partial_ones_named_by_what_they_lack() {
+        let (service, rule) = (BTreeSet::from([Kind::Service]), BTreeSet::from([Kind::ListenerRule]));
+        let audited = audited(vec![
+            seen(1, Status::Partial, service.clone()),
+            seen(2, Status::Active, BTreeSet::new()),
+            seen(3, Status::Draining, rule.clone()),
+            seen(4, Status::Partial, rule.clone()),
+            seen(5, Status::Partial, service.clone()),
+        ]);
+        let counts = Status::ALL.map(|status| audited.statuses[&status]);
+        assert_eq!((audited.total, counts), (5, [1, 0, 0, 0, 1, 3]));
+        let named = audited.partial.into_iter().map(|partial| (partial.lacks, partial.tenant_ids));
+        assert_eq!(named.collect::<Vec<_>>(), [(service, [id(1), id(5)].into()), (rule, [id(4)].into())]);
+    }
+
+    #[test]
+    fn what_is_named_fits_between_two_steps_however_many_are_partial() {
+        let lacks = |number: usize| Kind::ALL.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
+        let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| *kind).collect());
+        let audited = audited((0..20_000).map(tenant).collect());
+        assert_eq!(audited.statuses[&Status::Partial], 20_000);
+        assert_eq!(audited.partial.iter().map(|partial| partial.tenant_ids.len()).sum::<usize>(), 10_000);
+        assert!(audited.partial.iter().flat_map(|partial| &partial.tenant_ids).all(|id| id.as_str() < "000000010000"));
+        // The rest of 256 KiB is for what Lambda's answer adds.
+        assert!(serde_json::to_vec(&audited).unwrap().len() < 240 << 10);
+    }
+}

@@ -1,0 +1,173 @@
+//! One tenant, with everything that a person wants to know of it: what runs, whether the load balancer reaches it,
+//! what it is made of and what it lacks, and what its service and its stopped tasks say.
+//!
+//! Nothing is changed, and the secret's value is not read. Everything is asked at once; something that is deleted
+//! meanwhile is left out, as is whatever nobody knows. Lists and messages are cut, so that the answer stays short.
+//! A tenant that the runbook's commands made is described like any other.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use shared::{EnvironmentName, Error, ErrorKind, Kind, Names, PerKind, Result, Settings, TenantId};
+
+use crate::reading::{Parts, Status};
+use crate::resources::inventory::Clients;
+
+pub mod compute;
+pub mod routing;
+pub mod storage;
+
+use compute::{Service, StoppedTask, TaskDefinition};
+use routing::{DnsRecord, ListenerRule, TargetGroup};
+use storage::{AccessPoint, Database, LogGroup, Secret};
+
+/// Input of describe-tenant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Guard: must be the stack's environment.
+    pub environment: Option<EnvironmentName>,
+}
+
+/// Output of describe-tenant.
+#[derive(Debug, Serialize)]
+pub struct Description {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// How it is, in a word.
+    pub status: Status,
+    /// Where its site is reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The kinds of resource that it should have and has not.
+    pub lacks: BTreeSet<Kind>,
+    /// What it is made of.
+    #[serde(flatten)]
+    pub details: Details,
+}
+
+/// What a tenant is made of.
+#[derive(Debug, Default, Serialize)]
+pub struct Details {
+    /// ECS service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// The task definition that the service runs; without a service, the family's newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_definition: Option<TaskDefinition>,
+    /// ALB target group, with the health of its targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_group: Option<TargetGroup>,
+    /// Route 53 records of its host, where the stack has a hosted zone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dns_records: Vec<DnsRecord>,
+    /// ALB listener rules: one, unless somebody added another.
+    pub listener_rules: Vec<ListenerRule>,
+    /// EFS access points: one, or several after a lost answer.
+    pub access_points: Vec<AccessPoint>,
+    /// Secrets Manager secret, without its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+    /// MySQL database and user.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// CloudWatch log group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<LogGroup>,
+    /// Tasks that stopped, newest first. ECS forgets them after about an hour.
+    pub stopped_tasks: Vec<StoppedTask>,
+}
+
+impl Details {
+    /// The kinds of which there is something that a tenant could work with.
+    fn parts(&self) -> Parts {
+        Parts(PerKind {
+            service: Some(self.service.is_some()),
+            // Not needed where a wildcard record leads to the load balancer.
+            dns_record: None,
+            listener_rule: Some(!self.listener_rules.is_empty()),
+            target_group: Some(self.target_group.is_some()),
+            task_definition: Some(self.task_definition.is_some()),
+            access_point: Some(self.access_points.iter().any(AccessPoint::is_usable)),
+            database: self.database.as_ref().map_or(Some(false), Database::is_complete),
+            log_group: Some(self.log_group.is_some()),
+            secret: Some(self.secret.as_ref().is_some_and(Secret::is_usable)),
+        })
+    }
+
+    /// There is something that is not on its way out. A database that nobody looked at is no sign of a tenant,
+    /// and half of one is.
+    fn is_a_tenant(&self) -> bool {
+        matches!(self.database, Some(Database::Checked { .. })) || self.parts().has_any()
+    }
+}
+
+/// Describes a tenant.
+///
+/// # Errors
+/// `TenantNotFound` when there is nothing of it, or nothing but a secret that is scheduled for deletion or a service
+/// that is INACTIVE; `WrongEnvironment`; or when one of the services cannot be asked.
+pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
+    settings.guard(request.environment)?;
+    let names = settings.names(&request.tenant_id);
+    let (running, stopped_tasks, (target_group, routes), dns_records, access_points, secret, database, log_group) = tokio::try_join!(
+        compute::service_and_definition(&clients.ecs, &names),
+        compute::stopped_tasks(&clients.ecs, &names),
+        routing::routing(&clients.elb, settings, &names),
+        routing::dns_records(&clients.route53, settings, &names),
+        storage::access_points(&clients.efs, &names),
+        storage::secret(&clients.secrets, &names),
+        storage::database(&clients.secrets, settings, &names),
+        storage::log_group(&clients.logs, &names),
+    )?;
+    let (service, task_definition) = running;
+    let details = Details {
+        service: service.as_ref().map(Service::from),
+        task_definition: task_definition.as_ref().map(TaskDefinition::from),
+        target_group,
+        dns_records,
+        listener_rules: routes.rules,
+        access_points,
+        secret,
+        database,
+        log_group,
+        stopped_tasks,
+    };
+    if !details.is_a_tenant() {
+        return Err(not_found(&names, &details));
+    }
+    let lacks = details.parts().lacks();
+    Ok(Description {
+        tenant_id: request.tenant_id,
+        environment: settings.environment(),
+        status: Status::of(service.as_ref(), &lacks),
+        url: routes.url,
+        lacks,
+        details,
+    })
+}
+
+fn not_found(names: &Names, details: &Details) -> Error {
+    let (tenant, environment) = (names.tenant(), names.environment());
+    let mut message = format!(
+        "there is no tenant {tenant} in {environment}: check the id ({environment}-list-tenants gives every one), and \
+         whether the tenant is in another environment"
+    );
+    if let Some(until) = details.secret.as_ref().and_then(|secret| secret.deletion_date.as_deref()) {
+        message += &format!(
+            "; its secret {} is scheduled for deletion: it can be recovered until {until}, and the id is not free before",
+            names.secret()
+        );
+    }
+    if matches!(details.database, Some(Database::Unchecked { .. })) {
+        message += "; its database was not looked at, since only an ECS task reaches it";
+    }
+    Error::new(ErrorKind::TenantNotFound, message)
+}
+
+#[cfg(test)]
+mod tests;

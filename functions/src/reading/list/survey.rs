@@ -1,0 +1,95 @@
+//! Who has what: the lists of every kind of resource, each read to its end in pages as large as AWS allows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::Service;
+use shared::{PerKind, Result, Settings, TenantId};
+
+use crate::load_balancing::listeners;
+use crate::reading::Parts;
+use crate::resources::inventory::Clients;
+use crate::resources::{
+    access_point, database, listener_rule, log_group, secret, service, target_group, task_definition,
+};
+
+/// The tenants that have anything, and what.
+pub(super) struct Survey {
+    /// The tenants that have a resource of each kind; nothing for a kind that was not asked for.
+    pub(super) tenants_by_kind: PerKind<Option<BTreeSet<TenantId>>>,
+    /// The secrets, also those that are scheduled for deletion.
+    pub(super) secrets: BTreeMap<TenantId, secret::Listed>,
+    /// What the tenants' hosts speak; nothing without a load balancer.
+    pub(super) scheme: Option<&'static str>,
+}
+
+impl Survey {
+    /// Takes all lists at once.
+    ///
+    /// # Errors
+    /// When one of the services cannot be asked.
+    pub(super) async fn take(clients: &Clients, settings: &Settings) -> Result<Self> {
+        let (services, (rules, scheme), groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+            service::list(&clients.ecs, settings),
+            rules(clients, settings),
+            target_group::list(&clients.elb, settings),
+            task_definition::list(&clients.ecs, settings),
+            access_point::list(&clients.efs, settings),
+            databases(clients, settings),
+            log_group::list(&clients.logs, settings),
+            secret::list(&clients.secrets, settings),
+        )?;
+        let tenants_by_kind = PerKind {
+            service: Some(services),
+            // Tenants need none where a wildcard record leads to the load balancer.
+            dns_record: None,
+            listener_rule: Some(rules),
+            target_group: Some(groups),
+            task_definition: Some(definitions),
+            access_point: Some(access_points),
+            database: databases,
+            log_group: Some(log_groups),
+            secret: Some(without_those_going(&secrets)),
+        };
+        Ok(Self { tenants_by_kind, secrets, scheme })
+    }
+
+    /// Every tenant that has anything, in the order of their ids.
+    pub(super) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
+        let tenants = self.tenants_by_kind.iter().filter_map(|(_, tenants)| tenants.as_ref()).flatten();
+        tenants.collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Which kinds a tenant has whose service turned out to be this one. The list of services is older than the service,
+    /// and does not have those that drain.
+    pub(super) fn parts(&self, tenant: &TenantId, service: Option<&Service>) -> Parts {
+        let listed = self.tenants_by_kind.map(|tenants| tenants.as_ref().map(|tenants| tenants.contains(tenant)));
+        Parts(PerKind { service: Some(service.is_some()), ..listed })
+    }
+
+    /// When the tenant's secret was made.
+    pub(super) fn secret_created(&self, tenant: &TenantId) -> Option<&DateTime> {
+        self.secrets.get(tenant)?.created.as_ref()
+    }
+}
+
+/// A secret that is scheduled for deletion is no longer one.
+pub(super) fn without_those_going(secrets: &BTreeMap<TenantId, secret::Listed>) -> BTreeSet<TenantId> {
+    secrets.iter().filter(|(_, secret)| !secret.going).map(|(tenant, _)| tenant.clone()).collect()
+}
+
+async fn rules(clients: &Clients, settings: &Settings) -> Result<(BTreeSet<TenantId>, Option<&'static str>)> {
+    let listeners = listeners::listeners(&clients.elb, settings).await?;
+    let rules = listener_rule::list(&clients.elb, settings, &listeners).await?;
+    Ok((rules, listeners::scheme(&listeners, settings)))
+}
+
+async fn databases(clients: &Clients, settings: &Settings) -> Result<Option<BTreeSet<TenantId>>> {
+    if database::only_a_task_reaches_it(settings) {
+        return Ok(None);
+    }
+    let mut connection = database::connect(&clients.secrets, settings).await?;
+    let databases = database::list(&mut connection, settings).await;
+    connection.close().await;
+    databases.map(Some)
+}

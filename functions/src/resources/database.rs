@@ -1,0 +1,227 @@
+//! A tenant's MySQL database and user.
+//!
+//! MySQL has no tags, so the owner of each database is kept in a table of our own,
+//! `tenant_management.owners`. The row is written before the database is created and removed after it is
+//! dropped: whatever an interruption leaves is known to be ours. What has no row is not ours.
+//!
+//! Every statement of MySQL that defines something commits by itself, and each here may run twice.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_secretsmanager::Client as Secrets;
+use serde::{Deserialize, Serialize};
+use shared::mysql::{Connection, Transport};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
+
+use crate::resources::secret;
+use crate::resources::teardown::Teardown;
+use crate::resources::{Found, Removal, ours, tenant_named};
+
+/// How long to wait for another run on the same tenant, in seconds.
+pub(crate) const LOCK_WAIT: u8 = 10;
+
+/// Whose the databases are.
+pub(crate) const OWNERS: &str = "tenant_management.owners (\
+     database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
+     recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+
+/// Input of create-database.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that creates it.
+    pub owner: Owner,
+}
+
+/// Output of create-database.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// Name of the database.
+    pub database: String,
+    /// Name of the user.
+    pub database_user: String,
+}
+
+/// The tenant's database and user, if either exists.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub async fn find(connection: &mut Connection, names: &Names) -> Result<Vec<Found>> {
+    let exists: Option<(bool, bool)> = connection
+        .first(
+            &format!("looking for database ({})", names.database()),
+            "SELECT EXISTS (SELECT 1 FROM information_schema.schemata WHERE schema_name = ?), \
+                    EXISTS (SELECT 1 FROM mysql.user WHERE user = ? AND host = '%')",
+            vec![&names.database(), &names.user()],
+        )
+        .await?;
+    let identifier = match exists.unwrap_or_default() {
+        (true, _) => names.database(),
+        (false, true) => names.user(),
+        (false, false) => return Ok(Vec::new()),
+    };
+    Ok(vec![Found::present(identifier, recorded_owner(connection, names).await?)])
+}
+
+/// The tenants that have a database.
+///
+/// # Errors
+/// When the server cannot be asked.
+pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let query = "SELECT schema_name FROM information_schema.schemata WHERE RIGHT(schema_name, 3) = '_db'";
+    let databases: Vec<String> = connection.all("listing databases", query).await?;
+    Ok(databases.iter().filter_map(|name| tenant_named(settings, name, Names::database)).collect())
+}
+
+/// Creates the tenant's database, and its user with the password that is in the tenant's secret.
+///
+/// # Errors
+/// `ResourceConflict` when the database or the user exists and this execution did not make it.
+pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> Result<Created> {
+    let names = settings.names(&request.tenant_id);
+    let connections: u32 = settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?;
+    let (password, mut connection) =
+        tokio::try_join!(secret::read_password(secrets, &names), connect(secrets, settings))?;
+    let outcome = create_with(&mut connection, &names, &request.owner, &password, connections).await;
+    connection.close().await;
+    outcome
+}
+
+async fn create_with(
+    connection: &mut Connection,
+    names: &Names,
+    owner: &Owner,
+    password: &str,
+    connections: u32,
+) -> Result<Created> {
+    lock(connection, names).await?;
+    record_owner(connection, names, owner).await?;
+    let (database, user) = (names.database(), names.user());
+    let doing = format!("creating database ({database})");
+    connection.run(&doing, &format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4")).await?;
+    let doing = format!("creating user ({user})");
+    // IF NOT EXISTS keeps the password of an earlier run: ALTER USER sets the one in the secret.
+    for verb in ["CREATE USER IF NOT EXISTS", "ALTER USER"] {
+        let statement =
+            format!("{verb} '{user}'@'%' IDENTIFIED BY '{password}' WITH MAX_USER_CONNECTIONS {connections}");
+        connection.run_secret(&doing, &statement).await?;
+    }
+    // In GRANT an underscore stands for any character, and would grant more than one database.
+    let pattern = database.replace('_', "\\_");
+    let doing = format!("granting database ({database}) to user ({user})");
+    connection.run(&doing, &format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%'")).await?;
+    Ok(Created { database, database_user: user })
+}
+
+/// Drops the tenant's database and user.
+///
+/// # Errors
+/// When the server refuses or cannot be reached.
+pub async fn delete(secrets: &Secrets, settings: &Settings, request: Teardown) -> Result<Removal> {
+    let names = request.names(settings)?;
+    let mut connection = connect(secrets, settings).await?;
+    let outcome = delete_with(&mut connection, &names, request.owner.as_ref()).await;
+    connection.close().await;
+    outcome
+}
+
+async fn delete_with(connection: &mut Connection, names: &Names, scope: Option<&Owner>) -> Result<Removal> {
+    lock(connection, names).await?;
+    let mut removal = Removal::of(Kind::Database);
+    let found = find(connection, names).await?;
+    let ours = removal.keep_foreign(found, scope);
+    if !ours.is_empty() {
+        let (database, user) = (names.database(), names.user());
+        connection
+            .run(&format!("dropping database ({database})"), &format!("DROP DATABASE IF EXISTS `{database}`"))
+            .await?;
+        connection.run(&format!("dropping user ({user})"), &format!("DROP USER IF EXISTS '{user}'@'%'")).await?;
+        removal.removed.extend([database, user]);
+    }
+    if removal.kept.is_empty() {
+        forget_owner(connection, names, scope).await?;
+    }
+    Ok(removal)
+}
+
+/// Whether the stack leaves the database to ECS tasks, since no function reaches the server.
+pub(crate) fn only_a_task_reaches_it(settings: &Settings) -> bool {
+    settings.optional("DATABASE_ACCESS") == Some("ecs-task")
+}
+
+/// Connects as the administrator.
+///
+/// # Errors
+/// `EnvironmentNotReady` when the environment does not say how, `Transient` when nobody answers.
+pub async fn connect(secrets: &Secrets, settings: &Settings) -> Result<Connection> {
+    let transport = Transport::from_settings(settings)?;
+    let credentials = secret::read_master_credentials(secrets, settings).await?;
+    Connection::open(&credentials, &transport).await
+}
+
+/// The name of a tenant's lock on the database server.
+pub(crate) fn lock_name(names: &Names) -> String {
+    format!("tenant-management.{}", names.tenant())
+}
+
+/// Keeps a second run on the same tenant waiting until this connection ends.
+async fn lock(connection: &mut Connection, names: &Names) -> Result<()> {
+    let name = lock_name(names);
+    let doing = format!("locking tenant ({})", names.tenant());
+    match connection.first::<Option<u8>>(&doing, &format!("SELECT GET_LOCK(?, {LOCK_WAIT})"), vec![&name]).await? {
+        Some(Some(1)) => Ok(()),
+        _ => {
+            Err(Error::new(ErrorKind::Transient, format!("{doing}: another run holds it for more than {LOCK_WAIT} s")))
+        }
+    }
+}
+
+async fn recorded_owner(connection: &mut Connection, names: &Names) -> Result<Option<Owner>> {
+    let doing = format!("reading the owner of database ({})", names.database());
+    let table: Option<u8> = connection
+        .first(
+            &doing,
+            "SELECT 1 FROM information_schema.tables WHERE table_schema = 'tenant_management' AND table_name = ?",
+            vec!["owners"],
+        )
+        .await?;
+    if table.is_none() {
+        return Ok(None);
+    }
+    let owner: Option<String> = connection
+        .first(&doing, "SELECT owner FROM tenant_management.owners WHERE database_name = ?", vec![&names.database()])
+        .await?;
+    Ok(owner.and_then(|owner| Owner::try_from(owner).ok()))
+}
+
+/// Records that the database that is about to be created is ours.
+async fn record_owner(connection: &mut Connection, names: &Names, owner: &Owner) -> Result<()> {
+    let found = find(connection, names).await?;
+    if ours("database", found, owner)?.is_some() {
+        return Ok(());
+    }
+    let doing = format!("recording the owner of database ({})", names.database());
+    connection.run(&doing, "CREATE DATABASE IF NOT EXISTS tenant_management").await?;
+    connection.run(&doing, &format!("CREATE TABLE IF NOT EXISTS {OWNERS}")).await?;
+    // A row without a database is left from one that was dropped by hand. The id is ours by now: replace it.
+    connection
+        .change(
+            &doing,
+            "REPLACE INTO tenant_management.owners (database_name, owner) VALUES (?, ?)",
+            vec![&names.database(), owner.as_str()],
+        )
+        .await?;
+    Ok(())
+}
+
+async fn forget_owner(connection: &mut Connection, names: &Names, scope: Option<&Owner>) -> Result<()> {
+    if recorded_owner(connection, names).await?.is_some_and(|owner| scope.is_none_or(|scope| *scope == owner)) {
+        let doing = format!("forgetting the owner of database ({})", names.database());
+        connection
+            .change(&doing, "DELETE FROM tenant_management.owners WHERE database_name = ?", vec![&names.database()])
+            .await?;
+    }
+    Ok(())
+}

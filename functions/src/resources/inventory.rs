@@ -1,0 +1,302 @@
+//! Everything of a tenant that exists, whoever made it.
+//!
+//! The one answer to four questions: is an id free, what is left after a deletion, what is a tenant made of,
+//! and where is it.
+
+use aws_config::SdkConfig;
+use serde::Serialize;
+use shared::{EnvironmentName, Kind, Names, Owner, PerKind, Result, Settings, TenantId};
+
+use crate::load_balancing::listeners;
+use crate::resources::Found;
+use crate::resources::teardown::Teardown;
+use crate::resources::{
+    access_point, database, dns_record, listener_rule, log_group, secret, service, target_group, task_definition,
+};
+
+/// The clients of whatever looks at all kinds of resources.
+#[derive(Debug)]
+pub struct Clients {
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// EFS.
+    pub efs: aws_sdk_efs::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Route 53.
+    pub route53: aws_sdk_route53::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+}
+
+impl Clients {
+    /// The clients of a function.
+    pub fn new(aws: &SdkConfig) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(aws),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
+            efs: aws_sdk_efs::Client::new(aws),
+            logs: aws_sdk_cloudwatchlogs::Client::new(aws),
+            route53: aws_sdk_route53::Client::new(aws),
+            secrets: aws_sdk_secretsmanager::Client::new(aws),
+        }
+    }
+}
+
+/// Output of inventory-tenant.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Inventory {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// Anything is there, even if it is going.
+    pub exists: bool,
+    /// What there is of each kind of resource; of DNS records only where the stack has a hosted zone.
+    pub resources: PerKind<Option<Resource>>,
+    /// What `owner` made (without an owner: everything), is not going by itself, and is not kept on request.
+    pub leftovers: Vec<Leftover>,
+    /// The kinds of which somebody else than `owner` made something.
+    pub foreign: Vec<Kind>,
+}
+
+/// What there is of one kind.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Resource {
+    /// Absent, present, going, or unchecked.
+    pub status: Status,
+    /// What was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Found>,
+}
+
+impl Resource {
+    /// Nobody looked.
+    const UNCHECKED: Self = Self { status: Status::Unchecked, found: Vec::new() };
+
+    fn of(found: Vec<Found>) -> Self {
+        let status = if found.is_empty() {
+            Status::Absent
+        } else if found.iter().all(|found| found.going) {
+            Status::Going
+        } else {
+            Status::Present
+        };
+        Self { status, found }
+    }
+}
+
+/// Whether there is anything of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Nothing.
+    Absent,
+    /// Something.
+    Present,
+    /// Something that is on its way out, and nothing else.
+    Going,
+    /// No function reaches what would know: the database, where only an ECS task does.
+    Unchecked,
+}
+
+/// Something that should not be there any more.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// The kind of resource.
+    pub kind: Kind,
+    /// ARN, or name where there is no ARN.
+    pub identifier: String,
+}
+
+/// Takes the inventory of a tenant. The request's `owner` tells what that made from what others made.
+///
+/// # Errors
+/// `WrongEnvironment`, or when one of the services cannot be asked.
+pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
+    let names = request.names(settings)?;
+    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+        service::find(&clients.ecs, &names),
+        dns_record::find(&clients.route53, settings, &names),
+        rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
+        task_definition::find(&clients.ecs, &names),
+        access_point::find(&clients.efs, &names),
+        databases(clients, settings, &names),
+        log_group::find(&clients.logs, &names),
+        secret::find(&clients.secrets, &names),
+    )?;
+    let resources = PerKind {
+        service: Some(Resource::of(services)),
+        dns_record: settings.optional("HOSTED_ZONE_ID").map(|_| Resource::of(records)),
+        listener_rule: Some(Resource::of(rules)),
+        target_group: Some(Resource::of(groups)),
+        task_definition: Some(Resource::of(definitions)),
+        access_point: Some(Resource::of(access_points)),
+        database: Some(databases.map_or(Resource::UNCHECKED, Resource::of)),
+        log_group: Some(Resource::of(log_groups)),
+        secret: Some(Resource::of(secrets)),
+    };
+    Ok(summed_up(request, settings.environment(), resources))
+}
+
+/// An execution that asks about its own has mostly no target group, as it has made none yet or has removed it. So it does
+/// not wait for the answer before it asks for listeners. Of any other tenant, the target group says where the rules are.
+async fn rules_and_target_groups(
+    elb: &aws_sdk_elasticloadbalancingv2::Client,
+    settings: &Settings,
+    names: &Names,
+    owner: Option<&Owner>,
+) -> Result<(Vec<Found>, Vec<Found>)> {
+    let group = target_group::describe(elb, names);
+    let (group, listeners) = if owner.is_some() {
+        listeners::target_group_and_listeners(elb, settings, group).await?
+    } else {
+        let group = group.await?;
+        let listeners = listeners::listeners_of_tenant(elb, settings, group.as_ref()).await?;
+        (group, listeners)
+    };
+    let groups = async {
+        match &group {
+            Some(group) => target_group::found(elb, names, group).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    tokio::try_join!(listener_rule::find(elb, settings, names, &listeners), groups)
+}
+
+/// Nothing when only an ECS task reaches the database.
+async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Option<Vec<Found>>> {
+    if database::only_a_task_reaches_it(settings) {
+        return Ok(None);
+    }
+    let mut connection = database::connect(&clients.secrets, settings).await?;
+    let found = database::find(&mut connection, names).await;
+    connection.close().await;
+    found.map(Some)
+}
+
+fn summed_up(request: Teardown, environment: EnvironmentName, resources: PerKind<Option<Resource>>) -> Inventory {
+    let owner = request.owner.as_ref();
+    let (mut exists, mut leftovers, mut foreign) = (false, Vec::new(), Vec::new());
+    for (kind, resource) in resources.iter() {
+        let Some(Resource { found, .. }) = resource else { continue };
+        exists |= !found.is_empty();
+        let is_left = |found: &&Found| {
+            let kept = kind == Kind::LogGroup && request.keep_log_group;
+            !found.going && !kept && found.is_in(owner)
+        };
+        let left = found.iter().filter(is_left);
+        leftovers.extend(left.map(|found| Leftover { kind, identifier: found.identifier.clone() }));
+        if found.iter().any(|found| !found.is_in(owner)) {
+            foreign.push(kind);
+        }
+    }
+    Inventory { tenant_id: request.tenant_id, environment, exists, resources, leftovers, foreign }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_elasticloadbalancingv2::Client;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
+    use aws_sdk_elasticloadbalancingv2::types::TargetGroup;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    #[tokio::test]
+    async fn only_an_execution_that_asks_about_its_own_lists_load_balancers_at_once() {
+        for (owner, listings) in [(None, 0), (Some(owner()), 1)] {
+            let group = mock!(Client::describe_target_groups).then_output(|| {
+                let group = TargetGroup::builder().target_group_arn("arn:tg").load_balancer_arns("arn:lb").build();
+                DescribeTargetGroupsOutput::builder().target_groups(group).build()
+            });
+            let balancers =
+                mock!(Client::describe_load_balancers).then_output(|| DescribeLoadBalancersOutput::builder().build());
+            let listeners =
+                mock!(Client::describe_listeners).then_output(|| DescribeListenersOutput::builder().build());
+            let tags = mock!(Client::describe_tags).then_output(|| DescribeTagsOutput::builder().build());
+            let rules = [&group, &balancers, &listeners, &tags];
+            let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, rules);
+            let settings = settings(&[]);
+            let names = settings.names(&tenant());
+            let (_, groups) = rules_and_target_groups(&elb, &settings, &names, owner.as_ref()).await.unwrap();
+            assert_eq!((groups.len(), balancers.num_calls()), (1, listings));
+        }
+    }
+
+    fn present(identifier: &str, owner: Option<Owner>) -> Option<Resource> {
+        Some(Resource::of(vec![Found::present(identifier, owner)]))
+    }
+
+    fn inventory(owner: Option<&Owner>, resources: PerKind<Option<Resource>>) -> Inventory {
+        let request = Teardown { owner: owner.cloned(), ..Teardown::of(tenant()) };
+        summed_up(request, EnvironmentName::Dev, resources)
+    }
+
+    #[test]
+    fn a_log_group_that_is_kept_on_request_is_no_leftover() {
+        let request = Teardown { keep_log_group: true, ..Teardown::of(tenant()) };
+        let resources = PerKind { log_group: present("arn", None), secret: present("arn", None), ..PerKind::default() };
+        let inventory = summed_up(request, EnvironmentName::Dev, resources);
+        assert_eq!(inventory.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn".to_owned() }]);
+    }
+
+    #[test]
+    fn nothing_is_absent() {
+        let inventory = inventory(None, PerKind::from_fn(|_| Some(Resource::of(Vec::new()))));
+        assert!(!inventory.exists && inventory.leftovers.is_empty());
+        assert_eq!(inventory.resources.secret.unwrap().status, Status::Absent);
+    }
+
+    #[test]
+    fn what_is_going_exists_and_is_no_leftover() {
+        let going = Found::going("arn:secret", Some(owner()), "scheduled for deletion");
+        let going = Some(Resource::of(vec![going]));
+        let inventory = inventory(None, PerKind { secret: going, ..PerKind::default() });
+        assert!(inventory.exists && inventory.leftovers.is_empty());
+        assert_eq!(inventory.resources.secret.unwrap().status, Status::Going);
+    }
+
+    #[test]
+    fn an_owner_tells_its_own_from_what_others_made() {
+        let resources = || PerKind {
+            secret: present("arn:secret", Some(owner())),
+            target_group: present("arn:tg", Some(other_owner())),
+            database: present("123456789012_db", None),
+            ..PerKind::default()
+        };
+        let ours = inventory(Some(&owner()), resources());
+        assert_eq!(ours.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn:secret".to_owned() }]);
+        assert_eq!(ours.foreign, [Kind::TargetGroup, Kind::Database]);
+        let all = inventory(None, resources());
+        assert_eq!((all.leftovers.len(), all.foreign.len()), (3, 0));
+    }
+
+    #[test]
+    fn a_person_can_read_it() {
+        let secret = Some(Resource::of(Vec::new()));
+        let resources = PerKind { target_group: present("arn:tg", None), secret, ..PerKind::default() };
+        let inventory = inventory(None, resources);
+        assert_eq!(
+            serde_json::to_value(inventory).unwrap(),
+            json!({
+                "tenant_id": "123456789012",
+                "environment": "dev",
+                "exists": true,
+                "resources": {
+                    "target-group": {"status": "present", "found": [{"identifier": "arn:tg", "going": false}]},
+                    "secret": {"status": "absent"}
+                },
+                "leftovers": [{"kind": "target-group", "identifier": "arn:tg"}],
+                "foreign": []
+            })
+        );
+    }
+}

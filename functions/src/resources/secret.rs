@@ -1,0 +1,399 @@
+//! A tenant's secret: its database credentials, and the claim on its id.
+//!
+//! CreateSecret is atomic on the name, so whoever makes the secret has the id. The password is made here,
+//! once; everything else reads it from the secret. An interruption leaves either nothing or the whole secret.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
+use aws_sdk_secretsmanager::primitives::DateTime;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::mysql::{Endpoint, MasterCredentials};
+use shared::names::master_credentials;
+use shared::owner::{owner_in, tags};
+use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
+
+use crate::resources::teardown::Teardown;
+use crate::resources::{Found, Left, Removal, tenant_named};
+
+/// ListSecrets gives 100 at most. Source: its API reference.
+const LISTED_PER_CALL: i32 = 100;
+/// 32 characters out of 62 are 190 bits.
+const PASSWORD_LENGTH: usize = 32;
+
+/// Input of create-secret.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Create {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that creates it.
+    pub owner: Owner,
+    /// Host name of the database server.
+    pub database_host: String,
+    /// TCP port of the database server.
+    pub database_port: u16,
+}
+
+/// Output of create-secret.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Created {
+    /// Name of the secret.
+    pub secret_name: String,
+    /// ARN of the secret.
+    pub secret_arn: String,
+}
+
+/// The tenant's secret, if there is one; one that is scheduled for deletion is going.
+///
+/// # Errors
+/// When Secrets Manager cannot be asked.
+pub async fn find(secrets: &Client, names: &Names) -> Result<Vec<Found>> {
+    let secret = match secrets.describe_secret().secret_id(names.secret()).send().await {
+        Ok(secret) => secret,
+        Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(Vec::new()),
+        Err(error) => return Err(Error::aws(format!("reading secret ({})", names.secret()), error)),
+    };
+    let owner = owner_in(secret.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
+    let arn = secret.arn().unwrap_or_default();
+    Ok(vec![match secret.deleted_date() {
+        Some(date) => Found::going(arn, owner, format!("scheduled for deletion, recoverable until {date}")),
+        None => Found::present(arn, owner),
+    }])
+}
+
+/// A secret among those of all tenants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// When it was made.
+    pub(crate) created: Option<DateTime>,
+    /// It is scheduled for deletion.
+    pub(crate) going: bool,
+}
+
+/// The tenants that have a secret, also one that is scheduled for deletion.
+///
+/// # Errors
+/// When Secrets Manager cannot be asked.
+pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<BTreeMap<TenantId, Listed>> {
+    let prefix = format!("{}-", settings.environment());
+    let by_name = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
+    let listing = secrets.list_secrets().filters(by_name).include_planned_deletion(true).into_paginator();
+    let pages = listing.page_size(LISTED_PER_CALL).send().collect::<Result<Vec<_>, _>>().await;
+    let pages = pages.map_err(|error| Error::aws(format!("listing secrets ({prefix}*)"), error))?;
+    let listed = |secret: &SecretListEntry| {
+        let tenant = tenant_named(settings, secret.name()?, Names::secret)?;
+        let created = secret.created_date().copied();
+        Some((tenant, Listed { created, going: secret.deleted_date().is_some() }))
+    };
+    Ok(pages.iter().flat_map(|page| page.secret_list()).filter_map(listed).collect())
+}
+
+/// Claims the tenant's id by creating its secret. Running it again gives the same secret, with the same password.
+///
+/// # Errors
+/// `TenantAlreadyExists` when somebody else has the claim.
+pub async fn create(secrets: &Client, settings: &Settings, request: Create) -> Result<Created> {
+    let names = settings.names(&request.tenant_id);
+    let tags = tags(names.environment(), names.tenant(), &request.owner);
+    let outcome = secrets
+        .create_secret()
+        .name(names.secret())
+        .description(format!("Database credentials of tenant {}", names.tenant()))
+        .secret_string(secret_string(&names, &request)?)
+        .client_request_token(request.owner.idempotency_token("secret"))
+        .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
+        .send()
+        .await;
+    match outcome {
+        Ok(secret) => Ok(created(&names, secret.arn().unwrap_or_default())),
+        // Somebody else's, or an earlier run's, whose password is another one. A name that is scheduled for deletion is an
+        // InvalidRequestException.
+        Err(error) if matches!(error.code(), Some("ResourceExistsException" | "InvalidRequestException")) => {
+            claimed(&names, find(secrets, &names).await?, &request.owner)?.ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Transient,
+                    format!("creating secret ({}): an earlier one is still being deleted", names.secret()),
+                )
+            })
+        }
+        Err(error) => Err(Error::aws(format!("creating secret ({})", names.secret()), error)),
+    }
+}
+
+fn claimed(names: &Names, found: Vec<Found>, owner: &Owner) -> Result<Option<Created>> {
+    let Some(found) = found.into_iter().next() else { return Ok(None) };
+    let taken = |why: String| {
+        let message = format!("tenant {} exists in {}: its secret {why}", names.tenant(), names.environment());
+        Err(Error::new(ErrorKind::TenantAlreadyExists, message))
+    };
+    match (found.detail, &found.owner) {
+        (Some(detail), _) => taken(format!("is {detail}: restore it, or wait, or take another id")),
+        (None, Some(other)) if other == owner => Ok(Some(created(names, &found.identifier))),
+        (None, Some(other)) => taken(format!("was made by {other}")),
+        (None, None) => taken("was not made by tenant management".to_owned()),
+    }
+}
+
+fn created(names: &Names, arn: &str) -> Created {
+    Created { secret_name: names.secret(), secret_arn: arn.to_owned() }
+}
+
+/// The runbook's fields, and `endpoint`, which is what WordPress takes as its host.
+fn secret_string(names: &Names, request: &Create) -> Result<String> {
+    let endpoint = Endpoint { host: request.database_host.clone(), port: request.database_port };
+    Ok(json!({
+        "username": names.user(),
+        "password": password()?,
+        "host": endpoint.host,
+        "port": endpoint.port,
+        "database": names.database(),
+        "endpoint": endpoint.to_string(),
+    })
+    .to_string())
+}
+
+/// Letters and digits only: no client, shell or SQL needs to quote them.
+fn password() -> Result<String> {
+    const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut password = String::with_capacity(PASSWORD_LENGTH);
+    let mut random = [0; 2 * PASSWORD_LENGTH];
+    while password.len() < PASSWORD_LENGTH {
+        getrandom::fill(&mut random).map_err(|error| Error::internal("drawing a password").with_source(error))?;
+        // 248 is the largest multiple of 62 in a byte: what lies above would favour the first letters.
+        let letters =
+            random.iter().filter(|byte| **byte < 248).map(|byte| ALPHABET[usize::from(*byte) % ALPHABET.len()]);
+        password.extend(letters.take(PASSWORD_LENGTH - password.len()).map(char::from));
+    }
+    Ok(password)
+}
+
+/// Deletes the tenant's secret: at once when the request says so, else with a recovery window.
+///
+/// # Errors
+/// When Secrets Manager refuses.
+pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
+    let names = request.names(settings)?;
+    let mut removal = Removal::of(Kind::Secret);
+    let found = find(secrets, &names).await?;
+    for secret in removal.keep_foreign(found, request.owner.as_ref()) {
+        if let (Some(detail), false) = (&secret.detail, request.force_delete_secret) {
+            removal.going.push(Left { identifier: secret.identifier, reason: detail.clone() });
+            continue;
+        }
+        let delete = secrets.delete_secret().secret_id(names.secret());
+        let delete = if request.force_delete_secret {
+            delete.force_delete_without_recovery(true)
+        } else {
+            delete.recovery_window_in_days(request.secret_recovery_days.get())
+        };
+        match delete.send().await {
+            Ok(_) if request.force_delete_secret => removal.removed.push(secret.identifier),
+            Ok(deleted) => {
+                let until = deleted.deletion_date().map(ToString::to_string).unwrap_or_default();
+                let reason = format!("scheduled for deletion, recoverable until {until}");
+                removal.going.push(Left { identifier: secret.identifier, reason });
+            }
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {}
+            Err(error) => return Err(Error::aws(format!("deleting secret ({})", names.secret()), error)),
+        }
+    }
+    Ok(removal)
+}
+
+/// The password of the tenant's database user.
+///
+/// # Errors
+/// `Internal` when the secret is not one of ours; its text is never quoted.
+pub async fn read_password(secrets: &Client, names: &Names) -> Result<String> {
+    let text = read(secrets, &names.secret(), ErrorKind::Transient).await?;
+    match serde_json::from_str::<Value>(&text)
+        .ok()
+        .and_then(|fields| Some(fields.get("password")?.as_str()?.to_owned()))
+    {
+        // What goes into an SQL statement is what `password` draws from, whoever wrote the secret.
+        Some(password) if password.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !password.is_empty() => {
+            Ok(password)
+        }
+        _ => Err(Error::internal(format!(
+            "secret {} has no password of letters and digits: it was changed by hand",
+            names.secret()
+        ))),
+    }
+}
+
+/// The credentials of the database administrator.
+///
+/// # Errors
+/// `EnvironmentNotReady` when the secret is missing or has another form.
+pub async fn read_master_credentials(secrets: &Client, settings: &Settings) -> Result<MasterCredentials> {
+    let name = master_credentials(settings.environment());
+    MasterCredentials::parse(&name, &read(secrets, &name, ErrorKind::EnvironmentNotReady).await?)
+}
+
+/// The text of a secret. A tenant's may be so new that it is not visible yet; the environment's is simply missing.
+async fn read(secrets: &Client, name: &str, missing: ErrorKind) -> Result<String> {
+    match secrets.get_secret_value().secret_id(name).send().await {
+        Ok(value) => Ok(value.secret_string().unwrap_or_default().to_owned()),
+        Err(error) if error.code() == Some("ResourceNotFoundException") => {
+            Err(Error::new(missing, format!("secret {name} does not exist")))
+        }
+        Err(error) => Err(Error::aws(format!("reading secret ({name})"), error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_secretsmanager::operation::create_secret::{CreateSecretError, CreateSecretOutput};
+    use aws_sdk_secretsmanager::operation::delete_secret::DeleteSecretOutput;
+    use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, DescribeSecretOutput};
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
+    use aws_smithy_types::error::ErrorMetadata;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:536580886816:secret:dev-123456789012-db-credentials-AbCdEf";
+
+    fn absent() -> Rule {
+        mock!(Client::describe_secret).then_error(|| {
+            DescribeSecretError::generic(ErrorMetadata::builder().code("ResourceNotFoundException").build())
+        })
+    }
+
+    fn present(owner: Option<Owner>, deleted: Option<DateTime>) -> Rule {
+        mock!(Client::describe_secret).then_output(move || {
+            let tag = owner.clone().map(|owner| Tag::builder().key("tenant:execution").value(owner.as_str()).build());
+            DescribeSecretOutput::builder()
+                .arn(ARN)
+                .set_tags(Some(tag.into_iter().collect()))
+                .set_deleted_date(deleted)
+                .build()
+        })
+    }
+
+    fn creation_fails(code: &'static str) -> Rule {
+        mock!(Client::create_secret)
+            .then_error(move || CreateSecretError::generic(ErrorMetadata::builder().code(code).build()))
+    }
+
+    async fn run_create(rules: &[&Rule]) -> Result<Created> {
+        let client = mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, rules);
+        let request =
+            Create { tenant_id: tenant(), owner: owner(), database_host: "db".to_owned(), database_port: 3307 };
+        create(&client, &settings(&[]), request).await
+    }
+
+    #[tokio::test]
+    async fn a_new_secret_holds_everything_that_the_tenant_needs() {
+        let creation = mock!(Client::create_secret)
+            .match_requests(|request| {
+                let fields: Value = serde_json::from_str(request.secret_string().unwrap()).unwrap();
+                assert_eq!(fields["username"], "123456789012_user");
+                assert_eq!(fields["database"], "123456789012_db");
+                assert_eq!((&fields["host"], &fields["port"]), (&json!("db"), &json!(3307)));
+                assert_eq!(fields["endpoint"], "db:3307");
+                assert_eq!(fields["password"].as_str().unwrap().len(), PASSWORD_LENGTH);
+                request.name() == Some("dev-123456789012-db-credentials")
+                    && request
+                        .tags()
+                        .iter()
+                        .any(|tag| tag.key() == Some("tenant:execution") && tag.value() == Some(owner().as_str()))
+            })
+            .then_output(|| CreateSecretOutput::builder().arn(ARN).build());
+        let created = run_create(&[&creation]).await.unwrap();
+        assert_eq!(created.secret_arn, ARN);
+    }
+
+    #[tokio::test]
+    async fn a_second_run_returns_the_first_runs_secret() {
+        let rules = [&creation_fails("ResourceExistsException"), &present(Some(owner()), None)];
+        assert_eq!(run_create(&rules).await.unwrap().secret_arn, ARN);
+    }
+
+    #[tokio::test]
+    async fn the_id_of_another_tenant_is_taken() {
+        for other in [None, Some(other_owner())] {
+            let rules = [&creation_fails("ResourceExistsException"), &present(other, None)];
+            assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::TenantAlreadyExists);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_scheduled_for_deletion_is_taken_and_the_error_says_until_when() {
+        let deleted = Some(DateTime::from_secs(1_800_000_000));
+        let rules = [&creation_fails("InvalidRequestException"), &present(Some(owner()), deleted)];
+        let error = run_create(&rules).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TenantAlreadyExists);
+        assert!(error.chain().contains("2027-01-15"), "{}", error.chain());
+    }
+
+    #[tokio::test]
+    async fn a_name_whose_deletion_is_about_to_end_is_worth_a_retry() {
+        let rules = [&creation_fails("InvalidRequestException"), &absent()];
+        assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::Transient);
+    }
+
+    #[tokio::test]
+    async fn deleting_what_is_absent_succeeds() {
+        let absent = absent();
+        let client = mock_client!(aws_sdk_secretsmanager, [&absent]);
+        assert_eq!(delete(&client, &settings(&[]), teardown(None, false)).await.unwrap(), Removal::of(Kind::Secret));
+    }
+
+    #[tokio::test]
+    async fn a_rollback_leaves_a_foreign_secret_alone() {
+        let foreign = present(Some(other_owner()), None);
+        let client = mock_client!(aws_sdk_secretsmanager, [&foreign]);
+        let removal = delete(&client, &settings(&[]), teardown(Some(owner()), true)).await.unwrap();
+        assert_eq!(removal.kept.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_deletion_is_with_recovery_unless_it_is_forced() {
+        let recoverable = mock!(Client::delete_secret)
+            .match_requests(|request| {
+                request.recovery_window_in_days() == Some(30) && request.force_delete_without_recovery().is_none()
+            })
+            .then_output(|| DeleteSecretOutput::builder().deletion_date(DateTime::from_secs(1_800_000_000)).build());
+        let found = present(Some(owner()), None);
+        let client = mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, [&found, &recoverable]);
+        let removal = delete(&client, &settings(&[]), teardown(None, false)).await.unwrap();
+        assert!(removal.going[0].reason.contains("2027-01-15") && removal.removed.is_empty());
+
+        let forced = mock!(Client::delete_secret)
+            .match_requests(|request| {
+                request.recovery_window_in_days().is_none() && request.force_delete_without_recovery() == Some(true)
+            })
+            .then_output(|| DeleteSecretOutput::builder().build());
+        let scheduled = present(Some(owner()), Some(DateTime::from_secs(1_800_000_000)));
+        let client = mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, [&scheduled, &forced]);
+        let removal = delete(&client, &settings(&[]), teardown(None, true)).await.unwrap();
+        assert_eq!(removal.removed, [ARN]);
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_was_changed_by_hand_is_refused_and_never_quoted() {
+        let value = mock!(Client::get_secret_value)
+            .then_output(|| GetSecretValueOutput::builder().secret_string(r#"{"password": "it's mine"}"#).build());
+        let client = mock_client!(aws_sdk_secretsmanager, [&value]);
+        let error = read_password(&client, &settings(&[]).names(&tenant())).await.unwrap_err();
+        assert!(!error.chain().contains("it's mine"), "{}", error.chain());
+    }
+
+    #[test]
+    fn passwords_are_long_quotable_and_differ() {
+        let (first, second) = (password().unwrap(), password().unwrap());
+        assert_ne!(first, second);
+        assert!(first.len() == PASSWORD_LENGTH && first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    }
+
+    fn teardown(owner: Option<Owner>, force_delete_secret: bool) -> Teardown {
+        Teardown { owner, force_delete_secret, ..Teardown::of(tenant()) }
+    }
+}

@@ -1,0 +1,479 @@
+//! A tenant's ECS task definition: the WordPress container, its credentials, files and logs.
+//!
+//! Each registration makes a new revision, so a revision of ours that exists is returned instead. Deletion
+//! takes every revision of exactly this family; AWS keeps the deleted ones for a while, out of sight.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::config::retry::RetryConfig;
+use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::types::{
+    Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
+    EfsTransitEncryption, EfsVolumeConfiguration, HealthCheck, LogConfiguration, LogDriver, MountPoint, NetworkMode,
+    OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition, TaskDefinitionFamilyStatus,
+    TaskDefinitionField, TaskDefinitionStatus, TransportProtocol, Volume,
+};
+use serde::{Deserialize, Serialize};
+use shared::input::invalid;
+use shared::owner::{owner_in, tags};
+use shared::{Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, TenantId, fargate};
+
+use crate::resources::teardown::Teardown;
+use crate::resources::{Found, Removal, ours, tenant_named};
+use crate::stack::calls::few_at_a_time;
+
+pub mod revision;
+
+/// Name of the container; the service's load balancer refers to it.
+pub const CONTAINER: &str = "wordpress";
+/// Port of the container.
+pub const PORT: i32 = 80;
+const DOCUMENT_ROOT: &str = "/var/www/html";
+const VOLUME: &str = "wordpress-files";
+/// ListTaskDefinitionFamilies gives 100 at most. Source: its API reference.
+const FAMILIES_PER_CALL: i32 = 100;
+/// DeleteTaskDefinitions takes ten at most. Source: its API reference.
+const DELETIONS_PER_CALL: usize = 10;
+
+/// Input of register-task-definition.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution that creates it.
+    pub owner: Owner,
+    /// Container image.
+    pub image: ImageReference,
+    /// CPU units.
+    #[serde(deserialize_with = "fargate::units")]
+    pub cpu: Option<u32>,
+    /// Memory in MiB.
+    #[serde(deserialize_with = "fargate::units")]
+    pub memory: Option<u32>,
+    /// The tenant's secret.
+    pub secret_arn: String,
+    /// The file system.
+    pub file_system_id: String,
+    /// The tenant's access point.
+    pub access_point_id: String,
+}
+
+/// Output of register-task-definition.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Registered {
+    /// ARN of the revision.
+    pub task_definition_arn: String,
+}
+
+/// The tenant's task definition revisions, the active ones and those that are merely deregistered.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
+    // Not at once: one that is deregistered meanwhile would be in neither list.
+    let mut found = find_in(ecs, names, TaskDefinitionStatus::Active).await?;
+    found.extend(find_in(ecs, names, TaskDefinitionStatus::Inactive).await?);
+    Ok(found)
+}
+
+async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<Found>> {
+    let arns = revisions(ecs, names, status).await?;
+    let described = few_at_a_time(arns.iter().map(|arn| described(ecs, names, arn))).await?;
+    let is_there = |definition: &TaskDefinition| definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress);
+    let there = described.into_iter().flatten().filter(|(definition, _)| is_there(definition));
+    Ok(there.map(|(_, found)| found).collect())
+}
+
+/// A revision, or the family's newest, with its owner; nothing when there is none.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn described(
+    ecs: &Client,
+    names: &Names,
+    task_definition: &str,
+) -> Result<Option<(TaskDefinition, Found)>> {
+    match ecs
+        .describe_task_definition()
+        .task_definition(task_definition)
+        .include(TaskDefinitionField::Tags)
+        .send()
+        .await
+    {
+        Ok(described) => {
+            let owner = owner_in(described.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
+            let definition = described.task_definition;
+            Ok(definition.map(|definition| {
+                let found = Found::present(definition.task_definition_arn().unwrap_or_default(), owner);
+                (definition, found)
+            }))
+        }
+        // "Unable to describe task definition": there is none.
+        Err(error) if error.code() == Some("ClientException") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading task definition ({})", names.family()), error)),
+    }
+}
+
+/// The tenants that have a task definition with an active revision.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
+    let prefix = format!("{}-", settings.environment());
+    let listing = ecs.list_task_definition_families().family_prefix(&prefix).status(TaskDefinitionFamilyStatus::Active);
+    let families = listing.into_paginator().page_size(FAMILIES_PER_CALL).items().send().collect::<Result<Vec<_>, _>>();
+    let families =
+        families.await.map_err(|error| Error::aws(format!("listing task definition families ({prefix}*)"), error))?;
+    Ok(families.iter().filter_map(|family| tenant_named(settings, family, Names::family)).collect())
+}
+
+/// A revision, if there is one of this ARN; one that was deregistered, too.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn read(ecs: &Client, arn: &str) -> Result<Option<TaskDefinition>> {
+    match ecs.describe_task_definition().task_definition(arn).send().await {
+        Ok(described) => Ok(described.task_definition),
+        // "Unable to describe task definition": there is none.
+        Err(error) if error.code() == Some("ClientException") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading task definition ({arn})"), error)),
+    }
+}
+
+/// The image of the container that serves the site: by its name, or else the first.
+pub(crate) fn image(definition: &TaskDefinition) -> Option<&str> {
+    let containers = definition.container_definitions();
+    let named = containers.iter().find(|container| container.name() == Some(CONTAINER));
+    named.or_else(|| containers.first()).and_then(ContainerDefinition::image)
+}
+
+/// CPU units of its tasks.
+pub(crate) fn cpu(definition: &TaskDefinition) -> Option<u32> {
+    definition.cpu()?.parse().ok()
+}
+
+/// Memory of its tasks in MiB.
+pub(crate) fn memory(definition: &TaskDefinition) -> Option<u32> {
+    definition.memory()?.parse().ok()
+}
+
+/// ARNs of the family's revisions in this status. Lists are by prefix: `dev-123456789012` also gives the
+/// revisions of `dev-123456789012-old`.
+///
+/// # Errors
+/// When ECS cannot be asked.
+pub(crate) async fn revisions(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<String>> {
+    let listing = ecs.list_task_definitions().family_prefix(names.family()).status(status).sort(SortOrder::Asc);
+    let listed = listing.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+    let mut arns =
+        listed.map_err(|error| Error::aws(format!("listing task definitions ({})", names.family()), error))?;
+    arns.retain(|arn| family_of(arn) == Some(names.family().as_str()));
+    Ok(arns)
+}
+
+/// `dev-123456789012` in `arn:aws:ecs:…:task-definition/dev-123456789012:7`.
+fn family_of(arn: &str) -> Option<&str> {
+    arn.rsplit('/').next()?.split(':').next()
+}
+
+/// Registers the tenant's task definition.
+///
+/// # Errors
+/// `ResourceConflict` when the family has a revision that somebody else made; `InvalidRequest` for a size that
+/// Fargate does not offer.
+pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> Result<Registered> {
+    let names = settings.names(&request.tenant_id);
+    let size =
+        FargateSize::new(request.cpu.unwrap_or_default(), request.memory.unwrap_or_default()).map_err(invalid)?;
+    let latest = described(ecs, &names, &names.family()).await?;
+    let active = latest
+        .filter(|(definition, _)| definition.status() == Some(&TaskDefinitionStatus::Active))
+        .map(|(_, found)| found);
+    if let Some(found) = ours("task definition", active.into_iter().collect(), &request.owner)? {
+        return Ok(Registered { task_definition_arn: found.identifier });
+    }
+    let tags = tags(names.environment(), names.tenant(), &request.owner);
+    let registered = that_tries_once(ecs)
+        .register_task_definition()
+        .family(names.family())
+        .requires_compatibilities(Compatibility::Fargate)
+        .network_mode(NetworkMode::Awsvpc)
+        .cpu(size.cpu().to_string())
+        .memory(size.memory().to_string())
+        .runtime_platform(
+            RuntimePlatform::builder()
+                .operating_system_family(OsFamily::Linux)
+                .cpu_architecture(CpuArchitecture::from(settings.required("TASK_CPU_ARCHITECTURE")?))
+                .build(),
+        )
+        .execution_role_arn(settings.required("TASK_EXECUTION_ROLE_ARN")?)
+        .task_role_arn(settings.required("TASK_ROLE_ARN")?)
+        .volumes(volume(&request))
+        .container_definitions(container(settings, &names, &request)?)
+        .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
+        .send()
+        .await
+        .map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
+    let arn = registered.task_definition().and_then(TaskDefinition::task_definition_arn).unwrap_or_default();
+    Ok(Registered { task_definition_arn: arn.to_owned() })
+}
+
+/// For RegisterTaskDefinition, which has no token and makes another revision each time: when its answer is lost, the
+/// state machine runs the step again, which finds the revision.
+fn that_tries_once(ecs: &Client) -> Client {
+    Client::from_conf(ecs.config().to_builder().retry_config(RetryConfig::disabled()).build())
+}
+
+/// The tenant's directory, encrypted in transit and entered by the task's role. The access point decides the
+/// root directory, so none is named.
+fn volume(request: &Register) -> Volume {
+    let authorization = EfsAuthorizationConfig::builder()
+        .access_point_id(&request.access_point_id)
+        .iam(EfsAuthorizationConfigIam::Enabled)
+        .build();
+    let configuration = EfsVolumeConfiguration::builder()
+        .file_system_id(&request.file_system_id)
+        .transit_encryption(EfsTransitEncryption::Enabled)
+        .authorization_config(authorization)
+        .build();
+    Volume::builder().name(VOLUME).set_efs_volume_configuration(configuration.ok()).build()
+}
+
+fn container(settings: &Settings, names: &Names, request: &Register) -> Result<ContainerDefinition> {
+    let health_check = HealthCheck::builder()
+        .command("CMD-SHELL")
+        .command("curl --fail --silent --output /dev/null http://localhost/wp-admin/install.php || exit 1")
+        .interval(30)
+        .timeout(5)
+        .retries(3)
+        .start_period(300)
+        .build();
+    let logs = LogConfiguration::builder()
+        .log_driver(LogDriver::Awslogs)
+        .options("awslogs-group", names.log_group())
+        .options("awslogs-region", settings.required("AWS_REGION")?)
+        .options("awslogs-stream-prefix", CONTAINER)
+        .build();
+    let incomplete = |error| Error::internal(format!("describing container ({CONTAINER})")).with_source(error);
+    let mut container = ContainerDefinition::builder()
+        .name(CONTAINER)
+        .image(request.image.as_str())
+        .essential(true)
+        .port_mappings(PortMapping::builder().container_port(PORT).protocol(TransportProtocol::Tcp).build())
+        .mount_points(
+            MountPoint::builder().source_volume(VOLUME).container_path(DOCUMENT_ROOT).read_only(false).build(),
+        )
+        .health_check(health_check.map_err(incomplete)?)
+        .log_configuration(logs.map_err(incomplete)?);
+    // The names are those of the official image; `arn:key::` picks one key of the secret's JSON.
+    for (variable, key) in [
+        ("WORDPRESS_DB_HOST", "endpoint"),
+        ("WORDPRESS_DB_USER", "username"),
+        ("WORDPRESS_DB_PASSWORD", "password"),
+        ("WORDPRESS_DB_NAME", "database"),
+    ] {
+        let secret = Secret::builder().name(variable).value_from(format!("{}:{key}::", request.secret_arn)).build();
+        container = container.secrets(secret.map_err(incomplete)?);
+    }
+    Ok(container.build())
+}
+
+/// Deregisters and deletes every revision of the tenant's family.
+///
+/// # Errors
+/// When ECS refuses.
+pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
+    let names = request.names(settings)?;
+    let mut removal = Removal::of(Kind::TaskDefinition);
+    let active = find_in(ecs, &names, TaskDefinitionStatus::Active).await?;
+    let inactive = find_in(ecs, &names, TaskDefinitionStatus::Inactive).await?;
+    let mut ours = removal.keep_foreign(active, request.owner.as_ref());
+    for found in &ours {
+        deregister(ecs, &found.identifier).await?;
+    }
+    ours.extend(removal.keep_foreign(inactive, request.owner.as_ref()));
+    let ours: Vec<_> = ours.into_iter().map(|found| found.identifier).collect();
+    delete_revisions(ecs, &names, &ours).await?;
+    removal.removed = ours;
+    Ok(removal)
+}
+
+/// Deregisters a revision.
+///
+/// # Errors
+/// When ECS refuses.
+pub(crate) async fn deregister(ecs: &Client, arn: &str) -> Result<()> {
+    let deregistered = ecs.deregister_task_definition().task_definition(arn).send().await;
+    deregistered.map_err(|error| Error::aws(format!("deregistering task definition ({arn})"), error))?;
+    Ok(())
+}
+
+/// Deletes revisions that are deregistered.
+///
+/// # Errors
+/// When ECS refuses.
+pub(crate) async fn delete_revisions(ecs: &Client, names: &Names, arns: &[String]) -> Result<()> {
+    for arns in arns.chunks(DELETIONS_PER_CALL) {
+        let deleted = ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;
+        let deleted =
+            deleted.map_err(|error| Error::aws(format!("deleting task definitions ({})", names.family()), error))?;
+        if let Some(failure) =
+            deleted.failures().iter().find(|failure| failure.reason() != Some("TASK_DEFINITION_NOT_FOUND"))
+        {
+            let (arn, reason) = (failure.arn().unwrap_or_default(), failure.reason().unwrap_or_default());
+            return Err(Error::internal(format!(
+                "deleting task definition ({arn}): {reason} {}",
+                failure.detail().unwrap_or_default()
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::operation::delete_task_definitions::DeleteTaskDefinitionsOutput;
+    use aws_sdk_ecs::operation::deregister_task_definition::DeregisterTaskDefinitionOutput;
+    use aws_sdk_ecs::operation::describe_task_definition::{DescribeTaskDefinitionError, DescribeTaskDefinitionOutput};
+    use aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput;
+    use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionOutput;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+    use shared::ErrorKind;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings, tenant};
+
+    fn arn(family: &str, revision: u32) -> String {
+        format!("arn:aws:ecs:eu-west-1:536580886816:task-definition/{family}:{revision}")
+    }
+
+    fn described_as(arn: String, status: TaskDefinitionStatus, owner: Option<Owner>) -> Rule {
+        mock!(Client::describe_task_definition).then_output(move || {
+            let tag = owner.clone().map(|owner| Tag::builder().key("tenant:execution").value(owner.as_str()).build());
+            DescribeTaskDefinitionOutput::builder()
+                .task_definition(TaskDefinition::builder().task_definition_arn(&arn).status(status.clone()).build())
+                .set_tags(Some(tag.into_iter().collect()))
+                .build()
+        })
+    }
+
+    fn absent() -> Rule {
+        mock!(Client::describe_task_definition).then_error(|| {
+            DescribeTaskDefinitionError::generic(ErrorMetadata::builder().code("ClientException").build())
+        })
+    }
+
+    fn listed(status: TaskDefinitionStatus, arns: Vec<String>, next: Option<&'static str>) -> Rule {
+        mock!(Client::list_task_definitions)
+            .match_requests(move |request| request.status() == Some(&status))
+            .then_output(move || {
+                ListTaskDefinitionsOutput::builder()
+                    .set_task_definition_arns(Some(arns.clone()))
+                    .set_next_token(next.map(str::to_owned))
+                    .build()
+            })
+    }
+
+    async fn run_register(rules: &[&Rule], cpu: u32) -> Result<Registered> {
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let settings = settings(&[
+            ("TASK_EXECUTION_ROLE_ARN", "arn:execution"),
+            ("TASK_ROLE_ARN", "arn:task"),
+            ("TASK_CPU_ARCHITECTURE", "X86_64"),
+        ]);
+        let request = Register {
+            tenant_id: tenant(),
+            owner: owner(),
+            image: "wordpress:6".to_owned().try_into().unwrap(),
+            cpu: Some(cpu),
+            memory: Some(512),
+            secret_arn: "arn:secret".to_owned(),
+            file_system_id: "fs-1".to_owned(),
+            access_point_id: "fsap-1".to_owned(),
+        };
+        register(&client, &settings, request).await
+    }
+
+    #[tokio::test]
+    async fn the_container_gets_credentials_files_logs_and_a_health_check() {
+        let registration = mock!(Client::register_task_definition)
+            .match_requests(|request| {
+                assert_eq!((request.cpu(), request.memory()), (Some("256"), Some("512")));
+                let volume = request.volumes()[0].efs_volume_configuration().unwrap();
+                assert_eq!((volume.file_system_id(), volume.root_directory()), ("fs-1", None));
+                assert_eq!(volume.transit_encryption(), Some(&EfsTransitEncryption::Enabled));
+                let authorization = volume.authorization_config().unwrap();
+                assert_eq!(
+                    (authorization.access_point_id(), authorization.iam()),
+                    (Some("fsap-1"), Some(&EfsAuthorizationConfigIam::Enabled))
+                );
+                let container = &request.container_definitions()[0];
+                assert_eq!(container.mount_points()[0].container_path(), Some("/var/www/html"));
+                let secrets: Vec<_> =
+                    container.secrets().iter().map(|secret| (secret.name(), secret.value_from())).collect();
+                assert_eq!(secrets.len(), 4);
+                assert!(secrets.contains(&("WORDPRESS_DB_PASSWORD", "arn:secret:password::")));
+                assert!(secrets.contains(&("WORDPRESS_DB_HOST", "arn:secret:endpoint::")));
+                let options = container.log_configuration().unwrap().options().unwrap();
+                assert_eq!(options["awslogs-group"], "/ecs/dev-123456789012");
+                container.health_check().is_some()
+            })
+            .then_output(|| {
+                let definition = TaskDefinition::builder().task_definition_arn(arn("dev-123456789012", 1)).build();
+                RegisterTaskDefinitionOutput::builder().task_definition(definition).build()
+            });
+        let registered = run_register(&[&absent(), &registration], 256).await.unwrap();
+        assert_eq!(registered.task_definition_arn, arn("dev-123456789012", 1));
+    }
+
+    #[tokio::test]
+    async fn a_second_run_returns_the_first_runs_revision() {
+        let found = described_as(arn("dev-123456789012", 1), TaskDefinitionStatus::Active, Some(owner()));
+        assert_eq!(run_register(&[&found], 256).await.unwrap().task_definition_arn, arn("dev-123456789012", 1));
+    }
+
+    #[tokio::test]
+    async fn a_foreign_active_revision_is_a_conflict_and_an_inactive_one_is_not() {
+        for other in [None, Some(other_owner())] {
+            let found = described_as(arn("dev-123456789012", 1), TaskDefinitionStatus::Active, other);
+            assert_eq!(run_register(&[&found], 256).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
+        }
+        let inactive = described_as(arn("dev-123456789012", 1), TaskDefinitionStatus::Inactive, None);
+        let registration =
+            mock!(Client::register_task_definition).then_output(|| RegisterTaskDefinitionOutput::builder().build());
+        run_register(&[&inactive, &registration], 256).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_impossible_size_is_refused_before_ecs_is_asked() {
+        assert_eq!(run_register(&[], 512).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+
+    #[tokio::test]
+    async fn every_revision_of_exactly_this_family_is_deleted() {
+        let active = [
+            listed(
+                TaskDefinitionStatus::Active,
+                vec![arn("dev-123456789012", 1), arn("dev-123456789012-old", 1)],
+                Some("next"),
+            ),
+            listed(TaskDefinitionStatus::Active, vec![arn("dev-1234567890123", 9)], None),
+        ];
+        let inactive = listed(TaskDefinitionStatus::Inactive, vec![arn("dev-123456789012", 2)], None);
+        let first = described_as(arn("dev-123456789012", 1), TaskDefinitionStatus::Active, None);
+        let second = described_as(arn("dev-123456789012", 2), TaskDefinitionStatus::Inactive, None);
+        let deregistration = mock!(Client::deregister_task_definition)
+            .match_requests(|request| request.task_definition() == Some(arn("dev-123456789012", 1).as_str()))
+            .then_output(|| DeregisterTaskDefinitionOutput::builder().build());
+        let deletion = mock!(Client::delete_task_definitions)
+            .match_requests(|request| request.task_definitions().len() == 2)
+            .then_output(|| DeleteTaskDefinitionsOutput::builder().build());
+        let rules = [&active[0], &active[1], &first, &inactive, &second, &deregistration, &deletion];
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let removal = delete(&client, &settings(&[]), Teardown::of(tenant())).await.unwrap();
+        assert_eq!(removal.removed, [arn("dev-123456789012", 1), arn("dev-123456789012", 2)]);
+    }
+}

@@ -1,0 +1,105 @@
+//! The executions that are concluded: those of three state machines of this environment.
+
+use shared::input::invalid;
+use shared::{Result, Settings, owner};
+
+shared::checked_text! {
+    /// The ARN of an execution. Unlike an owner it need not fit into a tag, since such an execution is concluded, too.
+    ExecutionArn, check
+}
+
+impl ExecutionArn {
+    /// The state machine that it is an execution of.
+    ///
+    /// # Errors
+    /// `InvalidRequest` when it is none of the three, or another environment's.
+    pub(super) fn machine(&self, settings: &Settings) -> Result<Machine> {
+        let name = self.0.split(':').nth(6).unwrap_or_default();
+        let ours = name.strip_prefix(settings.environment().as_str()).and_then(|name| name.strip_prefix('-'));
+        let known = Machine::ALL.into_iter().find(|machine| ours == Some(machine.name()));
+        known.ok_or_else(|| {
+            let names = Machine::ALL.map(|machine| format!("{}-{}", settings.environment(), machine.name()));
+            invalid(format!("{self} is no execution that is concluded: those are of {}", names.join(", ")))
+        })
+    }
+
+    /// The name under which its end is concluded. An execution that is redriven ends once more.
+    pub(super) fn name_of_conclusion(&self, redrives: u32) -> String {
+        match redrives {
+            0 => owner::token(&self.0, "conclusion"),
+            _ => owner::token(&self.0, &format!("conclusion/{redrives}")),
+        }
+    }
+}
+
+fn check(arn: &str) -> Result<(), String> {
+    match arn.split(':').collect::<Vec<_>>()[..] {
+        ["arn", _, "states", _, _, "execution", machine, name] if !machine.is_empty() && !name.is_empty() => Ok(()),
+        _ => Err(format!(
+            "{arn:?} is no execution: allowed is arn:aws:states:<region>:<account>:execution:<machine>:<name>"
+        )),
+    }
+}
+
+/// A state machine whose executions are concluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Machine {
+    Provision,
+    Update,
+    Deprovision,
+}
+
+impl Machine {
+    const ALL: [Self; 3] = [Self::Provision, Self::Update, Self::Deprovision];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Provision => "provision-tenant",
+            Self::Update => "update-tenant",
+            Self::Deprovision => "deprovision-tenant",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use shared::ErrorKind;
+
+    use super::*;
+    use crate::testing::settings;
+
+    fn arn(machine: &str) -> ExecutionArn {
+        ExecutionArn::try_from(format!("arn:aws:states:eu-west-1:536580886816:execution:{machine}:x(1)")).unwrap()
+    }
+
+    #[test]
+    fn executions_of_the_three_machines_of_this_environment_are_concluded_and_no_others() {
+        let settings = settings(&[]);
+        assert_eq!(arn("dev-provision-tenant").machine(&settings).unwrap(), Machine::Provision);
+        assert_eq!(arn("dev-update-tenant").machine(&settings).unwrap(), Machine::Update);
+        assert_eq!(arn("dev-deprovision-tenant").machine(&settings).unwrap(), Machine::Deprovision);
+        for other in
+            ["dev-teardown-tenant", "dev-conclude-execution", "dev-deprovision-tenants", "prod-provision-tenant"]
+        {
+            assert_eq!(arn(other).machine(&settings).unwrap_err().kind(), ErrorKind::InvalidRequest, "{other}");
+        }
+    }
+
+    #[test]
+    fn each_end_has_a_conclusion_of_its_own_and_the_same_one_always() {
+        let (first, second) = (arn("dev-provision-tenant"), arn("dev-update-tenant"));
+        let names = [(&first, 0), (&first, 1), (&first, 2), (&second, 0)];
+        let names: BTreeSet<_> = names.map(|(arn, redrives)| arn.name_of_conclusion(redrives)).into();
+        assert_eq!(names.len(), 4);
+        assert!(names.contains(&first.name_of_conclusion(1)));
+    }
+
+    #[test]
+    fn what_is_no_execution_is_refused() {
+        for wrong in ["", "x", "arn:aws:states:eu-west-1:1:stateMachine:m", "arn:aws:states:eu-west-1:1:execution:m:"] {
+            assert!(ExecutionArn::try_from(wrong.to_owned()).is_err(), "{wrong}");
+        }
+    }
+}

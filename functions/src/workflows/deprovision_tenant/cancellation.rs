@@ -1,0 +1,55 @@
+//! A tenant cancelled: its deprovisioning is started, once for each event.
+//!
+//! The execution's name is made of the tenant's and the event's id. EventBridge may deliver an event once more; that
+//! finds the first one's execution. An event that the signup system sends again has a new id, and starts a new one,
+//! which finds no tenant when nothing is left to remove.
+
+use aws_sdk_sfn::Client;
+use serde::Serialize;
+use shared::{EnvironmentName, Result, Settings, TenantId};
+
+use crate::workflows::deprovision_tenant::{self, DeletionRequest};
+use crate::workflows::events::{self, Event, Status};
+
+/// Output of start-deprovisioning.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// What became of the event.
+    pub status: Status,
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The stack's environment.
+    pub environment: EnvironmentName,
+    /// The execution that deprovisions the tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_arn: Option<String>,
+    /// Why nothing was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Starts the deprovisioning of a tenant, unless this event has done so already. The detail of the event
+/// `TenantCancelled` is the input of deprovision-tenant.
+///
+/// # Errors
+/// As [`deprovision_tenant::check`].
+pub async fn start(machines: &Client, settings: &Settings, event: Event<DeletionRequest>) -> Result<Answer> {
+    let Event { id, detail } = event;
+    let (tenant_id, environment) = (detail.tenant_id.clone(), settings.environment());
+    if let Some(reason) = events::foreign(detail.environment, settings) {
+        let status = Status::Ignored;
+        return Ok(Answer { status, tenant_id, environment, execution_arn: None, reason: Some(reason) });
+    }
+    deprovision_tenant::check(settings, detail.clone())?;
+    let machine = settings.required("DEPROVISION_TENANT_ARN")?;
+    // At most 12 + 1 + 64 characters, of 80 that Step Functions allows.
+    let execution = events::start(machines, machine, &format!("{tenant_id}-{id}"), &detail).await?;
+    tracing::info!(%tenant_id, execution = execution.arn, status = ?execution.state, "cancellation");
+    Ok(Answer {
+        status: execution.status(Status::Deprovisioned),
+        tenant_id,
+        environment,
+        reason: execution.reason(),
+        execution_arn: Some(execution.arn),
+    })
+}

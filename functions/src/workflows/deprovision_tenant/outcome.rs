@@ -1,0 +1,139 @@
+//! How a deprovision-tenant ended, for those who started it: in bulk, or in another environment.
+
+use serde::{Deserialize, Serialize};
+use shared::ErrorKind;
+
+use crate::workflows::failure::Failure;
+
+/// How it ended, and what it said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// In a word.
+    pub status: Status,
+    /// The error's name, when it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// What was wrong, with which value, and what to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// What was removed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removed: Vec<String>,
+    /// What is kept on purpose.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<Remaining>,
+    /// What should not be there any more.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<Remaining>,
+}
+
+/// How it ended, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Something is left, or nothing was touched for an error.
+    Failed,
+    /// There was no such tenant.
+    Absent,
+    /// The tenant is gone.
+    Deprovisioned,
+}
+
+/// A resource that is still there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Remaining {
+    kind: String,
+    identifier: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Remaining {
+    /// Leaves out what the reason has beyond `most` characters.
+    pub(crate) fn shorten_reason(&mut self, most: usize) {
+        self.reason = self.reason.take().map(|reason| reason.chars().take(most).collect());
+    }
+}
+
+/// What a success and a failure say, as JSON. They say more.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    message: Option<String>,
+    removed: Vec<String>,
+    kept: Vec<Remaining>,
+    leftovers: Vec<Remaining>,
+}
+
+impl Told {
+    fn in_words(message: String) -> Self {
+        let message = if message.is_empty() { "no cause was given".to_owned() } else { message };
+        Self { message: Some(message), ..Self::default() }
+    }
+}
+
+impl Outcome {
+    /// Of an execution that succeeded with this output.
+    pub fn of_output(output: &str) -> Self {
+        let told = serde_json::from_str(output);
+        let told = told.unwrap_or_else(|error| Told::in_words(format!("its output cannot be read: {error}")));
+        Self::new(Status::Deprovisioned, None, told)
+    }
+
+    /// Of an execution that failed, or of the task that ran it. A cause that is no JSON (cut off, or Step Functions'
+    /// own) is the message.
+    pub fn of_failure(failure: Failure) -> Self {
+        let Failure { error, cause } = failure.innermost();
+        let status = if error == ErrorKind::TenantNotFound.name() { Status::Absent } else { Status::Failed };
+        let told = serde_json::from_str(&cause).unwrap_or_else(|_| Told::in_words(cause));
+        Self::new(status, Some(error), told)
+    }
+
+    /// Leaves out what was removed and kept, and what the message has beyond `most` characters.
+    pub(crate) fn shorten(&mut self, most: usize) {
+        self.removed.clear();
+        self.kept.clear();
+        self.message = self.message.take().map(|message| message.chars().take(most).collect());
+    }
+
+    fn new(status: Status, error: Option<String>, told: Told) -> Self {
+        let Told { message, removed, kept, leftovers } = told;
+        Self { status, error, message, removed, kept, leftovers }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(error: &str, cause: &str) -> Outcome {
+        Outcome::of_failure(Failure { error: error.to_owned(), cause: cause.to_owned() })
+    }
+
+    #[test]
+    fn a_cause_that_is_json_says_what_is_left() {
+        let outcome =
+            of("TeardownIncomplete", r#"{"message": "left", "leftovers": [{"kind": "secret", "identifier": "arn"}]}"#);
+        assert_eq!((outcome.status, outcome.message.as_deref()), (Status::Failed, Some("left")));
+        assert_eq!(outcome.leftovers.len(), 1);
+    }
+
+    #[test]
+    fn a_cause_that_is_no_json_is_the_message_and_there_is_always_one() {
+        assert_eq!(of("States.Timeout", r#"{"cut": "of"#).message.as_deref(), Some(r#"{"cut": "of"#));
+        assert_eq!(of("ABORTED", "").message.as_deref(), Some("no cause was given"));
+    }
+
+    #[test]
+    fn a_tenant_that_is_not_there_is_absent() {
+        assert_eq!(of("TenantNotFound", "").status, Status::Absent);
+    }
+
+    #[test]
+    fn what_an_output_leaves_out_hides_nothing_else() {
+        let outcome = Outcome::of_output(r#"{"removed": ["arn:a"], "kept": [{"kind": "secret"}]}"#);
+        assert_eq!((outcome.removed.len(), outcome.kept.len()), (1, 1));
+        assert!(Outcome::of_output("[").message.is_some());
+    }
+}

@@ -1,0 +1,175 @@
+//! The request to provision a tenant, with the stack's defaults filled in.
+
+use serde::{Deserialize, Serialize};
+use shared::input::invalid;
+use shared::{
+    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Result, Settings, TenantId, fargate,
+};
+
+use super::events::{EventId, SignupId};
+
+pub mod environment;
+pub mod signup;
+pub mod tenant_id;
+
+/// Input of provision-tenant, as it is written.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProvisionRequest {
+    /// The tenant's id; generated when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
+    /// The signup that the tenant comes from; carried through to the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signup_id: Option<SignupId>,
+    /// The event that brought the signup; carried through to the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// Guard: must be the stack's environment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentName>,
+    /// Container image; the stack's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageReference>,
+    /// CPU units; the stack's default when absent.
+    #[serde(default, deserialize_with = "fargate::units", skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// Memory in MiB; the stack's default when absent.
+    #[serde(default, deserialize_with = "fargate::units", skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u32>,
+    /// Number of tasks; one when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub desired_count: Option<DesiredCount>,
+}
+
+/// A provisioning with everything decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Provision {
+    /// The tenant's id, if it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<TenantId>,
+    /// The signup that the tenant comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signup_id: Option<SignupId>,
+    /// The event that brought the signup.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// Container image.
+    pub image: ImageReference,
+    /// CPU units and memory in MiB.
+    #[serde(flatten)]
+    pub size: FargateSize,
+    /// Number of tasks.
+    pub desired_count: DesiredCount,
+}
+
+impl ProvisionRequest {
+    /// Checks the request against the stack and fills in its defaults.
+    ///
+    /// # Errors
+    /// `InvalidRequest` for an empty request or a size that Fargate does not offer; `WrongEnvironment`.
+    pub fn decide(self, settings: &Settings) -> Result<Provision> {
+        if self.is_empty() {
+            return Err(invalid(
+                "the input is {}, as after a start without any input: give at least one of tenant_id, signup_id, environment, image, cpu, memory, desired_count",
+            ));
+        }
+        settings.guard(self.environment)?;
+        let cpu = self.cpu.map_or_else(|| settings.parsed("DEFAULT_CPU"), Ok)?;
+        let memory = self.memory.map_or_else(|| settings.parsed("DEFAULT_MEMORY"), Ok)?;
+        Ok(Provision {
+            tenant_id: self.tenant_id,
+            signup_id: self.signup_id,
+            event_id: self.event_id,
+            image: self.image.map_or_else(|| default_image(settings), Ok)?,
+            size: FargateSize::new(cpu, memory).map_err(invalid)?,
+            desired_count: self.desired_count.unwrap_or(DesiredCount::ONE),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(
+            self,
+            Self {
+                tenant_id: None,
+                signup_id: None,
+                event_id: None,
+                environment: None,
+                image: None,
+                cpu: None,
+                memory: None,
+                desired_count: None
+            }
+        )
+    }
+}
+
+fn default_image(settings: &Settings) -> Result<ImageReference> {
+    settings
+        .required("DEFAULT_IMAGE")?
+        .to_owned()
+        .try_into()
+        .map_err(|reason| Error::new(ErrorKind::EnvironmentNotReady, format!("stack parameter DefaultImage: {reason}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use shared::input;
+
+    use super::*;
+    use crate::testing::settings;
+
+    fn decide(request: Value) -> Result<Provision> {
+        let settings = settings(&[("DEFAULT_IMAGE", "wordpress:6"), ("DEFAULT_CPU", "256"), ("DEFAULT_MEMORY", "512")]);
+        input::parse::<ProvisionRequest>(request)?.decide(&settings)
+    }
+
+    #[test]
+    fn the_stacks_defaults_fill_what_is_absent() {
+        let provision = decide(json!({"signup_id": "signup-1"})).unwrap();
+        assert_eq!(
+            serde_json::to_value(provision).unwrap(),
+            json!({"signup_id": "signup-1", "image": "wordpress:6", "cpu": 256, "memory": 512, "desired_count": 1})
+        );
+    }
+
+    #[test]
+    fn what_is_given_is_taken() {
+        let provision = decide(json!({
+            "tenant_id": "123456789012", "environment": "dev", "image": "wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2
+        }))
+        .unwrap();
+        assert_eq!(
+            serde_json::to_value(provision).unwrap(),
+            json!({"tenant_id": "123456789012", "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2})
+        );
+    }
+
+    #[test]
+    fn a_wrong_request_is_refused_with_the_field_and_what_is_allowed() {
+        for (request, field, allowed) in [
+            (json!({}), "input", "tenant_id"),
+            (json!({"tenant_id": "1"}), "tenant_id", "12 digits"),
+            (json!({"tenant": "123456789012"}), "tenant", "tenant_id"),
+            (json!({"image": "not an image"}), "image", "repository[:tag]"),
+            (json!({"cpu": 512}), "memory: 512", "1024, 2048"),
+            (json!({"cpu": 333}), "cpu: 333", "256, 512"),
+            (json!({"cpu": "lots"}), "cpu: \"lots\"", "whole number"),
+            (json!({"desired_count": -1}), "desired_count: -1", "1 to 50"),
+            (json!({"desired_count": 100_000}), "desired_count: 100000", "1 to 50"),
+            (json!({"environment": "staging"}), "environment: \"staging\"", "\"prod\""),
+            (json!({"signup_id": "a b"}), "signup_id: \"a b\"", "letters"),
+            (json!({"event_id": ""}), "event_id: \"\"", "letters"),
+        ] {
+            let error = decide(request).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(error.chain().contains(field) && error.chain().contains(allowed), "{}", error.chain());
+        }
+    }
+
+    #[test]
+    fn a_request_for_another_environment_is_refused() {
+        assert_eq!(decide(json!({"environment": "prod"})).unwrap_err().kind(), ErrorKind::WrongEnvironment);
+    }
+}

@@ -1,0 +1,170 @@
+//! A tenant signed up: its provisioning is started, once.
+//!
+//! The execution's name is made of the signup's id, the environment and the number of the attempt. While an attempt
+//! runs, and when one has succeeded, every further event of the signup finds it. When all attempts have failed, were
+//! aborted or ran out of time, another event starts the next one.
+//!
+//! EventBridge may deliver an event once more, also after its attempt has failed. That is no new attempt: the event's
+//! id is the same then, and is in the input of the attempt that it started. An event that the signup system sends
+//! again has a new id. Step Functions forgets an execution 90 days after its end; a signup that comes in again
+//! after that is a new one.
+
+use aws_sdk_sfn::Client;
+use serde::{Deserialize, Serialize};
+use shared::input::invalid;
+use shared::{DesiredCount, EnvironmentName, ImageReference, Result, Settings, fargate};
+use uuid::Uuid;
+
+use crate::workflows::events::{self, Event, EventId, Execution, SignupId, State, Status};
+use crate::workflows::provision_tenant::ProvisionRequest;
+
+/// How often a signup is tried before a person has to look at it.
+const MOST_ATTEMPTS: u32 = 10;
+/// With the rest of it, the name has at most 68 characters. Step Functions allows 80; but a tenant's DNS record bears the
+/// execution's name as well, and has no room for more than that.
+const LONGEST_READABLE: usize = 28;
+
+/// The detail of the event `TenantSignedUp`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TenantSignedUp {
+    /// The signup.
+    pub signup_id: SignupId,
+    /// Where the tenant is wanted; where the event is, when absent.
+    pub environment: Option<EnvironmentName>,
+    /// Container image; the stack's default when absent.
+    pub image: Option<ImageReference>,
+    /// CPU units; the stack's default when absent.
+    #[serde(default, deserialize_with = "fargate::units")]
+    pub cpu: Option<u32>,
+    /// Memory in MiB; the stack's default when absent.
+    #[serde(default, deserialize_with = "fargate::units")]
+    pub memory: Option<u32>,
+    /// Number of tasks; one when absent.
+    pub desired_count: Option<DesiredCount>,
+}
+
+impl TenantSignedUp {
+    /// What provision-tenant is asked.
+    fn request(self, event: EventId) -> ProvisionRequest {
+        ProvisionRequest {
+            tenant_id: None,
+            signup_id: Some(self.signup_id),
+            event_id: Some(event),
+            environment: self.environment,
+            image: self.image,
+            cpu: self.cpu,
+            memory: self.memory,
+            desired_count: self.desired_count,
+        }
+    }
+}
+
+/// Output of start-provisioning.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// What became of the event.
+    pub status: Status,
+    /// The signup.
+    pub signup_id: SignupId,
+    /// The stack's environment.
+    pub environment: EnvironmentName,
+    /// The execution that provisions the tenant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution_arn: Option<String>,
+    /// Which attempt that execution is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Why nothing was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Starts the provisioning of a signup, unless that is under way or done already.
+///
+/// # Errors
+/// `InvalidRequest` as provision-tenant's first step, and when the signup has failed too often.
+pub async fn start(machines: &Client, settings: &Settings, event: Event<TenantSignedUp>) -> Result<Answer> {
+    let Event { id, detail } = event;
+    let (signup_id, environment) = (detail.signup_id.clone(), settings.environment());
+    if let Some(reason) = events::foreign(detail.environment, settings) {
+        let ignored = Answer {
+            status: Status::Ignored,
+            signup_id,
+            environment,
+            execution_arn: None,
+            attempt: None,
+            reason: Some(reason),
+        };
+        return Ok(ignored);
+    }
+    let request = detail.request(id.clone());
+    request.clone().decide(settings)?;
+    let machine = settings.required("PROVISION_TENANT_ARN")?;
+    for attempt in 1..=MOST_ATTEMPTS {
+        let execution = events::start(machines, machine, &name(environment, &signup_id, attempt), &request).await?;
+        if matches!(execution.state, State::Failed(_)) && !came_from(&execution, &id) {
+            continue;
+        }
+        tracing::info!(%signup_id, attempt, execution = execution.arn, status = ?execution.state, "signup");
+        return Ok(Answer {
+            status: execution.status(Status::Provisioned),
+            signup_id,
+            environment,
+            reason: execution.reason(),
+            execution_arn: Some(execution.arn),
+            attempt: Some(attempt),
+        });
+    }
+    Err(invalid(format!(
+        "signup_id: \"{signup_id}\" was tried {MOST_ATTEMPTS} times, and every execution failed: remove the cause that \
+         they name, and start provision-tenant by hand"
+    )))
+}
+
+/// The name of an attempt's execution: the beginning of the signup's id for people, and a hash of all of it, so that two
+/// long ids that begin alike differ.
+fn name(environment: EnvironmentName, signup: &SignupId, attempt: u32) -> String {
+    let signup = signup.to_string();
+    let unambiguous = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{environment}/{signup}").as_bytes());
+    let readable: String = signup.chars().take(LONGEST_READABLE).collect();
+    format!("{readable}-{unambiguous}-{attempt}")
+}
+
+/// Whether this very event started the execution.
+fn came_from(execution: &Execution, event: &EventId) -> bool {
+    serde_json::from_str::<ProvisionRequest>(&execution.input)
+        .is_ok_and(|request| request.event_id.as_ref() == Some(event))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signup(id: &str) -> SignupId {
+        SignupId::try_from(id.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_name_fits_and_is_one_signups_and_one_attempts_alone() {
+        let long = "s".repeat(63);
+        let names = [
+            name(EnvironmentName::Dev, &signup("signup-1"), 1),
+            name(EnvironmentName::Dev, &signup("signup-1"), 10),
+            name(EnvironmentName::Dev, &signup("signup-10"), 1),
+            name(EnvironmentName::Sit, &signup("signup-1"), 1),
+            name(EnvironmentName::Dev, &signup(&format!("{long}1")), MOST_ATTEMPTS),
+            name(EnvironmentName::Dev, &signup(&format!("{long}2")), MOST_ATTEMPTS),
+        ];
+        assert!(names.iter().all(|name| name.len() <= 68), "{names:?}");
+        assert!(names[0].starts_with("signup-1-") && names[1].ends_with("-10"), "{names:?}");
+        assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), names.len());
+    }
+
+    #[test]
+    fn the_longest_name_makes_an_owner() {
+        let name = name(EnvironmentName::Prod, &signup(&"s".repeat(64)), MOST_ATTEMPTS);
+        let arn = format!("arn:aws:states:ap-southeast-2:093646564004:execution:prod-provision-tenant:{name}");
+        assert!(shared::Owner::try_from(arn).is_ok());
+    }
+}

@@ -1,0 +1,367 @@
+//! What the end of a task means.
+
+use aws_sdk_cloudwatchlogs::Client as Logs;
+use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
+use serde::{Deserialize, Serialize};
+use shared::{Error, ErrorKind, Kind, Names, Result, Settings, mysql, names};
+
+use super::{Action, CONTAINER, Request};
+use crate::resources::database::Created;
+use crate::resources::{Left, Removal};
+use crate::workflows::failure::Failure;
+
+const LINES_OF_A_FAILURE: usize = 5;
+const CHARACTERS_OF_A_FAILURE: usize = 800;
+const PAGES_OF_A_LOG: usize = 10;
+
+/// Exit statuses of `run.sh`, beside 0 and those of the programs that it runs.
+mod status {
+    pub(super) const ABSENT: i32 = 3;
+    pub(super) const FOREIGN: i32 = 4;
+    pub(super) const LOCKED: i32 = 5;
+    pub(super) const LEFT: i32 = 6;
+    pub(super) const NOT_READY: i32 = 78;
+    /// 128 and the signal: somebody or something stopped the container.
+    pub(super) const STOPPED: [i32; 2] = [137, 143];
+}
+
+/// Input of read-database-task: either a task that has ended, or why there was none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reading {
+    /// What the task was for.
+    pub request: Request,
+    /// The task, as ECS describes it.
+    pub task: Option<Task>,
+    /// The error of RunTask.
+    pub failure: Option<Failure>,
+}
+
+/// A task that has ended. ECS describes more of it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Task {
+    task_arn: String,
+    #[serde(default)]
+    stopped_reason: String,
+    #[serde(default)]
+    containers: Vec<Container>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Container {
+    name: String,
+    exit_code: Option<i32>,
+    reason: Option<String>,
+}
+
+/// Output of read-database-task.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Read {
+    /// The task has done its work. It gives what create-database gives.
+    Created(Created),
+    /// The task has done its work. It gives what drop-database gives.
+    Removed(Removal),
+    /// It may work when tried again; why.
+    Again(String),
+}
+
+/// Tells what a task has done.
+///
+/// # Errors
+/// `ResourceConflict` when somebody else made the database that was to be created; `EnvironmentNotReady` when the
+/// task cannot be run; `AccessDenied`; `Internal`. What may work when tried again is no error.
+pub async fn read(logs: &Logs, settings: &Settings, reading: Reading) -> Result<Read> {
+    let names = reading.request.names(settings)?;
+    let outcome = match (&reading.task, &reading.failure) {
+        (Some(task), _) => ended(logs, &names, &reading.request, task).await,
+        (None, Some(failure)) => Err(not_run(&names, failure)),
+        (None, None) => Err(Error::internal("neither a task nor an error was given")),
+    };
+    match outcome {
+        Err(error) if error.kind().is_passing() => Ok(Read::Again(error.chain())),
+        outcome => outcome,
+    }
+}
+
+async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Result<Read> {
+    let id = task.task_arn.rsplit('/').next().unwrap_or_default();
+    let doing = match request.action {
+        Action::Create => format!("creating database ({}) by task {id}", names.database()),
+        Action::Drop => format!("dropping database ({}) by task {id}", names.database()),
+    };
+    let container = task.containers.iter().find(|container| container.name == CONTAINER);
+    let Some(exit) = container.and_then(|container| container.exit_code) else {
+        let reason = container.and_then(|container| container.reason.as_deref()).unwrap_or_default();
+        return Err(not_started(&doing, format!("{} {reason}", task.stopped_reason).trim()));
+    };
+    let mut removal = Removal::of(Kind::Database);
+    match (request.action, exit) {
+        (Action::Create, 0) => Ok(Read::Created(Created { database: names.database(), database_user: names.user() })),
+        (Action::Drop, 0) => {
+            removal.removed.extend([names.database(), names.user()]);
+            Ok(Read::Removed(removal))
+        }
+        (Action::Drop, status::ABSENT) => Ok(Read::Removed(removal)),
+        (action, status::FOREIGN) => {
+            let lines = last_lines(logs, names, id).await?;
+            let reason = match lines.last().and_then(|line| line.strip_prefix("foreign")).map(str::trim) {
+                Some("") => "not made by tenant management".to_owned(),
+                Some(owner) => format!("made by {owner}"),
+                None => "made by somebody else".to_owned(),
+            };
+            if action == Action::Create {
+                let message = format!("database exists ({}) and it was {reason}", names.database());
+                return Err(Error::new(ErrorKind::ResourceConflict, message));
+            }
+            removal.kept.push(Left { identifier: names.database(), reason });
+            Ok(Read::Removed(removal))
+        }
+        (_, exit) => {
+            let lines = last_lines(logs, names, id).await?;
+            let told: String = lines.join("; ").chars().take(CHARACTERS_OF_A_FAILURE).collect();
+            Err(Error::new(kind_of(exit, &lines), format!("{doing}: exit status {exit}: {told}")))
+        }
+    }
+}
+
+/// What an exit status and the end of the log mean.
+fn kind_of(exit: i32, lines: &[String]) -> ErrorKind {
+    match exit {
+        status::LOCKED => return ErrorKind::Transient,
+        status::LEFT => return ErrorKind::Internal,
+        status::NOT_READY => return ErrorKind::EnvironmentNotReady,
+        exit if status::STOPPED.contains(&exit) => return ErrorKind::Transient,
+        _ => {}
+    }
+    lines.iter().rev().find_map(|line| kind_of_line(line)).unwrap_or(ErrorKind::Internal)
+}
+
+/// What a line says: the MySQL client's `ERROR 1045 (28000): …`, or the AWS CLI's `An error occurred (Code) when …`.
+fn kind_of_line(line: &str) -> Option<ErrorKind> {
+    if let Some((_, rest)) = line.split_once("ERROR ") {
+        return rest.split(' ').next()?.parse().ok().map(mysql::kind_of_code);
+    }
+    if line.contains("Could not connect to the endpoint") || line.contains("timeout on endpoint") {
+        return Some(ErrorKind::Transient);
+    }
+    let (code, _) = line.split_once("An error occurred (")?.1.split_once(')')?;
+    // The tenant's secret is so new that it may not be visible yet.
+    if code == "ResourceNotFoundException" {
+        return Some(ErrorKind::Transient);
+    }
+    Some(ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal))
+}
+
+/// A task that ECS could not start. Source: the ECS guide, "Stopped tasks error messages".
+fn not_started(doing: &str, reason: &str) -> Error {
+    let passing = ["Capacity is unavailable", "imeout", "timed out", "network interface provisioning"];
+    let kind = if passing.iter().any(|text| reason.contains(text)) {
+        ErrorKind::Transient
+    } else {
+        ErrorKind::EnvironmentNotReady
+    };
+    Error::new(kind, format!("{doing}: it did not start: {reason}"))
+}
+
+/// An error of RunTask. Its names are ECS's errors with `ECS.` before them; `AmazonECS.Unknown` has the answer's
+/// `failures`, which are those of capacity.
+fn not_run(names: &Names, failure: &Failure) -> Error {
+    let family = names::database_task(names.environment());
+    let code = failure.error.rsplit('.').next().unwrap_or_default();
+    let kind = match code {
+        "ClientException"
+        | "ClusterNotFoundException"
+        | "InvalidParameterException"
+        | "PlatformTaskDefinitionIncompatibilityException"
+        | "PlatformUnknownException"
+        | "UnsupportedFeatureException" => ErrorKind::EnvironmentNotReady,
+        "Unknown" | "Timeout" | "AmazonECSException" | "SdkClientException" | "ServerException" => ErrorKind::Transient,
+        code => ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal),
+    };
+    Error::new(kind, format!("running task {family}: {}: {}", failure.error, failure.cause))
+}
+
+/// The end of the task's log. A log that cannot be read is one line that says so.
+async fn last_lines(logs: &Logs, names: &Names, task: &str) -> Result<Vec<String>> {
+    let group = names::database_task_log_group(names.environment());
+    let stream = format!("{}/{CONTAINER}/{task}", names::DATABASE_TASK);
+    let (mut lines, mut token) = (Vec::new(), None);
+    // A page may be empty although there are more: the last one gives the token that it was asked with.
+    for _ in 0..PAGES_OF_A_LOG {
+        let page = logs.get_log_events().log_group_name(&group).log_stream_name(&stream).start_from_head(false);
+        match page.set_next_token(token.clone()).send().await {
+            Ok(page) => {
+                let earlier = page.events().iter().filter_map(|event| event.message()).map(str::trim);
+                let earlier = earlier.filter(|line| !line.is_empty()).map(str::to_owned);
+                lines.splice(0..0, earlier);
+                let next = page.next_backward_token().map(str::to_owned);
+                if lines.len() >= LINES_OF_A_FAILURE || next.is_none() || next == token {
+                    break;
+                }
+                token = next;
+            }
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                return Ok(vec!["it has no log".to_owned()]);
+            }
+            Err(error) => match Error::aws(format!("reading log {stream} of {group}"), error) {
+                passing if passing.kind().is_passing() => return Err(passing),
+                lasting => return Ok(vec![lasting.chain()]),
+            },
+        }
+    }
+    Ok(lines.split_off(lines.len().saturating_sub(LINES_OF_A_FAILURE)))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_cloudwatchlogs::operation::get_log_events::GetLogEventsOutput;
+    use aws_sdk_cloudwatchlogs::types::OutputLogEvent;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::{Value, json};
+    use shared::input;
+
+    use super::*;
+    use crate::testing::{other_owner, owner, settings};
+
+    async fn run(action: &str, ended: Value, lines: &'static [&'static str]) -> Result<Value> {
+        let log = mock!(Logs::get_log_events)
+            .match_requests(|request| {
+                request.log_group_name() == Some("/ecs/dev-generic-db-init")
+                    && request.log_stream_name() == Some("generic-db-init/mysql-client/abc")
+            })
+            .then_output(|| {
+                let event = |line: &&str| OutputLogEvent::builder().message(*line).build();
+                GetLogEventsOutput::builder().set_events(Some(lines.iter().map(event).collect())).build()
+            });
+        let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&log]);
+        let mut reading =
+            json!({"request": {"action": action, "tenant_id": "123456789012", "owner": owner().as_str()}});
+        for (name, value) in ended.as_object().unwrap() {
+            reading[name] = value.clone();
+        }
+        read(&logs, &settings(&[]), input::parse(reading)?).await.map(|read| serde_json::to_value(read).unwrap())
+    }
+
+    fn exit(code: i32) -> Value {
+        json!({"task": {
+            "TaskArn": "arn:aws:ecs:eu-west-1:536580886816:task/dev-cluster/abc", "StopCode": "EssentialContainerExited",
+            "StoppedReason": "Essential container in task exited", "Containers": [{"Name": "mysql-client", "ExitCode": code}]
+        }})
+    }
+
+    fn error(outcome: Result<Value>) -> (ErrorKind, String) {
+        let error = outcome.unwrap_err();
+        (error.kind(), error.chain())
+    }
+
+    #[tokio::test]
+    async fn a_task_gives_what_the_function_gives() {
+        assert_eq!(
+            run("create", exit(0), &[]).await.unwrap(),
+            json!({"created": {"database": "123456789012_db", "database_user": "123456789012_user"}})
+        );
+        assert_eq!(
+            run("drop", exit(0), &[]).await.unwrap(),
+            json!({"removed": {"kind": "database", "removed": ["123456789012_db", "123456789012_user"]}})
+        );
+        assert_eq!(run("drop", exit(3), &[]).await.unwrap(), json!({"removed": {"kind": "database", "removed": []}}));
+    }
+
+    #[tokio::test]
+    async fn what_somebody_else_made_is_a_conflict_or_is_kept() {
+        let line: &'static str = Box::leak(format!("foreign {}", other_owner()).into_boxed_str());
+        let lines: &'static [&'static str] = Box::leak(Box::new([line]));
+        let (kind, message) = error(run("create", exit(4), lines).await);
+        assert_eq!(kind, ErrorKind::ResourceConflict);
+        assert!(message.contains(other_owner().as_str()), "{message}");
+        for (lines, reason) in [(&["foreign "][..], "not made by tenant management"), (&[], "made by somebody else")] {
+            let kept = run("drop", exit(4), lines).await.unwrap();
+            assert_eq!(kept["removed"]["kept"][0]["reason"], reason);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_exit_status_and_the_end_of_the_log_decide_and_explain() {
+        for (code, line, kind) in [
+            (1, "ERROR 1045 (28000): Access denied for user 'admin'@'10.0.0.1'", ErrorKind::AccessDenied),
+            (1, "ERROR 2026 (HY000): TLS/SSL error: certificate verify failed", ErrorKind::EnvironmentNotReady),
+            (
+                254,
+                "An error occurred (AccessDeniedException) when calling the GetSecretValue operation",
+                ErrorKind::AccessDenied,
+            ),
+            (78, "DATABASE_CA_BUNDLE is not set", ErrorKind::EnvironmentNotReady),
+            (6, "left", ErrorKind::Internal),
+            (127, "sh: 1: mysql: not found", ErrorKind::Internal),
+        ] {
+            let lines: &'static [&'static str] = Box::leak(Box::new(["earlier", line]));
+            let (found, message) = error(run("drop", exit(code), lines).await);
+            assert_eq!(found, kind, "{message}");
+            assert!(message.contains(line) && message.contains(&format!("exit status {code}")), "{message}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_may_work_when_tried_again_is_no_error() {
+        for (ended, lines) in [
+            (exit(5), &["locked"][..]),
+            (exit(137), &[]),
+            (exit(1), &["ERROR 2003 (HY000): Can't connect to server on 'db'"]),
+            (exit(254), &["Could not connect to the endpoint URL: \"https://secretsmanager\""]),
+            (json!({"failure": {"Error": "AmazonECS.Unknown", "Cause": "RESOURCE:CPU"}}), &[]),
+            (json!({"failure": {"Error": "ECS.AmazonECSException", "Cause": "no room"}}), &[]),
+            (json!({"failure": {"Error": "States.Timeout"}}), &[]),
+            (
+                json!({"task": {"TaskArn": "a/abc", "StoppedReason": "Capacity is unavailable at this time", "Containers": []}}),
+                &[],
+            ),
+        ] {
+            let answer = run("create", ended.clone(), lines).await.unwrap();
+            assert!(answer["again"].is_string(), "{ended}: {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_task_that_cannot_be_run_says_what_the_environment_lacks() {
+        let unstarted = json!({"task": {
+            "TaskArn": "a/abc", "StopCode": "TaskFailedToStart", "StoppedReason": "ResourceInitializationError: no such log group",
+            "Containers": [{"Name": "mysql-client"}]
+        }});
+        let (kind, message) = error(run("create", unstarted, &[]).await);
+        assert_eq!(kind, ErrorKind::EnvironmentNotReady);
+        assert!(message.contains("no such log group"), "{message}");
+        let unknown = json!({"failure": {"Error": "ECS.ClientException", "Cause": "Unable to find task definition"}});
+        let (kind, message) = error(run("create", unknown, &[]).await);
+        assert_eq!(kind, ErrorKind::EnvironmentNotReady);
+        assert!(message.contains("dev-generic-db-init") && message.contains("Unable to find"), "{message}");
+        let refused = json!({"failure": {"Error": "ECS.AccessDeniedException", "Cause": "no"}});
+        assert_eq!(error(run("create", refused, &[]).await).0, ErrorKind::AccessDenied);
+    }
+
+    #[tokio::test]
+    async fn a_log_is_read_over_its_empty_pages() {
+        let page = |token: Option<&'static str>, next: &'static str, line: Option<&'static str>| {
+            mock!(Logs::get_log_events).match_requests(move |request| request.next_token() == token).then_output(
+                move || {
+                    let event = line.map(|line| OutputLogEvent::builder().message(line).build());
+                    GetLogEventsOutput::builder()
+                        .set_events(Some(event.into_iter().collect()))
+                        .next_backward_token(next)
+                        .build()
+                },
+            )
+        };
+        let pages = [
+            page(None, "b", Some("last")),
+            page(Some("b"), "c", None),
+            page(Some("c"), "d", Some("first")),
+            page(Some("d"), "d", None),
+        ];
+        let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, pages.each_ref());
+        let names = settings(&[]).names(&crate::testing::tenant());
+        assert_eq!(last_lines(&logs, &names, "abc").await.unwrap(), ["first", "last"]);
+    }
+}

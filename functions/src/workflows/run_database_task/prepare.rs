@@ -1,0 +1,206 @@
+//! What a task is run with.
+
+use aws_sdk_secretsmanager::Client as Secrets;
+use serde::Serialize;
+use shared::input::invalid;
+use shared::{Error, Names, Network, Result, Settings, names};
+
+use super::{Action, CONTAINER, Request, statements};
+use crate::resources::secret;
+
+/// What the container runs. Every value reaches it by an environment variable.
+const SCRIPT: &str = include_str!("run.sh");
+
+/// Source: the API reference of ECS, RunTask, `overrides`.
+const MOST_CHARACTERS_OF_OVERRIDES: usize = 8192;
+
+/// Output of prepare-database-task: the arguments of ECS's RunTask.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RunTask {
+    cluster: String,
+    task_definition: String,
+    launch_type: &'static str,
+    network_configuration: NetworkConfiguration,
+    overrides: Overrides,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkConfiguration {
+    awsvpc_configuration: AwsvpcConfiguration,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AwsvpcConfiguration {
+    subnets: Vec<String>,
+    security_groups: Vec<String>,
+    assign_public_ip: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Overrides {
+    container_overrides: [ContainerOverride; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContainerOverride {
+    name: &'static str,
+    command: [&'static str; 3],
+    environment: Vec<Variable>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Variable {
+    name: &'static str,
+    value: String,
+}
+
+/// Gives what to run the task with. Changes nothing.
+///
+/// # Errors
+/// `InvalidRequest`, `WrongEnvironment`; `EnvironmentNotReady` when there is no network or no server for the task.
+pub async fn prepare(
+    network: impl Future<Output = Result<Network>>,
+    secrets: &Secrets,
+    settings: &Settings,
+    request: Request,
+) -> Result<RunTask> {
+    let names = request.names(settings)?;
+    let statements = statements(&request, &names, settings)?;
+    let (network, administrator) = tokio::try_join!(network, secret::read_master_credentials(secrets, settings))?;
+    let tenant_secret = if request.action == Action::Create { names.secret() } else { String::new() };
+    let allow_plaintext = settings.optional("DATABASE_ALLOW_PLAINTEXT").unwrap_or("false");
+    let variable = |name, value: &str| Variable { name, value: value.to_owned() };
+    let overrides = Overrides {
+        container_overrides: [ContainerOverride {
+            name: CONTAINER,
+            command: ["sh", "-c", SCRIPT],
+            environment: vec![
+                variable("DATABASE_HOST", &administrator.endpoint.host),
+                variable("DATABASE_PORT", &administrator.endpoint.port.to_string()),
+                variable("DATABASE_ALLOW_PLAINTEXT", allow_plaintext),
+                variable("TENANT_SECRET", &tenant_secret),
+                variable("STATEMENTS", &statements),
+            ],
+        }],
+    };
+    fits(&overrides)?;
+    Ok(RunTask {
+        cluster: names.cluster(),
+        task_definition: names::database_task(settings.environment()),
+        launch_type: "FARGATE",
+        network_configuration: NetworkConfiguration {
+            awsvpc_configuration: AwsvpcConfiguration {
+                subnets: network.subnet_ids,
+                security_groups: vec![network.security_group_id],
+                assign_public_ip: "DISABLED",
+            },
+        },
+        overrides,
+    })
+}
+
+fn statements(request: &Request, names: &Names, settings: &Settings) -> Result<String> {
+    match (request.action, &request.owner) {
+        (Action::Create, Some(owner)) => {
+            Ok(statements::create(names, owner, settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?))
+        }
+        (Action::Create, None) => Err(invalid("owner: to create a database, the execution that creates it")),
+        (Action::Drop, owner) => Ok(statements::drop(names, owner.as_ref())),
+    }
+}
+
+fn fits(overrides: &Overrides) -> Result<()> {
+    let text = serde_json::to_string(overrides)
+        .map_err(|error| Error::internal("writing the task's overrides").with_source(error))?;
+    let length = text.chars().count();
+    if length > MOST_CHARACTERS_OF_OVERRIDES {
+        return Err(Error::internal(format!(
+            "the task's overrides have {length} characters, and ECS takes {MOST_CHARACTERS_OF_OVERRIDES}"
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::{Value, json};
+    use shared::{ErrorKind, input};
+
+    use super::*;
+    use crate::testing::{owner, settings};
+
+    async fn run(request: Value) -> Result<Value> {
+        let network = async {
+            let [vpc_id, subnet, security_group_id] = ["vpc-1", "subnet-1", "sg-1"].map(str::to_owned);
+            Ok(Network { vpc_id, subnet_ids: vec![subnet], security_group_id })
+        };
+        let master = mock!(Secrets::get_secret_value).then_output(|| {
+            let text = r#"{"username": "admin", "password": "hunter2", "host": "db.example.com:3307"}"#;
+            GetSecretValueOutput::builder().secret_string(text).build()
+        });
+        let secrets = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]);
+        let settings = settings(&[("DATABASE_MAX_USER_CONNECTIONS", "40")]);
+        let prepared = prepare(network, &secrets, &settings, input::parse(request)?).await?;
+        Ok(serde_json::to_value(prepared).unwrap())
+    }
+
+    fn variable(prepared: &Value, name: &str) -> String {
+        let variables = prepared["Overrides"]["ContainerOverrides"][0]["Environment"].as_array().unwrap();
+        variables.iter().find(|variable| variable["Name"] == name).unwrap()["Value"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn the_task_is_told_everything_but_the_passwords() {
+        let prepared =
+            run(json!({"action": "create", "tenant_id": "123456789012", "owner": owner().as_str()})).await.unwrap();
+        assert_eq!(
+            (&prepared["Cluster"], &prepared["TaskDefinition"], &prepared["LaunchType"]),
+            (&json!("dev-cluster"), &json!("dev-generic-db-init"), &json!("FARGATE"))
+        );
+        assert_eq!(
+            prepared["NetworkConfiguration"]["AwsvpcConfiguration"],
+            json!({"Subnets": ["subnet-1"], "SecurityGroups": ["sg-1"], "AssignPublicIp": "DISABLED"})
+        );
+        assert_eq!(variable(&prepared, "DATABASE_HOST"), "db.example.com");
+        assert_eq!(variable(&prepared, "DATABASE_PORT"), "3307");
+        assert_eq!(variable(&prepared, "TENANT_SECRET"), "dev-123456789012-db-credentials");
+        let text = prepared.to_string();
+        assert!(!text.contains("hunter2") && !text.contains("admin"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_drop_reads_no_tenants_secret() {
+        let prepared = run(json!({"action": "drop", "tenant_id": "123456789012"})).await.unwrap();
+        assert_eq!(variable(&prepared, "TENANT_SECRET"), "");
+        assert!(variable(&prepared, "STATEMENTS").contains("DROP DATABASE IF EXISTS `123456789012_db`"));
+    }
+
+    #[tokio::test]
+    async fn the_longest_owner_fits_into_the_overrides() {
+        let longest = owner().to_string();
+        let longest = format!("{longest}{}", "x".repeat(256 - longest.len()));
+        for action in ["create", "drop"] {
+            run(json!({"action": action, "tenant_id": "123456789012", "owner": longest})).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_wrong_request_is_refused() {
+        for (request, kind) in [
+            (json!({"action": "create", "tenant_id": "123456789012"}), ErrorKind::InvalidRequest),
+            (json!({"action": "look", "tenant_id": "123456789012"}), ErrorKind::InvalidRequest),
+            (json!({"action": "drop", "tenant_id": "1"}), ErrorKind::InvalidRequest),
+            (json!({"action": "drop", "tenant_id": "123456789012", "environment": "sit"}), ErrorKind::WrongEnvironment),
+        ] {
+            assert_eq!(run(request).await.unwrap_err().kind(), kind);
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Changes to a tenant that exists: what is asked for, what there is, and so what is to be done.
+//!
+//! One update of a tenant at a time: it begins by taking the tenant's lock, and the state that it may have to go back to
+//! is read after that. Beginning and ending change nothing else, so that an interruption leaves no more than a lock
+//! whose execution does not run any more, which the next update takes over.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs::types::Service;
+use aws_sdk_elasticloadbalancingv2::types::Rule;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::input::{self, invalid};
+use shared::owner::owner_in;
+use shared::{
+    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Names, Owner, Result, Settings,
+    TenantId, fargate,
+};
+
+use crate::resources::listener_rule::of_tenant::of_tenant;
+use crate::resources::listener_rule::suspension;
+use crate::resources::service::deployment::has_failed;
+use crate::resources::state::{Shows, State};
+use crate::resources::{service, target_group, task_definition};
+use crate::stack::bucket::Location;
+use crate::workflows::{SECONDS_OF_A_FUNCTION, lock};
+
+pub mod prune;
+
+/// The clients of begin-update.
+#[derive(Debug)]
+pub struct Clients {
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// Step Functions.
+    pub sfn: aws_sdk_sfn::Client,
+}
+
+impl Clients {
+    /// The clients of a function.
+    pub fn new(aws: &SdkConfig) -> Self {
+        Self {
+            ecs: aws_sdk_ecs::Client::new(aws),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
+            s3: aws_sdk_s3::Client::new(aws),
+            sfn: aws_sdk_sfn::Client::new(aws),
+        }
+    }
+}
+
+/// Input of begin-update.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// The execution that updates.
+    pub owner: Owner,
+    /// Input of update-tenant, as a person writes it.
+    pub request: Value,
+}
+
+/// Input of update-tenant. What is absent stays as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateRequest {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// Guard: must be the stack's environment.
+    pub environment: Option<EnvironmentName>,
+    /// Container image.
+    pub image: Option<ImageReference>,
+    /// CPU units.
+    #[serde(default, deserialize_with = "fargate::units")]
+    pub cpu: Option<u32>,
+    /// Memory in MiB.
+    #[serde(default, deserialize_with = "fargate::units")]
+    pub memory: Option<u32>,
+    /// Number of tasks; of a suspended tenant, the number that will run once it is resumed.
+    pub desired_count: Option<DesiredCount>,
+    /// Start new tasks although nothing else changes.
+    #[serde(default)]
+    pub force_new_deployment: bool,
+    /// `true` stops the tenant's tasks and shows a page that says so, `false` brings the site back.
+    pub suspended: Option<bool>,
+}
+
+/// Output of begin-update: what there is, and what there is to be.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The state before the update, and after it if it fails.
+    pub previous: State,
+    /// The state after the update, still with the old task definition.
+    pub wanted: State,
+    /// What the update changes. Nothing, when the tenant is already as it is wanted.
+    pub changes: Vec<&'static str>,
+    /// Start new tasks although nothing else changes.
+    pub force_new_deployment: bool,
+}
+
+/// Checks the request, takes the tenant's lock, reads its state, and decides what to do.
+///
+/// # Errors
+/// `InvalidRequest`, with the sizes that Fargate offers; `WrongEnvironment`; `TenantNotFound` when there is no service
+/// to update; `ResourceConflict` while another update of the tenant runs, or its provisioning.
+pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Result<Plan> {
+    let request: UpdateRequest = input::parse(begin.request)?;
+    request.check(settings)?;
+    let names = settings.names(&request.tenant_id);
+    let lock = lock_of(settings, &request.tenant_id)?;
+    let grace = match settings.optional("LOCK_GRACE_SECONDS") {
+        Some(_) => settings.parsed("LOCK_GRACE_SECONDS")?,
+        None => u64::from(SECONDS_OF_A_FUNCTION),
+    };
+    let grace = Duration::from_secs(grace);
+    lock::take(&clients.s3, &clients.sfn, &lock, &begin.owner, grace).await?;
+    let Some(service) = service::describe(&clients.ecs, &names).await?.filter(|it| it.status() == Some("ACTIVE"))
+    else {
+        return Err(no_service(&names));
+    };
+    let (provisioning, definition, rules) = tokio::try_join!(
+        is_being_provisioned(clients, &names, &service),
+        definition(&clients.ecs, &names, &service),
+        rules(clients, settings, &names),
+    )?;
+    if let Some(execution) = provisioning {
+        return Err(Error::new(
+            ErrorKind::ResourceConflict,
+            format!(
+                "tenant {} is still being provisioned by {execution}: update it when that has ended",
+                names.tenant()
+            ),
+        ));
+    }
+    let previous = state(&service, &definition, suspension::shows(&rules, &names), &names)?;
+    let wanted = request.wanted(&previous)?;
+    if wanted.shows != previous.shows {
+        suspension::can_turn(&rules, &names)?;
+    }
+    let mut changes = wanted.changes_since(&previous);
+    // One that has failed starts no tasks, also when it is as it is wanted.
+    let force_new_deployment = request.force_new_deployment || has_failed(&service);
+    changes.extend(force_new_deployment.then_some("force_new_deployment"));
+    Ok(Plan {
+        tenant_id: request.tenant_id,
+        environment: settings.environment(),
+        previous,
+        wanted,
+        changes,
+        force_new_deployment,
+    })
+}
+
+async fn rules(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
+    let group = target_group::describe(&clients.elb, names).await?;
+    of_tenant(&clients.elb, settings, names, group.as_ref()).await
+}
+
+/// Input of end-update.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// The execution that updated.
+    pub owner: Owner,
+    /// The tenant, as a person wrote it: perhaps none.
+    pub tenant_id: Value,
+}
+
+/// Output of end-update.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// The execution had the tenant's lock, and gave it back.
+    pub released: bool,
+}
+
+/// Gives the tenant's lock back, if this execution has it.
+///
+/// # Errors
+/// When S3 refuses.
+pub async fn end(s3: &aws_sdk_s3::Client, settings: &Settings, end: End) -> Result<Ended> {
+    // No lock was taken for what is no tenant.
+    let Ok(tenant) = serde_json::from_value(end.tenant_id) else { return Ok(Ended { released: false }) };
+    Ok(Ended { released: lock::release(s3, &lock_of(settings, &tenant)?, &end.owner).await? })
+}
+
+fn lock_of(settings: &Settings, tenant: &TenantId) -> Result<Location> {
+    Ok(Location { bucket: settings.required("BUCKET")?.to_owned(), key: format!("update-tenant/{tenant}.json") })
+}
+
+impl UpdateRequest {
+    fn check(&self, settings: &Settings) -> Result<()> {
+        settings.guard(self.environment)?;
+        if let (Some(cpu), Some(memory)) = (self.cpu, self.memory) {
+            FargateSize::new(cpu, memory).map_err(invalid)?;
+        }
+        let nothing = matches!(
+            self,
+            Self {
+                image: None,
+                cpu: None,
+                memory: None,
+                desired_count: None,
+                force_new_deployment: false,
+                suspended: None,
+                ..
+            }
+        );
+        if nothing {
+            return Err(invalid(
+                "nothing to update was asked for: give at least one of image, cpu, memory, desired_count, \
+                 force_new_deployment, suspended",
+            ));
+        }
+        Ok(())
+    }
+
+    fn wanted(&self, previous: &State) -> Result<State> {
+        let (cpu, memory) = (self.cpu.unwrap_or(previous.cpu), self.memory.unwrap_or(previous.memory));
+        if (self.cpu, self.memory) != (None, None) {
+            FargateSize::new(cpu, memory).map_err(|reason| {
+                invalid(format!("{reason} (now it has cpu {} and memory {})", previous.cpu, previous.memory))
+            })?;
+        }
+        // Somebody who scaled the service to 0 by hand may scale it up again without resuming it.
+        let is_suspended =
+            previous.shows == Shows::SuspensionPage || (previous.desired_count == 0 && self.desired_count.is_none());
+        let count = self.desired_count.map(DesiredCount::get).or(match previous.desired_count {
+            0 => previous.resume_count,
+            count => Some(count),
+        });
+        let (desired_count, resume_count) = match self.suspended.unwrap_or(is_suspended) {
+            true => (0, count),
+            false => (count.unwrap_or(DesiredCount::ONE.get()), None),
+        };
+        Ok(State {
+            task_definition_arn: previous.task_definition_arn.clone(),
+            image: self.image.as_ref().map_or(previous.image.as_str(), ImageReference::as_str).to_owned(),
+            cpu,
+            memory,
+            desired_count,
+            resume_count,
+            shows: match self.suspended {
+                Some(true) => Shows::SuspensionPage,
+                Some(false) => Shows::Site,
+                None => previous.shows,
+            },
+        })
+    }
+}
+
+async fn is_being_provisioned(clients: &Clients, names: &Names, service: &Service) -> Result<Option<Owner>> {
+    let owner = owner_in(service.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
+    let machine = format!(":execution:{}-provision-tenant:", names.environment());
+    match owner.filter(|owner| owner.as_str().contains(&machine)) {
+        Some(owner) if lock::ended(&clients.sfn, &owner).await?.is_none() => Ok(Some(owner)),
+        _ => Ok(None),
+    }
+}
+
+async fn definition(
+    ecs: &aws_sdk_ecs::Client,
+    names: &Names,
+    service: &Service,
+) -> Result<aws_sdk_ecs::types::TaskDefinition> {
+    let arn = service.task_definition().unwrap_or_default();
+    task_definition::read(ecs, arn).await?.ok_or_else(|| {
+        Error::new(
+            ErrorKind::EnvironmentNotReady,
+            format!(
+                "task definition ({arn}) of service ({}) does not exist any more: provision it anew",
+                names.service()
+            ),
+        )
+    })
+}
+
+fn state(
+    service: &Service,
+    definition: &aws_sdk_ecs::types::TaskDefinition,
+    shows: Shows,
+    names: &Names,
+) -> Result<State> {
+    let desired_count = u32::try_from(service.desired_count()).unwrap_or_default();
+    let arn = definition.task_definition_arn().unwrap_or_default();
+    let missing = |what: &str| {
+        Error::new(
+            ErrorKind::EnvironmentNotReady,
+            format!("task definition ({arn}) of service ({}) has no {what}: it is none for Fargate", names.service()),
+        )
+    };
+    Ok(State {
+        task_definition_arn: arn.to_owned(),
+        image: task_definition::image(definition).ok_or_else(|| missing("container"))?.to_owned(),
+        cpu: task_definition::cpu(definition).ok_or_else(|| missing("cpu"))?,
+        memory: task_definition::memory(definition).ok_or_else(|| missing("memory"))?,
+        desired_count,
+        resume_count: service::update::resume_count(service).filter(|_| desired_count == 0),
+        shows,
+    })
+}
+
+fn no_service(names: &Names) -> Error {
+    let (tenant, environment) = (names.tenant(), names.environment());
+    Error::new(
+        ErrorKind::TenantNotFound,
+        format!(
+            "tenant {tenant} has no service in {environment} that could be updated: check the id \
+             ({environment}-list-tenants gives every one, and what a partial one lacks)"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! What everybody talks about: ids, names, owners, kinds of resource, errors. It knows nothing of how a function runs.
+
+pub mod candidate;
+pub mod error;
+pub mod fargate;
+pub(crate) mod image;
+pub(crate) mod kind;
+pub mod names;
+pub(crate) mod network;
+pub mod owner;
+pub(crate) mod tenant_id;
+mod text;

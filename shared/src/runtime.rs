@@ -1,0 +1,9 @@
+//! How a Lambda function starts, reads its input, answers, and reaches AWS and MySQL.
+
+pub mod aws;
+pub mod input;
+pub mod invocation;
+pub mod lambda;
+pub mod metrics;
+pub mod mysql;
+pub(crate) mod settings;

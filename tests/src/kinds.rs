@@ -1,0 +1,89 @@
+//! What the tests expect of each kind of resource.
+
+use shared::{Kind, PerKind};
+
+/// What is expected of a kind.
+pub struct Expected {
+    /// The function that creates a resource.
+    pub create: &'static str,
+    /// The function that deletes it.
+    pub delete: &'static str,
+    /// How many pieces a provisioned tenant has of it, as in [`crate::Stack::snapshot`].
+    pub pieces: usize,
+    /// The functions that work on a resource, or on what stands on it. The fault sweep lets it vanish before their calls.
+    pub vanishes_during: &'static [&'static str],
+}
+
+/// What is expected of each kind.
+pub const KINDS: PerKind<Expected> = PerKind {
+    service: Expected {
+        create: "create-service",
+        delete: "delete-service",
+        pieces: 1,
+        vanishes_during: &["create-service", "check-service-deployment", "delete-service", "update-service"],
+    },
+    dns_record: Expected {
+        create: "create-dns-record",
+        delete: "delete-dns-record",
+        pieces: 1,
+        vanishes_during: &["delete-dns-record"],
+    },
+    listener_rule: Expected {
+        create: "create-listener-rule",
+        delete: "delete-listener-rule",
+        pieces: 1,
+        vanishes_during: &["create-dns-record", "delete-listener-rule"],
+    },
+    target_group: Expected {
+        create: "create-target-group",
+        delete: "delete-target-group",
+        pieces: 1,
+        vanishes_during: &["create-listener-rule", "create-service", "check-service-deployment", "delete-target-group"],
+    },
+    task_definition: Expected {
+        create: "register-task-definition",
+        delete: "deregister-task-definitions",
+        pieces: 1,
+        vanishes_during: &[
+            "create-service",
+            "check-service-deployment",
+            "deregister-task-definitions",
+            "revise-task-definition",
+        ],
+    },
+    access_point: Expected {
+        create: "create-access-point",
+        delete: "delete-access-point",
+        pieces: 1,
+        vanishes_during: &["register-task-definition", "delete-access-point"],
+    },
+    database: Expected {
+        create: "create-database",
+        delete: "drop-database",
+        // Database, user, grant, and our record of the owner.
+        pieces: 4,
+        vanishes_during: &["drop-database"],
+    },
+    log_group: Expected {
+        create: "create-log-group",
+        delete: "delete-log-group",
+        pieces: 1,
+        vanishes_during: &["register-task-definition", "delete-log-group"],
+    },
+    secret: Expected {
+        create: "create-secret",
+        delete: "delete-secret",
+        pieces: 1,
+        vanishes_during: &["create-database", "register-task-definition", "drop-database", "delete-secret"],
+    },
+};
+
+/// How many pieces a provisioned tenant has.
+pub fn complete() -> usize {
+    KINDS.iter().map(|(_, expected)| expected.pieces).sum()
+}
+
+/// What may vanish just before a call of the function.
+pub fn victims(function: &str) -> impl Iterator<Item = Kind> {
+    KINDS.iter().filter(move |(_, expected)| expected.vanishes_during.contains(&function)).map(|(kind, _)| kind)
+}
