@@ -34,7 +34,7 @@ const SOURCES: [&str; 13] = [
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
 /// Names that are not defined there.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     // By AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
@@ -46,8 +46,9 @@ const OTHERS: [&str; 10] = [
     "xray",
     // The beginning of what the reader names.
     "deployment-test",
-    // A word that no name should have.
+    // A word that no name should have, and one that is no name.
     "helper",
+    "read-only",
 ];
 
 /// Prints the operations of services, as the AWS CLI names them.
