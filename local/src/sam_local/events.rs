@@ -38,6 +38,9 @@ const STARTED_BY_HAND: [&str; 9] = [
     "delete-dns-record",
 ];
 
+/// Where its event is, all of them are.
+const WRITTEN_LAST: &str = "describe-tenant";
+
 const BOUND: Duration = Duration::from_secs(180);
 
 /// Writes the events, unless they are there and fit the stack: then its tenants are as they were.
@@ -53,20 +56,23 @@ pub(super) async fn refresh(settings: &Settings, environment: &Environment, func
         machines: aws_sdk_sfn::Client::new(&aws::config(settings, environment)),
         functions: aws_sdk_lambda::Client::new(&aws::config(settings, environment)),
     };
-    if functions.iter().all(|function| file(function).exists()) && samples.are_usable().await? {
+    if file(WRITTEN_LAST).exists() && samples.are_usable().await? {
         return Ok(());
     }
     say::progress(format!("provisioning tenant {STAYING}, and {GONE} that leaves again, for `make invoke` …"));
     let (mut inputs, execution) = samples.make().await?;
-    for function in functions {
-        let input = match inputs.remove(*function) {
-            Some(input) => input,
-            None if STARTED_BY_HAND.contains(function) => {
-                samples.written(&settings.root.join("events"), function, &execution)?
-            }
-            None => return Err(format!("no state machine has called {function}: there is no event for it").into()),
-        };
-        let file = file(function);
+    for function in STARTED_BY_HAND {
+        if !inputs.contains_key(function) {
+            inputs.insert(function.to_owned(), samples.written(&settings.root.join("events"), function, &execution)?);
+        }
+    }
+    let missing: Vec<_> = functions.iter().copied().filter(|function| !inputs.contains_key(*function)).collect();
+    if !missing.is_empty() {
+        say::progress(format!("no event for {}: no state machine of this stack calls it", missing.join(", ")));
+    }
+    let last = inputs.remove_entry(WRITTEN_LAST);
+    for (function, input) in inputs.into_iter().chain(last) {
+        let file = file(&function);
         fs::write(&file, format!("{input:#}\n")).doing(format!("writing {}", file.display()))?;
     }
     Ok(())
