@@ -1,5 +1,5 @@
-//! What all of a tenant's resources have in common: how one that was found is described, whose it is, and what a
-//! deletion reports.
+//! What all kinds of resource have in common: the description of a resource that exists, the check of its owner, and
+//! the report of a deletion.
 
 use serde::Serialize;
 use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
@@ -23,7 +23,7 @@ pub mod teardown;
 pub struct Found {
     /// ARN, or name where there is no ARN.
     pub identifier: String,
-    /// The execution that made it; none when this project did not.
+    /// The execution that made it; `None` when this project did not make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
     /// It is on its way out: draining, or scheduled for deletion.

@@ -14,7 +14,7 @@ pub(super) const ARNS_PER_CALL: usize = 20;
 /// DescribeTargetGroups gives 400 at most. Source: its API reference.
 const TARGET_GROUPS_PER_CALL: i32 = 400;
 
-/// Those of these listeners that exist.
+/// The listeners among these ARNs that exist.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
@@ -24,7 +24,7 @@ pub(super) async fn listeners(elb: &Client, arns: &[&str]) -> Result<Vec<Listene
         match listeners_if_all_exist(elb, arns).await? {
             Some(found) => listeners.extend(found),
             None if arns.len() == 1 => {}
-            // AWS does not say which of them is missing.
+            // The error of AWS does not say which listener is missing.
             None => {
                 let each = few_at_a_time(arns.chunks(1).map(|arn| listeners_if_all_exist(elb, arn))).await?;
                 listeners.extend(each.into_iter().flatten().flatten());
@@ -34,7 +34,7 @@ pub(super) async fn listeners(elb: &Client, arns: &[&str]) -> Result<Vec<Listene
     Ok(listeners)
 }
 
-/// The listeners, if all of them exist.
+/// The listeners, or `None` when one of them does not exist.
 async fn listeners_if_all_exist(elb: &Client, arns: &[&str]) -> Result<Option<Vec<Listener>>> {
     let wanted = arns.iter().map(|arn| (*arn).to_owned()).collect();
     match elb.describe_listeners().set_listener_arns(Some(wanted)).send().await {
@@ -44,7 +44,7 @@ async fn listeners_if_all_exist(elb: &Client, arns: &[&str]) -> Result<Option<Ve
     }
 }
 
-/// The listeners of a load balancer; none when it is gone.
+/// The listeners of a load balancer; empty when the load balancer does not exist.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.
@@ -60,7 +60,7 @@ pub(super) async fn listeners_of(elb: &Client, load_balancer_arn: &str) -> Resul
 /// The load balancers of these ARNs.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked, or one of them does not exist.
+/// When a call to Elastic Load Balancing fails, or one of them does not exist.
 pub(super) async fn load_balancers(elb: &Client, arns: &[String]) -> Result<Vec<LoadBalancer>> {
     let described = arns.chunks(ARNS_PER_CALL).map(|arns| async move {
         let described = elb.describe_load_balancers().set_load_balancer_arns(Some(arns.to_vec())).send().await;
@@ -71,7 +71,7 @@ pub(super) async fn load_balancers(elb: &Client, arns: &[String]) -> Result<Vec<
     Ok(few_at_a_time(described).await?.concat())
 }
 
-/// The ARNs of the load balancers that a target group is attached to: none when it is gone.
+/// The ARNs of the load balancers that a target group is attached to; empty when the target group does not exist.
 ///
 /// # Errors
 /// When Elastic Load Balancing cannot be asked.

@@ -22,8 +22,8 @@ use crate::testing::settings;
 
 const TIME: i64 = 1_768_557_600;
 
-/// What an environment has of the tenant 123456789012, without tags, as the runbook makes it. The database is where
-/// only a task reaches it.
+/// What an environment has of the tenant 123456789012: without tags, as the runbook makes it. Only an ECS task reaches
+/// the database.
 #[derive(Clone, Copy)]
 struct Stock {
     service: Option<&'static str>,
@@ -151,7 +151,7 @@ fn efs(stock: Stock) -> Rule {
     })
 }
 
-/// Nothing but the description of the secret: whatever reads its value fails.
+/// Only the description of the secret. A call that reads its value fails.
 fn secrets(stock: Stock) -> Rule {
     use aws_sdk_secretsmanager::Client;
     match stock.secret {

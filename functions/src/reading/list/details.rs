@@ -1,4 +1,4 @@
-//! What the lists do not say: the tenants' services and task definitions, a few calls at a time.
+//! What the lists do not contain: the tenants' services and task definitions, read with a few calls at a time.
 
 use std::collections::HashMap;
 

@@ -32,7 +32,7 @@ use crate::testing::settings;
 /// 2026-01-16T10:00:00Z
 const CREATED: i64 = 1_768_557_600;
 
-/// An environment with an HTTPS listener; the tests fill it, and lose some of it again.
+/// An environment with an HTTPS listener. The tests add resources and remove some of them.
 #[derive(Clone)]
 struct World {
     services: Vec<(String, &'static str)>,
@@ -47,7 +47,7 @@ struct World {
     vanished: Vec<String>,
 }
 
-/// How often AWS was called.
+/// Number of calls to AWS.
 #[derive(Debug, PartialEq, Eq)]
 struct Calls {
     list_services: usize,
@@ -80,7 +80,7 @@ fn world(tenants: u64) -> World {
     }
 }
 
-/// The items from `token` on, `size` at most, and the token of the next ones.
+/// At most `size` items from `token` on, and the token of the next ones.
 fn part<T: Clone>(items: &[T], token: Option<&str>, size: Option<i32>) -> (Vec<T>, Option<String>) {
     let from: usize = token.map_or(0, |token| token.parse().unwrap());
     let to = items.len().min(from + usize::try_from(size.unwrap()).unwrap());
@@ -95,7 +95,7 @@ fn service(name: &str, status: &str) -> Service {
 
 fn ecs(world: World) -> (aws_sdk_ecs::Client, [Rule; 4]) {
     let World { services, families, vanished, .. } = world;
-    // As on AWS: those that drain are not listed.
+    // As on AWS, draining services are not listed.
     let listed: Vec<_> =
         services.iter().filter(|(_, status)| *status != "DRAINING").map(|(name, _)| name.clone()).collect();
     let list_services = mock!(aws_sdk_ecs::Client::list_services)
@@ -221,7 +221,7 @@ fn secrets(secrets: Vec<(String, bool)>) -> (aws_sdk_secretsmanager::Client, Rul
 }
 
 impl World {
-    /// Lists it where the database is not asked: there is no mock of MySQL.
+    /// Lists the tenants with settings that leave the database out, because there is no mock of MySQL.
     async fn list(self, request: serde_json::Value) -> Result<(Page, Calls)> {
         let (ecs, [list_services, list_families, describe_services, describe_definition]) = ecs(self.clone());
         let (elb, [_, _, rules, groups, _]) = elb(self.clone());
@@ -251,7 +251,7 @@ fn ids(page: &Page) -> Vec<&TenantId> {
     page.tenants.iter().map(|tenant| &tenant.tenant_id).collect()
 }
 
-/// An environment whose database is asked: these tenants have everything but a service, which ECS tells.
+/// An environment whose database is read. These tenants have everything except a service, which is read from ECS.
 fn survey(tenants: u64) -> Survey {
     let all: BTreeSet<_> = (0..tenants).map(id).collect();
     let secret = Listed { created: Some(DateTime::from_secs(CREATED)), going: false };
@@ -425,7 +425,7 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_forces() {
         target_groups: 3,
         access_points: 1,
         log_groups: 20,
-        // Three pages of the one listener, and one of the other.
+        // Three pages of one listener, and one page of the other.
         rules: 4,
         describe_services: 5,
         describe_definitions: 50,

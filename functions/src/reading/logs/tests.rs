@@ -20,7 +20,7 @@ fn ago(seconds: i64) -> i64 {
     now().as_millisecond() - 1000 * seconds
 }
 
-/// A page of the window between these times, in seconds ago, with events of these times.
+/// A page of the window between these times, with events of these times, all in seconds before now.
 fn page(window: (i64, Option<i64>), token: Option<&'static str>, events: Vec<i64>, next: Option<&'static str>) -> Rule {
     mock!(Client::filter_log_events)
         .match_requests(move |request| {
