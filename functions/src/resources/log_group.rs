@@ -1,5 +1,4 @@
-//! A tenant's CloudWatch log group. The awslogs driver does not create it, and a task whose group is missing
-//! does not start.
+//! A tenant's CloudWatch log group. The awslogs driver does not create it, and a task does not start without it.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +38,7 @@ pub struct Created {
 pub async fn find(logs: &Client, names: &Names) -> Result<Vec<Found>> {
     let name = names.log_group();
     let doing = || format!("reading log group ({name})");
-    // The only lookup is by prefix; the exact name comes first, since lists are sorted by name.
+    // CloudWatch can only search by prefix. The list is sorted by name, so the exact name comes first.
     let groups = logs.describe_log_groups().log_group_name_prefix(&name).limit(1).send().await;
     let groups = groups.map_err(|error| Error::aws(doing(), error))?;
     let Some(group) = groups.log_groups().iter().find(|group| group.log_group_name() == Some(&name)) else {
@@ -70,10 +69,10 @@ pub(crate) async fn list(logs: &Client, settings: &Settings) -> Result<BTreeSet<
     Ok(names.filter_map(|name| tenant_named(settings, name, Names::log_group)).collect())
 }
 
-/// Creates the tenant's log group and sets how long it keeps what it gets.
+/// Creates the tenant's log group and sets its retention.
 ///
 /// # Errors
-/// `ResourceConflict` when it exists and somebody else made it.
+/// `ResourceConflict` when it exists and another owner made it.
 pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let retention: i32 = settings.parsed("TENANT_LOG_RETENTION_DAYS")?;
@@ -89,14 +88,14 @@ pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Resu
             Err(error) => return Err(Error::aws(doing(), error)),
         }
     }
-    // Also for one that was found: the earlier run may have ended before this line.
+    // The retention is also set for a group that was found, because an earlier run may have ended before this call.
     let policy =
         logs.put_retention_policy().log_group_name(names.log_group()).retention_in_days(retention).send().await;
     policy.map_err(|error| Error::aws(doing(), error))?;
     Ok(Created { log_group: names.log_group() })
 }
 
-/// Deletes the tenant's log group and what it holds, unless the request wants it kept.
+/// Deletes the tenant's log group and its events, unless the request asks to keep it.
 ///
 /// # Errors
 /// When CloudWatch Logs refuses.

@@ -95,7 +95,7 @@ async fn somebody_elses_record_is_a_conflict() {
 
 #[tokio::test]
 async fn a_zone_that_is_being_changed_is_worth_a_retry() {
-    // The clients of tests do not retry.
+    // The clients in tests do not retry.
     let error = run_create(&[&refused("PriorRequestNotComplete")]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
 }
