@@ -1,4 +1,4 @@
-//! Puts the event on the bus.
+//! Sends the event about an execution's end.
 
 use aws_sdk_eventbridge::Client as EventBridge;
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub struct Announced {
     pub event_id: String,
 }
 
-/// Puts an event on the bus of the stack's parameter.
+/// Sends an event to the bus that the stack's parameter names.
 ///
 /// # Errors
 /// `Throttled`, `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.

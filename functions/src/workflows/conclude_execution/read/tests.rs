@@ -1,4 +1,4 @@
-//! What is told of every kind of end.
+//! The event for every kind of end.
 
 use aws_sdk_sfn::types::HistoryEvent;
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
