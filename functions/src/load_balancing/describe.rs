@@ -17,7 +17,7 @@ const TARGET_GROUPS_PER_CALL: i32 = 400;
 /// The listeners among these ARNs that exist.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn listeners(elb: &Client, arns: &[&str]) -> Result<Vec<Listener>> {
     let mut listeners = Vec::new();
     for arns in arns.chunks(ARNS_PER_CALL) {
@@ -47,7 +47,7 @@ async fn listeners_if_all_exist(elb: &Client, arns: &[&str]) -> Result<Option<Ve
 /// The listeners of a load balancer; empty when the load balancer does not exist.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn listeners_of(elb: &Client, load_balancer_arn: &str) -> Result<Vec<Listener>> {
     let listeners = elb.describe_listeners().load_balancer_arn(load_balancer_arn).into_paginator().items().send();
     match listeners.collect::<Result<Vec<_>, _>>().await {
@@ -74,7 +74,7 @@ pub(super) async fn load_balancers(elb: &Client, arns: &[String]) -> Result<Vec<
 /// The ARNs of the load balancers that a target group is attached to; empty when the target group does not exist.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn load_balancers_of_target_group(elb: &Client, arn: &str) -> Result<Vec<String>> {
     match elb.describe_target_groups().target_group_arns(arn).send().await {
         Ok(groups) => {
@@ -89,7 +89,7 @@ pub(crate) async fn load_balancers_of_target_group(elb: &Client, arn: &str) -> R
 /// How many target groups are attached to each load balancer, by its ARN.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn target_groups_by_load_balancer(elb: &Client) -> Result<BTreeMap<String, usize>> {
     let mut counts = BTreeMap::new();
     for balancer in target_groups(elb).await?.into_iter().flat_map(|group| group.load_balancer_arns.unwrap_or_default())
@@ -102,7 +102,7 @@ pub(super) async fn target_groups_by_load_balancer(elb: &Client) -> Result<BTree
 /// Every target group of the region.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn target_groups(elb: &Client) -> Result<Vec<TargetGroup>> {
     let listing = elb.describe_target_groups().page_size(TARGET_GROUPS_PER_CALL).into_paginator().items().send();
     let groups = listing.collect::<Result<Vec<_>, _>>().await;

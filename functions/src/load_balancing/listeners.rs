@@ -34,7 +34,7 @@ pub(crate) fn scheme(listeners: &[Listener], settings: &Settings) -> Option<&'st
 /// the rule of a suspended tenant does not forward to it. The result is then every listener of the environment.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn listeners_of_tenant(
     elb: &Client,
     settings: &Settings,
@@ -48,7 +48,7 @@ pub(crate) async fn listeners_of_tenant(
 /// has one.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn target_group_and_listeners(
     elb: &Client,
     settings: &Settings,
@@ -79,7 +79,7 @@ async fn on_load_balancers_of(
 /// environment. An empty result is not an error, because a load balancer may have been deleted.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn listeners(elb: &Client, settings: &Settings) -> Result<Vec<Listener>> {
     let given = settings.list("LISTENER_ARNS");
     if !given.is_empty() {

@@ -31,7 +31,7 @@ impl Balancer {
     /// Its listeners; empty when the load balancer does not exist.
     ///
     /// # Errors
-    /// When Elastic Load Balancing cannot be asked.
+    /// When a call to Elastic Load Balancing fails.
     pub(super) async fn listeners(&self, elb: &Client) -> Result<Vec<Listener>> {
         match &self.listeners {
             Some(known) => Ok(known.clone()),
@@ -108,7 +108,7 @@ pub(super) struct LoadBalancers {
 /// Finds the environment's application load balancers.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn of_environment(elb: &Client, settings: &Settings) -> Result<LoadBalancers> {
     let environment = settings.environment().as_str();
     let all = elb.describe_load_balancers().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;

@@ -15,7 +15,7 @@ const LISTED_PER_CALL: i32 = 400;
 /// Every rule of a listener; empty when the listener does not exist.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn of_listener(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
     let rules = elb
         .describe_rules()

@@ -51,7 +51,7 @@ pub struct Partial {
 /// Reads every tenant.
 ///
 /// # Errors
-/// When one of the services cannot be asked.
+/// When a call to one of the services fails.
 pub async fn audit(clients: &Clients, settings: &Settings, _: Audit) -> Result<Audited> {
     Ok(audited(list::see_all(clients, settings).await?))
 }

@@ -123,7 +123,7 @@ pub(super) struct Seen {
 /// Every tenant of the environment with its status.
 ///
 /// # Errors
-/// When one of the services cannot be asked.
+/// When a call to one of the services fails.
 pub(super) async fn see_all(clients: &Clients, settings: &Settings) -> Result<Vec<Seen>> {
     let survey = Survey::take(clients, settings).await?;
     let tenants: Vec<_> = survey.tenants().cloned().collect();
@@ -140,7 +140,7 @@ pub(super) async fn see_all(clients: &Clients, settings: &Settings) -> Result<Ve
 /// Lists the environment's tenants.
 ///
 /// # Errors
-/// `WrongEnvironment`, or when one of the services cannot be asked.
+/// `WrongEnvironment`, or when a call to one of the services fails.
 pub async fn list(clients: &Clients, settings: &Settings, request: Request) -> Result<Page> {
     settings.guard(request.environment)?;
     let survey = Survey::take(clients, settings).await?;

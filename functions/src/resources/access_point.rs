@@ -48,7 +48,7 @@ pub struct Created {
 /// The tenant's access points on any file system: none or one; several when the answer to a creation was lost.
 ///
 /// # Errors
-/// When EFS cannot be asked.
+/// When a call to EFS fails.
 pub async fn find(efs: &Client, names: &Names) -> Result<Vec<Found>> {
     Ok(list_of(efs, names).await?.iter().map(described).collect())
 }
@@ -56,7 +56,7 @@ pub async fn find(efs: &Client, names: &Names) -> Result<Vec<Found>> {
 /// The tenants that have an access point which is not being deleted.
 ///
 /// # Errors
-/// When EFS cannot be asked.
+/// When a call to EFS fails.
 pub(crate) async fn list(efs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let listing = efs.describe_access_points().into_paginator().page_size(LISTED_PER_CALL).items().send();
     let access_points = listing.collect::<Result<Vec<_>, _>>().await;
@@ -163,7 +163,7 @@ fn id_in(arn: &str) -> &str {
 /// Deletes the tenant's access points. The files stay.
 ///
 /// # Errors
-/// When EFS refuses.
+/// When EFS refuses a call.
 pub async fn delete(efs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::AccessPoint);

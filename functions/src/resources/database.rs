@@ -47,7 +47,7 @@ pub struct Created {
 /// The tenant's database and user, if either exists.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// When a query to the server fails.
 pub async fn find(connection: &mut Connection, names: &Names) -> Result<Vec<Found>> {
     let exists: Option<(bool, bool)> = connection
         .first(
@@ -68,7 +68,7 @@ pub async fn find(connection: &mut Connection, names: &Names) -> Result<Vec<Foun
 /// The tenants that have a database.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// When a query to the server fails.
 pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let query = "SELECT schema_name FROM information_schema.schemata WHERE RIGHT(schema_name, 3) = '_db'";
     let databases: Vec<String> = connection.all("listing databases", query).await?;

@@ -45,7 +45,7 @@ pub struct Created {
 /// The tenant's records; empty where the stack has no hosted zone.
 ///
 /// # Errors
-/// When Route 53 cannot be asked.
+/// When a call to Route 53 fails.
 pub async fn find(route53: &Client, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
     let records = list_of(route53, settings, names).await?;
     Ok(records.iter().map(found).collect())
@@ -59,7 +59,7 @@ fn found(record: &ResourceRecordSet) -> Found {
 /// Like [`find`], but returns the record sets of Route 53.
 ///
 /// # Errors
-/// When Route 53 cannot be asked.
+/// When a call to Route 53 fails.
 pub(crate) async fn list_of(route53: &Client, settings: &Settings, names: &Names) -> Result<Vec<ResourceRecordSet>> {
     let Some(zone) = settings.optional("HOSTED_ZONE_ID") else { return Ok(Vec::new()) };
     let host = names.host(settings.required("DOMAIN")?);
@@ -136,7 +136,7 @@ pub async fn create(route53: &Client, settings: &Settings, request: Create) -> R
 /// Deletes the tenant's records.
 ///
 /// # Errors
-/// When Route 53 refuses.
+/// When Route 53 refuses a call.
 pub async fn delete(route53: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::DnsRecord);

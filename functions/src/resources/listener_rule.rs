@@ -65,7 +65,7 @@ pub struct Created {
 /// The tenant's rules on these listeners.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub async fn find(elb: &Client, settings: &Settings, names: &Names, listeners: &[Listener]) -> Result<Vec<Found>> {
     let rules = on_listeners(elb, settings, names, listeners).await?;
     let found = few_at_a_time(rules.iter().map(|rule| described(elb, rule))).await?;
@@ -75,7 +75,7 @@ pub async fn find(elb: &Client, settings: &Settings, names: &Names, listeners: &
 /// The tenants that have a rule on one of these listeners.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<BTreeSet<TenantId>> {
     let domain = settings.required("DOMAIN")?;
     let arns = listeners.iter().filter_map(Listener::listener_arn);
@@ -197,7 +197,7 @@ async fn jitter(race: u32) -> Result<()> {
 /// Deletes the tenant's rules.
 ///
 /// # Errors
-/// When Elastic Load Balancing refuses.
+/// When Elastic Load Balancing refuses a call.
 pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::ListenerRule);

@@ -34,7 +34,7 @@ pub struct Created {
 /// The tenant's log group, if there is one.
 ///
 /// # Errors
-/// When CloudWatch Logs cannot be asked.
+/// When a call to CloudWatch Logs fails.
 pub async fn find(logs: &Client, names: &Names) -> Result<Vec<Found>> {
     let name = names.log_group();
     let doing = || format!("reading log group ({name})");
@@ -59,7 +59,7 @@ pub async fn find(logs: &Client, names: &Names) -> Result<Vec<Found>> {
 /// The tenants that have a log group.
 ///
 /// # Errors
-/// When CloudWatch Logs cannot be asked.
+/// When a call to CloudWatch Logs fails.
 pub(crate) async fn list(logs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let prefix = format!("/ecs/{}-", settings.environment());
     let listing = logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator();
@@ -98,7 +98,7 @@ pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Resu
 /// Deletes the tenant's log group and its events, unless the request asks to keep it.
 ///
 /// # Errors
-/// When CloudWatch Logs refuses.
+/// When CloudWatch Logs refuses a call.
 pub async fn delete(logs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::LogGroup);

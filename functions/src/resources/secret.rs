@@ -51,7 +51,7 @@ pub struct Created {
 /// The tenant's secret, if there is one. A secret that is scheduled for deletion is reported as going.
 ///
 /// # Errors
-/// When Secrets Manager cannot be asked.
+/// When a call to Secrets Manager fails.
 pub async fn find(secrets: &Client, names: &Names) -> Result<Vec<Found>> {
     let secret = match secrets.describe_secret().secret_id(names.secret()).send().await {
         Ok(secret) => secret,
@@ -78,7 +78,7 @@ pub(crate) struct Listed {
 /// The tenants that have a secret, including those that are scheduled for deletion.
 ///
 /// # Errors
-/// When Secrets Manager cannot be asked.
+/// When a call to Secrets Manager fails.
 pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<BTreeMap<TenantId, Listed>> {
     let prefix = format!("{}-", settings.environment());
     let by_name = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
@@ -177,7 +177,7 @@ fn password() -> Result<String> {
 /// Deletes the tenant's secret: immediately if the request says so, otherwise with a recovery window.
 ///
 /// # Errors
-/// When Secrets Manager refuses.
+/// When Secrets Manager refuses a call.
 pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Secret);

@@ -66,7 +66,7 @@ pub struct Created {
 /// The tenant's service, if there is one.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
     Ok(describe(ecs, names).await?.as_ref().and_then(described).into_iter().collect())
 }
@@ -105,7 +105,7 @@ pub(crate) fn primary(service: &Service) -> Option<&Deployment> {
 /// The tenants that have a service. ECS does not list services that are draining.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let cluster = shared::names::cluster(settings.environment());
     let listing = ecs.list_services().cluster(&cluster).into_paginator().page_size(LISTED_PER_CALL).items().send();
@@ -122,7 +122,7 @@ pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<T
 /// The services of these tenants, [`DESCRIBED_PER_CALL`] at most. One that is missing or INACTIVE is left out.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn describe_several(
     ecs: &Client,
     settings: &Settings,
@@ -205,7 +205,7 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
 /// again.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Service);

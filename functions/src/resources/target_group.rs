@@ -48,7 +48,7 @@ pub struct Created {
 /// The tenant's target group, if there is one.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
     match describe(elb, names).await? {
         Some(group) => found(elb, names, &group).await,
@@ -59,7 +59,7 @@ pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
 /// The tenant's target group as AWS describes it, if there is one.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn describe(elb: &Client, names: &Names) -> Result<Option<TargetGroup>> {
     let name = names.target_group();
     match elb.describe_target_groups().names(&name).send().await {
@@ -72,7 +72,7 @@ pub(crate) async fn describe(elb: &Client, names: &Names) -> Result<Option<Targe
 /// The target group with its owner; empty when it was deleted meanwhile.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn found(elb: &Client, names: &Names, group: &TargetGroup) -> Result<Vec<Found>> {
     let arn = group.target_group_arn().unwrap_or_default();
     match tags::owner_of(elb, arn).await {
@@ -85,7 +85,7 @@ pub(crate) async fn found(elb: &Client, names: &Names, group: &TargetGroup) -> R
 /// The tenants that have a target group.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn list(elb: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let groups = target_groups(elb).await?;
     let names = groups.iter().filter_map(TargetGroup::target_group_name);

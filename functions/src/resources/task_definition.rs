@@ -70,7 +70,7 @@ pub struct Registered {
 /// The tenant's task definition revisions: the active ones, and those that are deregistered but not deleted.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
     // Not at the same time: a revision that is deregistered meanwhile would be in neither list.
     let mut found = find_in(ecs, names, TaskDefinitionStatus::Active).await?;
@@ -89,7 +89,7 @@ async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> R
 /// A revision, or the family's newest, with its owner; `None` when it does not exist.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn described(
     ecs: &Client,
     names: &Names,
@@ -119,7 +119,7 @@ pub(crate) async fn described(
 /// The tenants that have a task definition with an active revision.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let prefix = format!("{}-", settings.environment());
     let listing = ecs.list_task_definition_families().family_prefix(&prefix).status(TaskDefinitionFamilyStatus::Active);
@@ -132,7 +132,7 @@ pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<T
 /// The revision with this ARN, if it exists; also when it is deregistered.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn read(ecs: &Client, arn: &str) -> Result<Option<TaskDefinition>> {
     match ecs.describe_task_definition().task_definition(arn).send().await {
         Ok(described) => Ok(described.task_definition),
@@ -163,7 +163,7 @@ pub(crate) fn memory(definition: &TaskDefinition) -> Option<u32> {
 /// of `dev-123456789012-old`, which are left out here.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn revisions(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<String>> {
     let listing = ecs.list_task_definitions().family_prefix(names.family()).status(status).sort(SortOrder::Asc);
     let listed = listing.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
@@ -283,7 +283,7 @@ fn container(settings: &Settings, names: &Names, request: &Register) -> Result<C
 /// Deregisters and deletes every revision of the tenant's family.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::TaskDefinition);
@@ -303,7 +303,7 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
 /// Deregisters a revision.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub(crate) async fn deregister(ecs: &Client, arn: &str) -> Result<()> {
     let deregistered = ecs.deregister_task_definition().task_definition(arn).send().await;
     deregistered.map_err(|error| Error::aws(format!("deregistering task definition ({arn})"), error))?;
@@ -313,7 +313,7 @@ pub(crate) async fn deregister(ecs: &Client, arn: &str) -> Result<()> {
 /// Deletes deregistered revisions.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub(crate) async fn delete_revisions(ecs: &Client, names: &Names, arns: &[String]) -> Result<()> {
     for arns in arns.chunks(DELETIONS_PER_CALL) {
         let deleted = ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;

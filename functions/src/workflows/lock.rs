@@ -62,7 +62,7 @@ pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner, 
 /// Releases the lock. `false` when the execution did not have it.
 ///
 /// # Errors
-/// When S3 refuses.
+/// When S3 refuses a call.
 pub async fn release(s3: &S3, lock: &Location, owner: &Owner) -> Result<bool> {
     let Some(held) = read(s3, lock).await?.filter(|held| &held.by == owner) else { return Ok(false) };
     match s3.delete_object().bucket(&lock.bucket).key(&lock.key).if_match(held.e_tag).send().await {
@@ -80,7 +80,7 @@ fn is_held(by: &Owner, hint: &str) -> Error {
 /// ago.
 ///
 /// # Errors
-/// When Step Functions cannot be asked.
+/// When a call to Step Functions fails.
 pub async fn ended(sfn: &StepFunctions, execution: &Owner) -> Result<Option<Duration>> {
     let described = match sfn.describe_execution().execution_arn(execution.as_str()).send().await {
         Ok(described) => described,

@@ -183,7 +183,7 @@ pub struct Ended {
 /// Releases the tenant's lock, if this execution has it.
 ///
 /// # Errors
-/// When S3 refuses.
+/// When S3 refuses a call.
 pub async fn end(s3: &aws_sdk_s3::Client, settings: &Settings, end: End) -> Result<Ended> {
     // Without a valid tenant id, no lock was taken.
     let Ok(tenant) = serde_json::from_value(end.tenant_id) else { return Ok(Ended { released: false }) };

@@ -125,7 +125,7 @@ pub struct StoppedTask {
 /// removed.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(super) async fn service_and_definition(
     ecs: &Client,
     names: &Names,
@@ -145,7 +145,7 @@ pub(super) async fn service_and_definition(
 /// The tenant's stopped tasks, newest first.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(super) async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<StoppedTask>> {
     let doing = || format!("reading stopped tasks ({})", names.family());
     // By family, because the service may have been deleted. This also shows tasks that somebody started by hand.

@@ -79,7 +79,7 @@ pub(super) struct Routes {
 /// The tenant's target group, if there is one, and the routing of its requests.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn routing(elb: &Client, settings: &Settings, names: &Names) -> Result<(Option<TargetGroup>, Routes)> {
     let group = target_group::describe(elb, names).await?;
     tokio::try_join!(health(elb, names, group.as_ref()), routes(elb, settings, names, group.as_ref()))
@@ -115,7 +115,7 @@ impl From<&TargetHealthDescription> for Target {
 /// The tenant's records.
 ///
 /// # Errors
-/// When Route 53 cannot be asked.
+/// When a call to Route 53 fails.
 pub(super) async fn dns_records(
     route53: &aws_sdk_route53::Client,
     settings: &Settings,

@@ -113,7 +113,7 @@ pub struct LogGroup {
 /// The tenant's access points.
 ///
 /// # Errors
-/// When EFS cannot be asked.
+/// When a call to EFS fails.
 pub(super) async fn access_points(efs: &aws_sdk_efs::Client, names: &Names) -> Result<Vec<AccessPoint>> {
     Ok(access_point::list_of(efs, names).await?.iter().take(MOST).map(AccessPoint::from).collect())
 }
@@ -134,7 +134,7 @@ impl From<&AccessPointDescription> for AccessPoint {
 /// The description of the tenant's secret, if there is one. The value is not read.
 ///
 /// # Errors
-/// When Secrets Manager cannot be asked.
+/// When a call to Secrets Manager fails.
 pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, names: &Names) -> Result<Option<Secret>> {
     match secrets.describe_secret().secret_id(names.secret()).send().await {
         Ok(secret) => Ok(Some(Secret {
@@ -198,7 +198,7 @@ fn described(names: &Names, (exists, user_exists, size, connections): Row) -> Op
 /// The tenant's log group, if there is one.
 ///
 /// # Errors
-/// When CloudWatch Logs cannot be asked.
+/// When a call to CloudWatch Logs fails.
 pub(super) async fn log_group(logs: &aws_sdk_cloudwatchlogs::Client, names: &Names) -> Result<Option<LogGroup>> {
     let name = names.log_group();
     // CloudWatch can only search by prefix. The list is sorted by name, so the exact name comes first.

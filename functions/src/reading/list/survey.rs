@@ -27,7 +27,7 @@ impl Survey {
     /// Reads all lists at the same time.
     ///
     /// # Errors
-    /// When one of the services cannot be asked.
+    /// When a call to one of the services fails.
     pub(super) async fn take(clients: &Clients, settings: &Settings) -> Result<Self> {
         let (services, (rules, scheme), groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
             service::list(&clients.ecs, settings),

@@ -12,7 +12,7 @@ use crate::stack::calls::few_at_a_time;
 /// may be.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn of_tenant(
     elb: &Client,
     settings: &Settings,
@@ -26,7 +26,7 @@ pub(crate) async fn of_tenant(
 /// The tenant's rules on these listeners, as AWS describes them.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn on_listeners(
     elb: &Client,
     settings: &Settings,

@@ -42,7 +42,7 @@ pub struct Revised {
 /// Registers a revision with the wanted image and size, if they differ from the current ones.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Result<Revised> {
     let Revise { tenant_id, owner, previous, wanted } = request;
     if wanted.has_the_tasks_of(&previous) {

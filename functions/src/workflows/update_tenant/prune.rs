@@ -38,7 +38,7 @@ pub struct Pruned {
 /// that the service runs is always kept.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<Pruned> {
     let names = settings.names(&request.tenant_id);
     let service = service::describe(ecs, &names).await?.filter(|service| service.status() == Some("ACTIVE"));
