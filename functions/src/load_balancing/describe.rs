@@ -9,9 +9,9 @@ use shared::{Error, Result};
 
 use crate::stack::calls::few_at_a_time;
 
-/// DescribeTags, DescribeLoadBalancers and DescribeListeners take 20 ARNs. Source: their API reference.
+/// DescribeTags, DescribeLoadBalancers and DescribeListeners take at most 20 ARNs. Source: their API reference.
 pub(super) const ARNS_PER_CALL: usize = 20;
-/// DescribeTargetGroups gives 400 at most. Source: its API reference.
+/// DescribeTargetGroups returns at most 400. Source: its API reference.
 const TARGET_GROUPS_PER_CALL: i32 = 400;
 
 /// The listeners among these ARNs that exist.

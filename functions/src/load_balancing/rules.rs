@@ -9,7 +9,7 @@ use shared::{Error, Result};
 
 /// The highest priority that AWS accepts. Source: API reference of CreateRule.
 pub(crate) const LAST_PRIORITY: u32 = 50_000;
-/// DescribeRules gives 400 at most. Source: its API reference.
+/// DescribeRules returns at most 400. Source: its API reference.
 const LISTED_PER_CALL: i32 = 400;
 
 /// Every rule of a listener; empty when the listener does not exist.

@@ -11,7 +11,7 @@ use shared::{Error, Kind, Names, Owner, Result, Settings, TenantId};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, ours, tenant_named};
 
-/// DescribeLogGroups gives 50 at most. Source: its API reference.
+/// DescribeLogGroups returns at most 50. Source: its API reference.
 const LISTED_PER_CALL: i32 = 50;
 
 /// Input of create-log-group.

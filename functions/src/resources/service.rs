@@ -29,9 +29,9 @@ const EXISTS: [&str; 2] = ["not idempotent", "still Draining"];
 const NOT_YET: [&str; 2] = [UNREACHED, "assume the service linked role"];
 /// ECS's message for a service whose target group has no rule that forwards to it.
 const UNREACHED: &str = "does not have an associated load balancer";
-/// ListServices gives 100 at most. Source: its API reference.
+/// ListServices returns at most 100. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;
-/// DescribeServices takes ten at most. Source: its API reference.
+/// DescribeServices takes at most ten. Source: its API reference.
 pub(crate) const DESCRIBED_PER_CALL: usize = 10;
 
 /// Input of create-service.

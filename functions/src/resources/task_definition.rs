@@ -31,9 +31,9 @@ pub const CONTAINER: &str = "wordpress";
 pub const PORT: i32 = 80;
 const DOCUMENT_ROOT: &str = "/var/www/html";
 const VOLUME: &str = "wordpress-files";
-/// ListTaskDefinitionFamilies gives 100 at most. Source: its API reference.
+/// ListTaskDefinitionFamilies returns at most 100. Source: its API reference.
 const FAMILIES_PER_CALL: i32 = 100;
-/// DeleteTaskDefinitions takes ten at most. Source: its API reference.
+/// DeleteTaskDefinitions takes at most ten. Source: its API reference.
 const DELETIONS_PER_CALL: usize = 10;
 
 /// Input of register-task-definition.

@@ -17,7 +17,7 @@ use crate::resources::{service, task_definition};
 const EVENTS: usize = 10;
 /// Maximum number of stopped tasks in the answer.
 const STOPPED_TASKS: usize = 10;
-/// DescribeTasks takes 100 at most. Source: its API reference.
+/// DescribeTasks takes at most 100. Source: its API reference.
 const TASKS_PER_CALL: usize = 100;
 /// Maximum number of stopped tasks that are read. ECS lists them in no order, so all are read to find the newest.
 const MOST_TASKS: usize = 500;
