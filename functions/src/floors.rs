@@ -63,7 +63,7 @@ fn module_of<'a>(path: &'a str, modules: &BTreeMap<String, String>) -> Option<&'
 }
 
 #[test]
-fn no_module_uses_one_of_a_floor_above_its_own() {
+fn no_module_uses_a_module_of_a_higher_floor() {
     for (module, text) in modules() {
         let (floor, allowed) = FLOORS.into_iter().find(|(floor, _)| module.split("::").next() == Some(*floor)).unwrap();
         for path in paths(&module, &text) {

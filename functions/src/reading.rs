@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_says_the_most_important_thing() {
+    fn the_most_important_status_is_reported() {
         let service = |status: &str, desired: i32, running: i32, rollout: DeploymentRolloutState| {
             let deployment = Deployment::builder().status("PRIMARY").rollout_state(rollout).build();
             Service::builder()
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_nobody_asked_for_is_neither_there_nor_missing() {
+    fn a_kind_that_was_not_read_is_neither_present_nor_missing() {
         let parts = |service, secret| Parts(PerKind { service, secret, ..PerKind::default() });
         assert!(!parts(None, Some(false)).has_any() && parts(Some(true), Some(false)).has_any());
         assert_eq!(parts(Some(true), Some(false)).lacks(), BTreeSet::from([Kind::Secret]));

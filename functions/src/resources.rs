@@ -133,7 +133,7 @@ mod tests {
     use crate::testing::{other_owner, owner, settings, tenant};
 
     #[test]
-    fn a_name_is_a_tenants_only_when_it_is_exactly_that() {
+    fn only_the_exact_name_belongs_to_a_tenant() {
         let of = |text: &str, name: fn(&Names) -> String| tenant_named(&settings(&[]), text, name);
         assert_eq!(of("dev-123456789012-service", Names::service), Some(tenant()));
         assert_eq!(of("/ecs/dev-123456789012", Names::log_group), Some(tenant()));

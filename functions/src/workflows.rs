@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn no_state_of_a_provisioning_or_an_update_waits_for_a_function_any_longer() {
+    fn no_state_of_a_provisioning_or_an_update_waits_longer_for_a_function() {
         for machine in ["provision-tenant", "update-tenant"] {
             let text = fs::read_to_string(format!("../statemachines/{machine}.asl.json")).unwrap();
             let waits = waits(&serde_json::from_str(&text).unwrap());

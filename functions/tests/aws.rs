@@ -75,7 +75,7 @@ async fn a_call_that_got_no_answer_is_tried_again() {
 }
 
 #[tokio::test]
-async fn https_is_never_spoken_in_plain_text() {
+async fn an_https_address_is_never_called_in_plain_text() {
     let error = call_twice(&format!("https://{}", server(&[&[ANSWER], &[ANSWER], &[ANSWER], &[ANSWER]]))).await;
     assert!(error.as_ref().is_err_and(|error| error.contains("InvalidContentType")), "{error:?}");
 }
@@ -88,7 +88,7 @@ async fn gets_an_answer_that_is_none_of_aws() {
 }
 
 #[tokio::test]
-async fn only_servers_that_an_authority_of_the_system_vouches_for_are_spoken_to() {
+async fn only_servers_with_a_certificate_of_a_trusted_authority_are_called() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("https");
     std::fs::create_dir_all(&directory).unwrap();
     let (mut server, port) = https_server(&directory);

@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn a_master_secret_says_where_the_server_is_in_each_way_that_people_write_it(
+    fn the_servers_address_is_read_from_a_master_secret_in_every_form_that_people_write(
         host in "[a-z]([a-z0-9.-]{0,20}[a-z0-9])?", port in 1..=u16::MAX, more in any_json(),
     ) {
         let v6 = "[2001:db8::1]";

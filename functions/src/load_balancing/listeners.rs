@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_target_group_says_where_rules_may_be_whichever_answer_comes_first() {
+    async fn rules_are_on_the_load_balancer_of_the_target_group_whichever_answer_comes_first() {
         for comes_last in [false, true] {
             let attached = TargetGroup::builder().load_balancer_arns("arn:lb/tenant").build();
             assert_eq!(listeners_of(Some(attached), comes_last).await, ["arn:tenant"]);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_listeners_are_asked_for_while_the_target_group_is() {
+    async fn all_listeners_are_read_at_the_same_time_as_the_target_group() {
         let listed = Arc::new(Notify::new());
         let group = async {
             listed.notified().await;

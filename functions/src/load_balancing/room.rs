@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quota_that_is_overdrawn_takes_no_room_from_another() {
+    fn use_beyond_one_quota_takes_no_room_from_another() {
         let rooms = [Room { used: 120, limit: 100 }, Room { used: 40, limit: 100 }];
         assert_eq!(rooms.into_iter().sum::<Room>(), Room { used: 140, limit: 200 });
     }

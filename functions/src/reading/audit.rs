@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_counted_by_status_and_partial_ones_named_by_what_they_lack() {
+    fn tenants_are_counted_by_status_and_partial_ones_grouped_by_missing_kinds() {
         let (service, rule) = (BTreeSet::from([Kind::Service]), BTreeSet::from([Kind::ListenerRule]));
         let audited = audited(vec![
             seen(1, Status::Partial, service.clone()),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_fits_between_two_steps_however_many_are_partial() {
+    fn the_partial_tenants_fit_into_a_steps_output_however_many_there_are() {
         let lacks = |number: usize| Kind::ALL.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
         let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| *kind).collect());
         let audited = audited((0..20_000).map(tenant).collect());

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tenant_that_is_not_there_is_absent_and_any_other_error_is_said() {
+    async fn a_tenant_that_is_not_there_is_absent_and_any_other_error_is_reported() {
         let failure = |kind: &str| json!({"errorType": kind, "errorMessage": "nothing"});
         let absent = answered(failure("TenantNotFound"), Some("Unhandled")).await;
         assert_eq!(absent, json!({"status": "absent", "error": "TenantNotFound", "message": "nothing"}));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_cannot_be_asked_names_itself() {
+    async fn a_function_that_cannot_be_called_is_named() {
         let refused = mock!(Lambda::invoke)
             .then_error(|| InvokeError::generic(ErrorMetadata::builder().code("AccessDeniedException").build()));
         let lambda = mock_client!(aws_sdk_lambda, RuleMode::MatchAny, [&refused]);

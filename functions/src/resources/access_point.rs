@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_of_ours_on_a_later_page_is_returned() {
+    async fn our_access_point_on_a_later_page_is_returned() {
         let first = page(vec![access_point("fsap-0", "dev-999999999999-ap", Some(owner()))], Some("next"));
         let second = page(vec![access_point("fsap-1", "dev-123456789012-ap", Some(owner()))], None);
         assert_eq!(run_create(&[&first, &second]).await.unwrap().access_point_id, "fsap-1");

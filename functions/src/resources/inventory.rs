@@ -213,7 +213,7 @@ mod tests {
     use crate::testing::{other_owner, owner, settings, tenant};
 
     #[tokio::test]
-    async fn only_an_execution_that_asks_about_its_own_lists_load_balancers_at_once() {
+    async fn only_an_inventory_with_an_owner_lists_load_balancers_at_once() {
         for (owner, listings) in [(None, 0), (Some(owner()), 1)] {
             let group = mock!(Client::describe_target_groups).then_output(|| {
                 let group = TargetGroup::builder().target_group_arn("arn:tg").load_balancer_arns("arn:lb").build();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_absent() {
+    fn a_kind_without_resources_is_absent() {
         let inventory = inventory(None, PerKind::from_fn(|_| Some(Resource::of(Vec::new()))));
         assert!(!inventory.exists && inventory.leftovers.is_empty());
         assert_eq!(inventory.resources.secret.unwrap().status, Status::Absent);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_tells_its_own_from_what_others_made() {
+    fn with_an_owner_what_others_made_is_foreign() {
         let resources = || PerKind {
             secret: present("arn:secret", Some(owner())),
             target_group: present("arn:tg", Some(other_owner())),

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_race_is_run_again_with_a_fresh_look() {
+    async fn a_lost_race_is_tried_again_after_reading_the_rules() {
         let rules = [
             &page(vec![], None),
             &creation_fails("PriorityInUse"),
@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_creation_whose_answer_was_lost_is_found_by_the_fresh_look() {
+    async fn a_creation_whose_answer_was_lost_is_found_when_the_rules_are_read_again() {
         let rules = [
             &page(vec![], None),
             &creation_fails("PriorityInUse"),
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn losing_for_ever_is_worth_a_retry_by_the_state_machine() {
+    async fn losing_every_race_is_retried_by_the_state_machine() {
         let lost: Vec<_> = (0..RACES).flat_map(|_| [page(vec![], None), creation_fails("PriorityInUse")]).collect();
         assert_eq!(run_create(&lost.iter().collect::<Vec<_>>()).await.unwrap_err().kind(), ErrorKind::Transient);
     }
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_rules_are_looked_for_where_the_target_group_is_attached() {
+    async fn rules_are_searched_on_the_load_balancer_of_the_target_group() {
         let listeners = mock!(Client::describe_listeners)
             .match_requests(|request| request.load_balancer_arn() == Some(&balancer("one")))
             .then_output(|| {
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_attached_target_group_every_listener_that_is_there_is_looked_at() {
+    async fn without_an_attached_target_group_every_listener_is_searched() {
         let missing = || {
             mock!(Client::describe_listeners).then_error(|| {
                 DescribeListenersError::generic(ErrorMetadata::builder().code("ListenerNotFound").build())

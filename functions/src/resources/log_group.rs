@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_whose_name_only_begins_alike_is_another_one() {
+    async fn a_group_with_a_longer_name_is_ignored() {
         let creation = mock!(Client::create_log_group).then_output(|| CreateLogGroupOutput::builder().build());
         run_create(&[&listed(Some("/ecs/dev-123456789012-old")), &creation, &retention()]).await.unwrap();
     }
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn throttling_that_outlasts_the_sdks_retries_is_worth_one_by_the_state_machine() {
+    async fn throttling_after_the_sdks_retries_is_retried_by_the_state_machine() {
         let throttled = mock!(Client::describe_log_groups).then_http_response(|| {
             HttpResponse::new(400.try_into().unwrap(), r#"{"__type": "ThrottlingException"}"#.into())
         });
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn losing_the_race_to_somebody_else_is_a_conflict() {
+    async fn losing_the_race_to_another_owner_is_a_conflict() {
         let exists = mock!(Client::create_log_group).then_error(|| {
             CreateLogGroupError::generic(ErrorMetadata::builder().code("ResourceAlreadyExistsException").build())
         });

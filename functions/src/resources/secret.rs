@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_deletion_is_with_recovery_unless_it_is_forced() {
+    async fn a_deletion_has_a_recovery_window_unless_it_is_forced() {
         let recoverable = mock!(Client::delete_secret)
             .match_requests(|request| {
                 request.recovery_window_in_days() == Some(30) && request.force_delete_without_recovery().is_none()
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_long_quotable_and_differ() {
+    fn passwords_are_long_need_no_quoting_and_differ() {
         let (first, second) = (password().unwrap(), password().unwrap());
         assert_ne!(first, second);
         assert!(first.len() == PASSWORD_LENGTH && first.bytes().all(|byte| byte.is_ascii_alphanumeric()));

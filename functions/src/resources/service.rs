@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_suspended_one_that_cannot_be_scaled_is_deleted_all_the_same() {
+    async fn a_suspended_service_that_cannot_be_scaled_is_still_deleted() {
         let refused = mock!(Client::update_service).then_error(|| {
             let metadata = ErrorMetadata::builder().code("InvalidParameterException").message(UNREACHED);
             UpdateServiceError::generic(metadata.build())

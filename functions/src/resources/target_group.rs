@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn somebody_elses_is_a_conflict_even_when_aws_answers_with_it() {
+    async fn another_owners_target_group_is_a_conflict_even_when_aws_returns_it() {
         for rules in [vec![exists(), present(), tagged(None)], vec![creation(), tagged(Some(other_owner()))]] {
             let rules: Vec<_> = rules.iter().collect();
             assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::ResourceConflict);

@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_more_than_a_few_are_under_way_and_the_order_is_kept() {
+    async fn only_a_few_calls_run_at_a_time_and_the_order_is_kept() {
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let calls = (0..20).map(|number| {
             let (running, most) = (&running, &most);

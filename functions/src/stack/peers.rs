@@ -176,7 +176,7 @@ mod tests {
     use crate::testing::settings;
 
     #[test]
-    fn a_function_of_a_peer_has_the_whole_time_of_a_look_to_answer() {
+    fn a_call_to_a_peers_function_may_take_the_whole_time_allowed() {
         let config = patient(&shared::aws::from_process());
         let timeouts = config.timeout_config().unwrap();
         assert_eq!((timeouts.operation_attempt_timeout(), timeouts.operation_timeout()), (Some(LOOK), Some(LOOK)));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_make_no_sense_are_named() {
+    fn an_invalid_peer_is_named() {
         for (peers, named) in [
             ("", "PEERS"),
             ("dev", "\"dev\""),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn those_are_chosen_that_are_named_or_all() {
+    fn the_named_peers_are_chosen_or_all_of_them() {
         use EnvironmentName::{Dev, Prod, Sit};
         let settings = settings(&[("PEERS", "sit:815856636111:eu-west-1,dev:536580886816:eu-west-1,prod:")]);
         let chosen = |environments| chosen(&settings, environments);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_missing_is_named_with_what_to_add() {
+    fn a_missing_peer_is_named_with_what_to_add() {
         let error = Peer::of(&settings(&[("PEERS", "dev:536580886816:eu-west-1")]), EnvironmentName::Sit).unwrap_err();
         assert!(error.chain().contains("the one of sit to <account>:<region>"), "{}", error.chain());
     }

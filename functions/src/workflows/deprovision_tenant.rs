@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_that_is_neither_done_nor_superfluous_is_open() {
+    fn a_backup_that_is_neither_completed_nor_unnecessary_is_open() {
         let checklist = json!({"owner_notified": true, "data_backup": "running", "billing_finalized": true});
         let error = run("dev", json!({"checklist": checklist})).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChecklistIncomplete);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn prod_wants_the_tenants_id_typed_once_more_and_nowhere_is_a_wrong_one_taken() {
+    fn prod_requires_a_confirmation_and_a_wrong_one_is_refused_everywhere() {
         for (environment, confirmation, confirmed) in [
             ("prod", json!("123456789012"), true),
             ("prod", json!(null), false),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_promised_only_where_the_stack_reaches_them() {
+    fn deleting_files_is_accepted_only_where_the_stack_can_reach_them() {
         let request: DeletionRequest = input::parse(with(&json!({"purge_files": true}))).unwrap();
         assert_eq!(check(&settings(&[]), request.clone()).unwrap_err().kind(), ErrorKind::EnvironmentNotReady);
         assert!(check(&settings(&[("FILES_DIRECTORY", "/mnt/wordpress")]), request).unwrap().purge_files);

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_environment_is_asked_the_same_in_the_order_of_risk() {
+    fn every_environment_gets_the_same_request_in_the_order_of_risk() {
         let approved = run(json!({"purge_files": true})).unwrap();
         assert_eq!(environments(&approved), ["dev", "sit", "prod"]);
         for peer in approved["peers"].as_array().unwrap() {

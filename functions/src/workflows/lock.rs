@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_free_lock_is_taken_and_asking_twice_is_answered_alike() {
+    async fn a_free_lock_is_taken_and_a_second_call_by_the_same_owner_succeeds() {
         run(&[&written(None)], &[]).await.unwrap();
         run(&[&not_written("PreconditionFailed"), &held(owner())], &[]).await.unwrap();
     }
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_loses_a_race_looks_again_and_gives_up_at_some_time() {
+    async fn a_lost_race_is_tried_again_a_limited_number_of_times() {
         let s3 = [&not_written("ConditionalRequestConflict"), &nobodys(), &written(None)];
         run(&s3, &[]).await.unwrap();
         let lost: Vec<_> = (0..LOOKS).flat_map(|_| [not_written("PreconditionFailed"), nobodys()]).collect();
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_ones_own_lock_is_given_back() {
+    async fn only_the_executions_own_lock_is_released() {
         let deleted = mock!(S3::delete_object)
             .match_requests(|request| request.if_match() == Some("\"1\""))
             .then_output(|| DeleteObjectOutput::builder().build());

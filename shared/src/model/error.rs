@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn throttling_and_faults_pass_and_a_refusal_does_not() {
+    fn throttling_and_faults_may_pass_and_a_refusal_does_not() {
         assert_eq!(ErrorKind::of_aws_code("ThrottlingException"), Some(ErrorKind::Throttled));
         assert_eq!(ErrorKind::of_aws_code("InternalFailure"), Some(ErrorKind::Transient));
         assert!(ErrorKind::Throttled.is_passing() && ErrorKind::Transient.is_passing());

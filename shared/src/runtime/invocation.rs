@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn any_payload_is_taken_and_no_value_is_without_bounds() {
+    fn any_payload_is_accepted_and_every_value_is_bounded() {
         for payload in [json!(null), json!([]), json!({"tenant_id": 5, "request": []}), json!("text")] {
             assert_eq!(of(&payload).tenant_id, "");
         }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_are_told_that_were_partial_in_the_run_before() {
+    fn only_tenants_that_were_partial_in_the_audit_before_are_reported() {
         let (service, secret) = (BTreeSet::from([Kind::Service]), BTreeSet::from([Kind::Secret]));
         let partial = vec![
             Partial { lacks: service.clone(), tenant_ids: ids([1, 4]) },
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn what_an_audit_names_fits_into_the_memory_twice() {
+    fn the_stored_results_have_room_for_two_audits() {
         let found = ids(0..NAMED);
         let memory = Memory { execution: Some(owner()), found: found.clone(), found_before: found };
         assert!(serde_json::to_vec(&memory).unwrap().len() < usize::try_from(LONGEST_MEMORY).unwrap());
     }
 
     #[tokio::test]
-    async fn each_run_compares_with_the_run_before_it_however_often_it_is_repeated() {
+    async fn a_repeated_run_compares_with_the_same_earlier_audit() {
         let entry = PutEventsResultEntry::builder().event_id("1").build();
         let put = mock!(EventBridge::put_events)
             .then_output(move || PutEventsOutput::builder().entries(entry.clone()).build());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_run_and_one_whose_memory_is_broken_begin_anew() {
+    async fn the_first_audit_and_one_with_broken_stored_results_start_afresh() {
         let missing = mock!(S3::get_object)
             .then_error(|| GetObjectError::generic(ErrorMetadata::builder().code("NoSuchKey").build()));
         let broken = mock!(S3::get_object)

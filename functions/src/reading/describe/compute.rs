@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_stopped_tasks_of_all_pages_are_given_newest_first() {
+    async fn the_newest_stopped_tasks_of_all_pages_are_returned_newest_first() {
         let (first, second) = (listed(100, Some("next")), listed(20, None));
         let tasks = (0..20).map(|second| stopped(&format!("arn:{second}"), second)).collect();
         let (older, newer) = (described(100, tasks), described(20, vec![stopped("arn:new", 1000)]));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_ten_events_are_given_newest_first_and_cut() {
+    fn the_last_ten_events_are_returned_newest_first_and_shortened() {
         let event = |second: i64| {
             ServiceEvent::builder().created_at(DateTime::from_secs(second)).message("x".repeat(10_000)).build()
         };
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_inactive_service_and_a_deregistered_revision_are_nothing() {
+    async fn an_inactive_service_and_a_deregistered_revision_are_left_out() {
         for gone in [None, Some(("INACTIVE", "arn:dev-123456789012:3"))] {
             assert_eq!(running(gone, TaskDefinitionStatus::Inactive).await, (false, false));
             assert_eq!(running(gone, TaskDefinitionStatus::Active).await, (false, true));

@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_url_is_of_todays_domain_and_encrypted() {
+    fn the_best_url_has_the_current_domain_and_https() {
         let site = |scheme: &'static str, domain: &str| (scheme, format!("123456789012.{domain}"));
         let best = |sites: Vec<_>| best_of(sites, "123456789012.example.com");
         let sites = vec![site("https", "old.example"), site("http", "example.com")];

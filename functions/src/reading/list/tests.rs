@@ -282,7 +282,7 @@ async fn a_tenant_is_listed_with_what_a_person_wants_to_know() {
 }
 
 #[tokio::test]
-async fn without_a_service_the_secret_tells_the_age_and_the_rest_is_left_out() {
+async fn without_a_service_the_age_is_the_secrets_and_the_rest_is_left_out() {
     let page = page_at(world(0), &survey(1), "2026-01-19T10:00:00Z").await;
     assert_eq!(
         serde_json::to_value(&page.tenants[0]).unwrap(),
@@ -296,7 +296,7 @@ async fn without_a_service_the_secret_tells_the_age_and_the_rest_is_left_out() {
 }
 
 #[tokio::test]
-async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_else() {
+async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() {
     let one = world(1);
     let with = |change: fn(&mut World, World)| {
         let mut orphans = world(0);
@@ -328,13 +328,13 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_else() {
 }
 
 #[tokio::test]
-async fn a_database_that_no_function_reaches_is_never_lacking() {
+async fn a_database_that_no_function_can_reach_is_never_missing() {
     let (page, _) = world(1).list(json!({})).await.unwrap();
     assert_eq!((page.tenants[0].status, page.tenants[0].lacks.len()), (Status::Active, 0));
 }
 
 #[tokio::test]
-async fn longer_names_and_other_environments_are_nobodys() {
+async fn longer_names_and_resources_of_other_environments_are_ignored() {
     let mut world = world(1);
     for stem in ["dev-1234567890123", "sit-123456789012", "dev-generic-db-init", "dev-123456789012-old"] {
         world.services.push((format!("{stem}-service"), "ACTIVE"));
@@ -350,7 +350,7 @@ async fn longer_names_and_other_environments_are_nobodys() {
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_out_is_lacking_and_makes_no_tenant() {
+async fn a_resource_that_is_being_deleted_is_missing_and_makes_no_tenant() {
     let mut going = world(1);
     going.secrets[0].1 = true;
     going.access_points[0].1 = LifeCycleState::Deleting;
@@ -415,7 +415,7 @@ async fn pages_follow_one_another_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_thousand_tenants_take_no_more_calls_than_paging_forces() {
+async fn a_thousand_tenants_take_no_more_calls_than_paging_requires() {
     let (page, calls) = world(1000).list(json!({})).await.unwrap();
     assert_eq!((page.tenants.len(), page.total), (50, 1000));
     let expected = Calls {
@@ -438,7 +438,7 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_forces() {
 }
 
 #[tokio::test]
-async fn a_status_filter_counts_and_pages_what_it_lets_through() {
+async fn a_status_filter_counts_and_pages_only_the_matching_tenants() {
     let mut world = world(25);
     for number in [3, 7, 11] {
         world.services[number].1 = "DRAINING";

@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_kept_in_the_order_of_time_whatever_the_order_in_which_they_come() {
+    fn the_newest_events_are_kept_by_time_in_whatever_order_they_arrive() {
         let mut newest = Newest::of(3);
         for (millis, message) in [(2, "b"), (4, "d"), (3, "c"), (1, "a"), (4, "e")] {
             newest.push(event(millis, message));
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_the_limit_are_complete() {
+    fn as_many_events_as_the_limit_are_a_complete_answer() {
         let mut newest = Newest::of(2);
         newest.push(event(1, "a"));
         newest.push(event(2, "b"));
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_fits_into_what_lambda_takes_even_if_all_must_be_escaped() {
+    fn an_answer_fits_into_lambdas_limit_even_if_everything_is_escaped() {
         let mut newest = Newest::of(1000);
         for millis in 0..100 {
             newest.push(event(millis, &"\u{1b}".repeat(1_000_000)));

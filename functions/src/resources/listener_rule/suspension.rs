@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_turned_already_and_what_others_answer_with_stays() {
+    async fn rules_that_are_already_switched_and_other_fixed_answers_stay() {
         let host = "123456789012.example.com";
         let teapot = FixedResponseActionConfig::builder().status_code("418").build();
         let teapot = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(teapot).build();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rule_that_is_missing_or_serves_another_target_group_too_is_told() {
+    async fn a_missing_rule_and_one_with_another_target_group_too_are_errors() {
         let both = rule("123456789012.example.com", vec![to(GROUP), to(OTHER)]);
         let error = run(vec![both], Shows::SuspensionPage, &[]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceConflict);

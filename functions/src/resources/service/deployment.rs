@@ -300,14 +300,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_is_not_visible_yet_is_looked_for_again() {
+    async fn a_service_that_is_not_visible_yet_is_read_again() {
         for early in [missing(), found(service("INACTIVE"))] {
             assert!(!run_check(&[&early], false).await.unwrap().steady);
         }
     }
 
     #[tokio::test]
-    async fn a_deployment_is_told_from_the_one_before_it_and_from_the_one_after_it() {
+    async fn a_deployment_is_distinguished_from_the_one_before_and_the_one_after() {
         let shown = |ids: &[&str], desired: i32, definition: &str| {
             let deployments = ids.iter().enumerate().map(|(place, id)| {
                 Deployment::builder()

@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_vanished_meanwhile_is_no_tenant_any_more() {
+    async fn a_service_that_vanished_meanwhile_is_a_missing_tenant() {
         for rules in [
             &[&found(Service::builder().status("DRAINING").build())][..],
             &[&found(service("old", None)), &refused("ServiceNotActiveException", "Service was not ACTIVE.")],
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_service_has_already_is_left_alone() {
+    async fn values_that_the_service_already_has_are_not_changed() {
         let there = || running("old", None).task_definition(DEFINITION).desired_count(2).build();
         let updated = run(&[&found(there())], 2, None).await.unwrap();
         assert_eq!(updated.deployment, Started { id: "old".to_owned(), replaces: None, desired_count: 2 });

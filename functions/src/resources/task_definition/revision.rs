@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_registration_is_not_tried_again_before_anybody_has_looked_for_its_revision() {
+    async fn a_registration_is_not_tried_again_before_its_revision_was_searched() {
         let registration = mock!(Client::register_task_definition)
             .sequence()
             .http_status(503, None)

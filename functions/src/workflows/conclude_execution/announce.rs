@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_call_that_succeeds_and_puts_nothing_is_an_error_which_may_be_worth_a_retry() {
+    async fn a_call_that_succeeds_without_sending_the_event_is_an_error_that_may_pass() {
         for (code, kind) in [("InternalFailure", ErrorKind::Transient), ("ThrottlingException", ErrorKind::Throttled)] {
             let refused = PutEventsResultEntry::builder().error_code(code).error_message("later").build();
             let error = put(refused, 1).await.unwrap_err();

@@ -182,7 +182,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_event_stays_within_its_bounds_however_much_there_is_to_say() {
+    fn a_long_event_is_shortened_to_its_limits() {
         let mut told = failed();
         told["message"] = json!("é".repeat(100_000));
         told["leftovers"] =
@@ -194,7 +194,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_within_the_bounds_is_left_as_it_is() {
+    fn an_event_within_the_limits_is_not_changed() {
         let detail = serde_json::from_value::<Detail>(failed()).unwrap().bounded();
         assert_eq!(serde_json::to_value(detail).unwrap(), failed());
     }

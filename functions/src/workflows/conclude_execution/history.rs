@@ -132,7 +132,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn an_id_that_was_to_be_replaced_is_none_of_ours() {
+    async fn an_id_that_was_about_to_be_replaced_is_ignored() {
         let seen = seen(vec![ended(), entered(CHOICE_OF_THE_ID), chose("999999999999")]).await.unwrap();
         assert_eq!(seen, LastSeen { state: Some(CHOICE_OF_THE_ID.to_owned()), tenant_id: None });
     }

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_output_leaves_out_hides_nothing_else() {
+    fn a_field_missing_in_an_output_does_not_hide_the_others() {
         let outcome = Outcome::of_output(r#"{"removed": ["arn:a"], "kept": [{"kind": "secret"}]}"#);
         assert_eq!((outcome.removed.len(), outcome.kept.len()), (1, 1));
         assert!(Outcome::of_output("[").message.is_some());

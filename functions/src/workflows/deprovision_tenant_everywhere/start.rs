@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_execution_of_an_earlier_start_is_ours_also_when_it_has_ended() {
+    async fn an_execution_of_an_earlier_start_is_returned_even_when_it_has_ended() {
         let started = start_with(&refusing("ExecutionAlreadyExists"), &peer(), &request()).await.unwrap();
         let name = owner().idempotency_token("sit");
         assert_eq!(

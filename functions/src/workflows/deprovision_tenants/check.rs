@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_list_is_what_each_tenants_deprovisioning_is_asked_without_duplicates() {
+    async fn the_list_has_the_input_of_each_deprovisioning_without_duplicates() {
         let ids = json!(["100000000001", {"tenant_id": "100000000002"}, "100000000001"]);
         let (approved, list) = run("dev", json!({"tenant_ids": ids, "purge_files": false}), "").await.unwrap();
         assert_eq!((approved.tenants, approved.duplicates), (2, 1));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn prod_wants_every_id_typed_once_more() {
+    async fn prod_requires_a_confirmation_of_every_id() {
         let entry = |id: &str, typed: &str| json!({"tenant_id": id, "confirmation": typed});
         let ids = json!([entry("100000000001", "100000000001"), "100000000002", entry("100000000003", "100000000001")]);
         let error = run("prod", json!({"tenant_ids": ids}), "").await.unwrap_err();

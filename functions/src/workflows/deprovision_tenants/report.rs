@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_tenant_of_the_list_is_in_the_report_whatever_became_of_it() {
+    async fn every_tenant_of_the_list_is_in_the_report_however_its_execution_ended() {
         let left = r#"{"message": "still there", "leftovers": [{"kind": "target-group", "identifier": "arn", "reason": "in use"}]}"#;
         let nested = json!({"ExecutionArn": "arn", "Status": "FAILED", "Error": "TeardownIncomplete", "Cause": left});
         let nested = nested.to_string();
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn why_there_are_no_results_is_said_of_every_tenant() {
+    async fn without_results_every_tenant_is_reported_with_the_reason() {
         let failure = json!({"failure": {"Error": "States.ItemReaderFailed", "Cause": "access denied"}});
         let (summary, _) = run(vec![list(1..=2)], failure).await;
         for entry in summary["tenants"].as_array().unwrap() {
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_failure_with_much_to_say_does_not_hide_the_others() {
+    async fn one_long_failure_does_not_hide_the_others() {
         let many: Vec<_> = (0..900)
             .map(|number| json!({"kind": "task-definition", "identifier": format!("arn:{number:030}")}))
             .collect();

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_fits_and_is_one_signups_and_one_attempts_alone() {
+    fn a_name_fits_and_is_unique_to_a_signup_and_an_attempt() {
         let long = "s".repeat(63);
         let names = [
             name(EnvironmentName::Dev, &signup("signup-1"), 1),

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_gives_what_the_function_gives() {
+    async fn a_task_returns_the_same_output_as_the_function() {
         assert_eq!(
             run("create", exit(0), &[]).await.unwrap(),
             json!({"created": {"database": "123456789012_db", "database_user": "123456789012_user"}})
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_somebody_else_made_is_a_conflict_or_is_kept() {
+    async fn what_another_owner_made_is_a_conflict_or_is_kept() {
         let line: &'static str = Box::leak(format!("foreign {}", other_owner()).into_boxed_str());
         let lines: &'static [&'static str] = Box::leak(Box::new([line]));
         let (kind, message) = error(run("create", exit(4), lines).await);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_work_when_tried_again_is_no_error() {
+    async fn a_failure_that_may_pass_is_no_error() {
         for (ended, lines) in [
             (exit(5), &["locked"][..]),
             (exit(137), &[]),

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_task_is_told_everything_but_the_passwords() {
+    async fn the_task_gets_every_value_except_the_passwords() {
         let prepared =
             run(json!({"action": "create", "tenant_id": "123456789012", "owner": owner().as_str()})).await.unwrap();
         assert_eq!(

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_without_an_owner_takes_what_anybody_made() {
+    fn a_drop_without_an_owner_drops_what_anybody_made() {
         let names = settings(&[]).names(&tenant());
         assert!(drop(&names, None).contains("SET @ours = TRUE;"));
     }

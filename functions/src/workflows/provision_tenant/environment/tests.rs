@@ -300,7 +300,7 @@ async fn of_six(rules: fn(&str) -> usize, extra: &[(&str, &str)]) -> Environment
 }
 
 #[tokio::test]
-async fn of_many_load_balancers_only_those_with_the_fewest_target_groups_are_looked_at() {
+async fn of_many_load_balancers_only_those_with_the_fewest_target_groups_are_described() {
     let environment = of_six(|arn| arn.trim_start_matches("arn:lb/").parse().unwrap(), &[]).await;
     let expected = [1, 2, 3, 4].map(|number| format!("arn:lb/{number}/listener/443"));
     assert_eq!(arns(&environment.listeners), expected);
@@ -311,20 +311,20 @@ async fn of_many_load_balancers_only_those_with_the_fewest_target_groups_are_loo
 }
 
 #[tokio::test]
-async fn more_are_looked_at_while_the_rules_of_others_leave_less_room_than_there_may_be() {
+async fn more_are_described_while_a_remaining_one_may_have_more_room() {
     let environment = of_six(|arn| if arn == "arn:lb/6" { 31 } else { 49 }, &[]).await;
     assert_eq!((environment.listeners.len(), arns(&environment.listeners)[0]), (6, "arn:lb/6/listener/443"));
 }
 
 #[tokio::test]
-async fn more_are_looked_at_while_there_is_less_room_than_for_tenants_that_come_together() {
+async fn more_are_described_while_there_is_too_little_room_for_simultaneous_tenants() {
     let rules: fn(&str) -> usize = |arn| if arn == "arn:lb/1" { 25 } else { 49 };
     let environment = of_six(rules, &[("MAX_TARGET_GROUPS", "35")]).await;
     assert_eq!(environment.listeners.len(), 6, "10 on the first, and at most 5 on any other");
 }
 
 #[tokio::test]
-async fn what_several_load_balancers_need_is_said() {
+async fn the_error_says_what_several_load_balancers_need() {
     let two = || World { tagged: vec!["arn:lb/1", "arn:lb/2"], ..world() };
     let elsewhere = [ZONE, ("DOMAIN", "example.org")];
     let same = ("LISTENER_ARNS", "arn:lb/1/listener/80,arn:lb/1/listener/443");
