@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn somebody_elses_rule_for_the_host_is_a_conflict() {
+    async fn another_owners_rule_for_the_host_is_a_conflict() {
         for other in [None, Some(other_owner())] {
             let rules = [&page(vec![rule("1", "123456789012.example.com")], None), &tagged(other)];
             assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::ResourceConflict);

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_run_returns_the_first_runs() {
+    async fn a_second_run_returns_the_first_runs_target_group() {
         let rules = [&exists(), &present(), &tagged(Some(owner())), &delay()];
         assert_eq!(run_create(&rules).await.unwrap().target_group_arn, ARN);
     }

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stacks_defaults_fill_what_is_absent() {
+    fn the_stacks_defaults_replace_absent_values() {
         let provision = decide(json!({"signup_id": "signup-1"})).unwrap();
         assert_eq!(
             serde_json::to_value(provision).unwrap(),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_taken() {
+    fn given_values_replace_the_defaults() {
         let provision = decide(json!({
             "tenant_id": "123456789012", "environment": "dev", "image": "wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2
         }))

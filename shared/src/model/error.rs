@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_diagnostic_bears_the_closed_name() {
+    fn a_diagnostic_has_the_errors_name() {
         let diagnostic = Diagnostic::from(Error::new(ErrorKind::QuotaExceeded, "full"));
         assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("QuotaExceeded", "full"));
     }

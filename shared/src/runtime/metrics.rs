@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_counts_by_its_name_and_by_its_step() {
+    fn an_error_is_counted_by_its_name_and_by_its_step() {
         let expected = json!({
             "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
                 "Namespace": "TenantManagement",
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_values_are_left_out() {
         let bare = Invocation { tenant_id: String::new(), execution: String::new(), ..invocation() };
         let line = written(&step_error(&bare, ErrorKind::Internal));
         assert_eq!((line.get("tenant_id"), line.get("execution")), (None, None));

@@ -265,7 +265,7 @@ async fn page_at(world: World, survey: &Survey, now: &str) -> Page {
 }
 
 #[tokio::test]
-async fn a_tenant_is_listed_with_what_a_person_wants_to_know() {
+async fn a_tenant_is_listed_with_its_status_size_and_age() {
     let page = page_at(world(1), &survey(1), "2026-01-19T09:59:59Z").await;
     assert_eq!(
         serde_json::to_value(page).unwrap(),

@@ -82,7 +82,7 @@ async fn a_second_run_returns_the_first_runs_record() {
 }
 
 #[tokio::test]
-async fn somebody_elses_record_is_a_conflict() {
+async fn another_owners_record_is_a_conflict() {
     for foreign in [
         of_host(None),
         of_host(Some("aws:eu-west-1:536580886816:dev-provision-tenant:theirs")),

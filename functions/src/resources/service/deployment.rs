@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn steady_means_completed_with_every_task_running() {
+    async fn a_deployment_is_steady_when_it_is_completed_and_every_task_runs() {
         let at = |state: DeploymentRolloutState, running: i32| {
             found(
                 service("ACTIVE")

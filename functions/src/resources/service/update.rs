@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tasks_that_nobody_could_reach_are_a_conflict_that_says_what_to_do() {
+    async fn tasks_that_no_rule_forwards_to_are_a_conflict_that_says_what_to_do() {
         let message = "The target group with targetGroupArn arn does not have an associated load balancer.";
         let refusal = || refused("InvalidParameterException", message);
         let error = run(&[&found(service("old", Some("1"))), &refusal()], 0, Some(1)).await.unwrap_err();

@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_that_is_taken_has_an_id() {
+    async fn an_event_that_is_sent_has_an_id() {
         let announced = put(PutEventsResultEntry::builder().event_id("id").build(), 0).await.unwrap();
         assert_eq!(announced.event_id, "id");
     }

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_end_has_a_conclusion_of_its_own_and_the_same_one_always() {
+    fn each_end_has_its_own_conclusion_and_a_repeat_the_same_one() {
         let (first, second) = (arn("dev-provision-tenant"), arn("dev-update-tenant"));
         let names = [(&first, 0), (&first, 1), (&first, 2), (&second, 0)];
         let names: BTreeSet<_> = names.map(|(arn, redrives)| arn.name_of_conclusion(redrives)).into();

@@ -127,7 +127,7 @@ async fn a_failed_signup_is_tried_again_by_a_new_event_and_not_by_the_same_one()
 }
 
 #[tokio::test]
-async fn a_signup_is_not_tried_for_ever() {
+async fn a_signup_has_a_limited_number_of_attempts() {
     let executions = Executions::default();
     for number in 0..10 {
         signed_up(&executions, &format!("e-{number}"), json!({"signup_id": "s-1"})).await.unwrap();

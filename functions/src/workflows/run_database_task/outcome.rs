@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_is_read_over_its_empty_pages() {
+    async fn reading_a_log_continues_after_an_empty_page() {
         let page = |token: Option<&'static str>, next: &'static str, line: Option<&'static str>| {
             mock!(Logs::get_log_events).match_requests(move |request| request.next_token() == token).then_output(
                 move || {

@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_stands_where_mysql_keeps_it_out_of_its_logs_and_nowhere_else() {
+    fn the_password_is_only_where_mysql_keeps_it_out_of_its_logs() {
         let created = create(&settings(&[]).names(&tenant()), &owner(), 40);
         let with_password: Vec<_> = created.lines().filter(|line| line.contains(PASSWORD)).collect();
         assert_eq!(with_password.len(), 2);

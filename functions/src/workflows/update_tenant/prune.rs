@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_update_takes_its_own_revision_away_and_no_other() {
+    async fn a_failed_update_deletes_its_own_revision_and_no_other() {
         let gone = || {
             mock!(Client::delete_task_definitions)
                 .match_requests(|request| request.task_definitions() == [arn(3)])
