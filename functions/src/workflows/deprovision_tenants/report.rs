@@ -17,8 +17,8 @@ use crate::workflows::failure::Failure;
 /// Maximum size in bytes of a file that is read. The result files of Step Functions are the longest.
 const LONGEST_FILE: i64 = 64 << 20;
 
-/// Maximum length in characters of the tenants in the summary. A cause has at most 32,768 characters, and the rest of it
-/// needs some. Source: the API reference of Step Functions, DescribeExecution.
+/// Maximum length in characters of the tenants in the summary. A cause has at most 32,768 characters, and the rest of
+/// it needs some. Source: the API reference of Step Functions, DescribeExecution.
 const LONGEST_EXCERPT: usize = 24_000;
 
 /// Maximum length of a message in the summary. The report has the whole message.
