@@ -1,4 +1,4 @@
-//! The least that a function can be: what the others are measured against.
+//! The smallest possible function: the baseline of the benchmarks.
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;

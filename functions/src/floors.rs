@@ -1,10 +1,10 @@
-//! Checks that no module uses one of a floor above its own, and that no modules use each other in a circle.
+//! Checks that no module uses a module of a higher floor, and that no modules use each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Each floor with those that it may use.
+/// Each floor with the floors that it may use.
 const FLOORS: [(&str, &[&str]); 5] = [
     ("stack", &[]),
     ("load_balancing", &["stack"]),
@@ -13,7 +13,7 @@ const FLOORS: [(&str, &[&str]); 5] = [
     ("workflows", &["resources", "load_balancing", "stack"]),
 ];
 
-/// The text of every module by its path, as in `resources::secret`, without its tests.
+/// The source text of every module without its tests, by the module's path, such as `resources::secret`.
 fn modules() -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for (floor, _) in FLOORS {
@@ -37,7 +37,8 @@ fn read(directory: &Path, parent: &str, name: &str, all: &mut BTreeMap<String, S
     }
 }
 
-/// The paths that begin with `crate::` or `super::` in a module's text, from the crate's root, groups taken apart.
+/// The paths in a module's text that begin with `crate::` or `super::`, as paths from the crate's root. Groups in
+/// braces become single paths.
 fn paths(module: &str, text: &str) -> Vec<String> {
     let parent = module.rsplit_once("::").map_or("", |(parent, _)| parent);
     let of_prefix = |prefix: &str, from: &str| -> Vec<String> {
@@ -55,14 +56,14 @@ fn paths(module: &str, text: &str) -> Vec<String> {
     [of_prefix("crate::", ""), of_prefix("super::", parent)].concat()
 }
 
-/// The module that a path leads to: the longest beginning that is one.
+/// The module that a path leads to: the longest beginning of the path that is a module.
 fn module_of<'a>(path: &'a str, modules: &BTreeMap<String, String>) -> Option<&'a str> {
     let ends = path.match_indices("::").map(|(end, _)| end).chain([path.len()]);
     ends.map(|end| &path[..end]).filter(|beginning| modules.contains_key(*beginning)).last()
 }
 
 #[test]
-fn no_module_uses_one_of_a_floor_above_its_own() {
+fn no_module_uses_a_module_of_a_higher_floor() {
     for (module, text) in modules() {
         let (floor, allowed) = FLOORS.into_iter().find(|(floor, _)| module.split("::").next() == Some(*floor)).unwrap();
         for path in paths(&module, &text) {
@@ -81,7 +82,7 @@ fn no_modules_use_each_other_in_a_circle() {
         let used = used.iter().filter_map(|path| module_of(path, &modules)).filter(|used| used != module);
         uses.insert(module, used.map(str::to_owned).collect());
     }
-    // Takes away what uses nothing that is left, until nothing is left but circles.
+    // In each round, remove the modules that use none of the remaining ones. In the end, only circles remain.
     loop {
         let left: BTreeSet<String> = uses.keys().map(|module| (*module).to_owned()).collect();
         uses.retain(|_, used| used.iter().any(|used| left.contains(used)));

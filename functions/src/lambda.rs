@@ -1,7 +1,7 @@
 //! The `main` of every Lambda function.
 
-/// Makes a binary a Lambda function, which answers each request with what the expression gives. Clients are made when a
-/// request needs them first.
+/// Makes a binary a Lambda function that answers each request with the value of the expression. Each client is made
+/// when a request first needs it.
 ///
 /// ```ignore
 /// functions::lambda! {

@@ -1,5 +1,5 @@
-//! The environment's load balancers: what is asked of them, which of their listeners tenants' rules are on, and where there
-//! is room for another tenant.
+//! The environment's load balancers: their descriptions, the listeners that have tenants' rules, and the room for more
+//! tenants.
 
 pub(crate) mod describe;
 pub(crate) mod listeners;

@@ -1,4 +1,4 @@
-//! Tenants as a person wants to see them: all of them, one of them, its logs.
+//! What people read about tenants: the list of all, the description of one, and its logs.
 
 use std::collections::BTreeSet;
 
@@ -14,21 +14,21 @@ pub mod list;
 pub mod locate;
 pub mod logs;
 
-/// How a tenant is, in a word.
+/// The status of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Every task runs.
     Active,
-    /// A deployment is under way.
+    /// A deployment is in progress.
     Deploying,
-    /// Fewer tasks run than should, or the last deployment failed.
+    /// Fewer tasks run than desired, or the last deployment failed.
     Degraded,
-    /// No task is wanted.
+    /// The desired count is 0.
     Suspended,
     /// The service is being deleted.
     Draining,
-    /// Something that a tenant is made of is missing.
+    /// A resource of the tenant is missing.
     Partial,
 }
 
@@ -37,7 +37,7 @@ impl Status {
     pub const ALL: [Self; 6] =
         [Self::Active, Self::Deploying, Self::Degraded, Self::Suspended, Self::Draining, Self::Partial];
 
-    /// As it is written.
+    /// The name in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Active => "active",
@@ -49,7 +49,7 @@ impl Status {
         }
     }
 
-    /// The status of a tenant with this service that lacks these resources.
+    /// The status of a tenant with this service and these missing kinds.
     pub fn of(service: Option<&Service>, lacks: &BTreeSet<Kind>) -> Self {
         let Some(service) = service else { return Self::Partial };
         let rollout = primary(service).and_then(|deployment| deployment.rollout_state());
@@ -70,12 +70,12 @@ impl Status {
     }
 }
 
-/// Which kinds of resource a tenant has; nothing for a kind that nobody asked for, or that a tenant can do without.
+/// Which kinds of resource a tenant has. `None` for a kind that was not read, or that a tenant does not need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parts(pub(crate) PerKind<Option<bool>>);
 
 impl Parts {
-    /// Whether the tenant has anything.
+    /// Whether any resource exists.
     pub(crate) fn has_any(&self) -> bool {
         self.0.iter().any(|(_, is_there)| *is_there == Some(true))
     }
@@ -86,13 +86,13 @@ impl Parts {
     }
 }
 
-/// How much is given of any list that does not say otherwise: as many as a service has tasks.
+/// Maximum length of a list in an answer, unless another limit is given. A service has at most as many tasks.
 pub(crate) const MOST: usize = 50;
 
-/// The longest text of somebody else that an answer quotes, in characters.
+/// Maximum length, in characters, of a quoted text that this project did not write.
 const LONGEST: usize = 500;
 
-/// The beginning of a text that somebody else wrote, so that an answer stays short.
+/// Shortens a text that this project did not write, so that an answer stays short.
 pub(crate) fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_status_says_the_most_important_thing() {
+    fn the_most_important_status_is_reported() {
         let service = |status: &str, desired: i32, running: i32, rollout: DeploymentRolloutState| {
             let deployment = Deployment::builder().status("PRIMARY").rollout_state(rollout).build();
             Service::builder()
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_nobody_asked_for_is_neither_there_nor_missing() {
+    fn a_kind_that_was_not_read_is_neither_present_nor_missing() {
         let parts = |service, secret| Parts(PerKind { service, secret, ..PerKind::default() });
         assert!(!parts(None, Some(false)).has_any() && parts(Some(true), Some(false)).has_any());
         assert_eq!(parts(Some(true), Some(false)).lacks(), BTreeSet::from([Kind::Secret]));

@@ -1,5 +1,5 @@
-//! What all of a tenant's resources have in common: how one that was found is described, whose it is, and what a
-//! deletion reports.
+//! What all kinds of resource have in common: the description of a resource that was found, the check of its owner, and
+//! the report of a deletion.
 
 use serde::Serialize;
 use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
@@ -23,10 +23,10 @@ pub mod teardown;
 pub struct Found {
     /// ARN, or name where there is no ARN.
     pub identifier: String,
-    /// The execution that made it; none when this project did not.
+    /// The execution that made it; `None` when this project did not make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner: Option<Owner>,
-    /// It is on its way out: draining, or scheduled for deletion.
+    /// It is being deleted: draining, or scheduled for deletion.
     pub going: bool,
     /// What a person should know about it, for example until when it can be recovered.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,31 +39,33 @@ impl Found {
         Self { identifier: identifier.into(), owner, going: false, detail: None }
     }
 
-    /// A resource that is on its way out.
+    /// A resource that is being deleted.
     pub fn going(identifier: impl Into<String>, owner: Option<Owner>, detail: impl Into<String>) -> Self {
         Self { going: true, detail: Some(detail.into()), ..Self::present(identifier, owner) }
     }
 
-    /// Whether a teardown in the name of `scope` may remove it. Without a scope everything of the tenant goes.
+    /// Whether a teardown in the name of `scope` may remove it. Without a scope, a teardown removes everything of the
+    /// tenant.
     pub fn is_in(&self, scope: Option<&Owner>) -> bool {
         scope.is_none_or(|owner| self.owner.as_ref() == Some(owner))
     }
 }
 
-/// The tenant whose resource bears exactly this name, where `name` is how resources of that kind are named. A longer
-/// name, and one of another environment, is nobody's.
+/// The tenant whose resource has exactly this name. `name` gives the name that a tenant's resource of that kind has.
+/// Longer names and resources of another environment are ignored.
 pub(crate) fn tenant_named(settings: &Settings, text: &str, name: impl Fn(&Names) -> String) -> Option<TenantId> {
-    // No environment has a digit in its name: the first ones are the id's.
+    // The names of environments contain no digit, so the first digits are those of the tenant's id.
     let not_a_digit = |letter: char| !letter.is_ascii_digit();
     let id = text.trim_start_matches(not_a_digit).split(not_a_digit).next()?;
     let id = TenantId::try_from(id.to_owned()).ok()?;
     (name(&settings.names(&id)) == text).then_some(id)
 }
 
-/// What a create step does with what it found under the name that it is about to use.
+/// Decides what a create step does with the resources that it found under its name: `Some` is an earlier result of the
+/// same execution, and `None` means that the name is free.
 ///
 /// # Errors
-/// `ResourceConflict` when somebody else made it, or when it is on its way out and blocks the name.
+/// `ResourceConflict` when another owner made it, or when it is being deleted and still blocks the name.
 pub fn ours(what: &str, found: Vec<Found>, owner: &Owner) -> Result<Option<Found>> {
     let Some(first) = found.into_iter().next() else { return Ok(None) };
     if first.going {
@@ -81,17 +83,17 @@ fn conflict(what: &str, identifier: &str, why: &str) -> Error {
     Error::new(ErrorKind::ResourceConflict, format!("{what} exists ({identifier}) and {why}"))
 }
 
-/// What a deletion did.
+/// Output of a delete step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Removal {
     /// The kind of resource.
     pub kind: Kind,
     /// What was removed by this call.
     pub removed: Vec<String>,
-    /// What is on its way out, and how.
+    /// What is being deleted and not gone yet, with the state of each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub going: Vec<Left>,
-    /// What was left alone, and why.
+    /// What was kept, with the reason for each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Left>,
 }
@@ -106,12 +108,12 @@ pub struct Left {
 }
 
 impl Removal {
-    /// Nothing done yet.
+    /// A report in which nothing has been done yet.
     pub fn of(kind: Kind) -> Self {
         Self { kind, removed: Vec::new(), going: Vec::new(), kept: Vec::new() }
     }
 
-    /// Takes out of `found` what a teardown in the name of `scope` leaves alone, and notes it; gives the rest.
+    /// Removes from `found` what a teardown in the name of `scope` must keep, and reports it as kept. Returns the rest.
     pub fn keep_foreign(&mut self, found: Vec<Found>, scope: Option<&Owner>) -> Vec<Found> {
         let (ours, foreign): (Vec<_>, Vec<_>) = found.into_iter().partition(|found| found.is_in(scope));
         self.kept.extend(foreign.into_iter().map(|found| Left {
@@ -131,7 +133,7 @@ mod tests {
     use crate::testing::{other_owner, owner, settings, tenant};
 
     #[test]
-    fn a_name_is_a_tenants_only_when_it_is_exactly_that() {
+    fn only_the_exact_name_belongs_to_a_tenant() {
         let of = |text: &str, name: fn(&Names) -> String| tenant_named(&settings(&[]), text, name);
         assert_eq!(of("dev-123456789012-service", Names::service), Some(tenant()));
         assert_eq!(of("/ecs/dev-123456789012", Names::log_group), Some(tenant()));

@@ -1,5 +1,5 @@
-//! What lies around the tenants: the stack's bucket and event bus, the stacks of other environments, and how AWS is called
-//! several times at once.
+//! What is not part of a tenant: the stack's bucket and event bus, the stacks of other environments, and parallel AWS
+//! calls.
 
 pub mod bucket;
 pub(crate) mod bus;

@@ -1,4 +1,4 @@
-//! One module for each state machine, with its request and its report, and what several of them have in common.
+//! One module for each state machine, with its request and its report, and what several state machines share.
 
 pub mod conclude_execution;
 pub mod deprovision_tenant;
@@ -11,8 +11,9 @@ pub mod provision_tenant;
 pub mod run_database_task;
 pub mod update_tenant;
 
-/// For how many seconds after an execution's end a function that it started may still work, since Lambda does not stop it
-/// with the execution. Functions that change something may take 60 seconds, and their states wait 75 for them.
+/// Number of seconds after an execution's end in which a function that it started may still run, because Lambda does
+/// not stop the function with the execution. Functions that change something may take 60 seconds, and their states time
+/// out after 75.
 const SECONDS_OF_A_FUNCTION: u32 = 75;
 
 #[cfg(test)]
@@ -23,7 +24,7 @@ mod tests {
 
     use super::SECONDS_OF_A_FUNCTION;
 
-    /// How long the states wait that call a function, those of branches included.
+    /// The timeouts of all states that call a function, including those in branches.
     fn waits(machine: &Value) -> Vec<u64> {
         let states = machine["States"].as_object().unwrap().values();
         let waits = states.flat_map(|state| {
@@ -36,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn no_state_of_a_provisioning_or_an_update_waits_for_a_function_any_longer() {
+    fn no_state_of_a_provisioning_or_an_update_waits_longer_for_a_function() {
         for machine in ["provision-tenant", "update-tenant"] {
             let text = fs::read_to_string(format!("../statemachines/{machine}.asl.json")).unwrap();
             let waits = waits(&serde_json::from_str(&text).unwrap());

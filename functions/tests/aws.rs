@@ -1,4 +1,4 @@
-//! How a function speaks to AWS: with the SDK's own client, over connections that can be trusted.
+//! How a function connects to AWS: with the SDK's own client, over encrypted and verified connections.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use std::env;
@@ -14,7 +14,7 @@ use aws_sdk_efs::error::DisplayErrorContext;
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 19\r\n\r\n{\"FileSystems\": []}";
 const NO_ANSWER: &str = "";
 
-/// Takes one connection after the other, and on each gives these answers before it closes.
+/// A server that accepts one connection after the other, and sends these answers on each before it closes it.
 fn server(connections: &'static [&'static [&'static str]]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -30,7 +30,7 @@ fn server(connections: &'static [&'static [&'static str]]) -> String {
     address.to_string()
 }
 
-/// A server of HTTPS on this machine, with a certificate that it made for itself, and its port.
+/// An HTTPS server on this machine with a self-signed certificate, and its port.
 fn https_server(directory: &Path) -> (Child, u16) {
     let openssl = |arguments: &str| {
         let mut openssl = Command::new("openssl");
@@ -48,7 +48,7 @@ fn https_server(directory: &Path) -> (Child, u16) {
     (server, port)
 }
 
-/// Calls AWS twice there. Gives the first error.
+/// Makes two calls to AWS at this address. Returns the first error.
 async fn call_twice(url: &str) -> Result<(), String> {
     let config = shared::aws::from_process()
         .into_builder()
@@ -75,7 +75,7 @@ async fn a_call_that_got_no_answer_is_tried_again() {
 }
 
 #[tokio::test]
-async fn https_is_never_spoken_in_plain_text() {
+async fn an_https_address_is_never_called_in_plain_text() {
     let error = call_twice(&format!("https://{}", server(&[&[ANSWER], &[ANSWER], &[ANSWER], &[ANSWER]]))).await;
     assert!(error.as_ref().is_err_and(|error| error.contains("InvalidContentType")), "{error:?}");
 }
@@ -88,7 +88,7 @@ async fn gets_an_answer_that_is_none_of_aws() {
 }
 
 #[tokio::test]
-async fn only_servers_that_an_authority_of_the_system_vouches_for_are_spoken_to() {
+async fn only_servers_with_a_certificate_of_a_trusted_authority_are_called() {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("https");
     std::fs::create_dir_all(&directory).unwrap();
     let (mut server, port) = https_server(&directory);

@@ -1,4 +1,4 @@
-//! Whatever a person or another system writes is read, or refused under a known name: never a panic.
+//! Whatever a person or another system writes is accepted, or refused with a known error; it never causes a panic.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 
@@ -26,7 +26,7 @@ use shared::{Error, ErrorKind, TenantId};
 
 type Reader = fn(Value) -> Result<(), Error>;
 
-/// What reads the input of each function; those that read what another one reads as well are left out.
+/// The parser of each function's input. Functions with the same input as another are left out.
 const READERS: [(&str, Reader); 38] = [
     ("announce-execution", read::<conclude_execution::Announcement>),
     ("audit-tenants", read::<reading::audit::Audit>),
@@ -76,7 +76,7 @@ fn sample(function: &str) -> Value {
     serde_json::from_str(&fs::read_to_string(format!("../events/{function}.json")).unwrap()).unwrap()
 }
 
-/// Any JSON, and texts that are nearly what is allowed.
+/// Any JSON, including texts that are almost valid.
 fn any_json() -> impl Strategy<Value = Value> {
     const NEAR: [&str; 10] =
         ["dev", "prod", "completed", "", "0", "-1", "true", "arn:aws:states:::", "s3://", "٣٣٣٣٣٣٣٣٣٣٣٣"];
@@ -153,7 +153,7 @@ proptest! {
     }
 
     #[test]
-    fn a_master_secret_says_where_the_server_is_in_each_way_that_people_write_it(
+    fn the_servers_address_is_read_from_a_master_secret_in_every_form_that_people_write(
         host in "[a-z]([a-z0-9.-]{0,20}[a-z0-9])?", port in 1..=u16::MAX, more in any_json(),
     ) {
         let v6 = "[2001:db8::1]";

@@ -1,4 +1,4 @@
-//! The log of a function at the lowest level says what the AWS SDK does, and has no secret in it.
+//! At the lowest log level, a function's log says what the AWS SDK does, and contains no secret.
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// The function's secret access key and its session token.
 const KEY: &str = "sdlkfjwoeirulskdjfoi";
 
-/// What became of an invocation.
+/// The result of an invocation.
 struct Invoked {
     /// The function's requests to AWS.
     asked: Vec<String>,
@@ -23,7 +23,7 @@ struct Invoked {
     log: String,
 }
 
-/// Starts a function, gives it its sample event, and answers its calls to AWS with these answers, in this order.
+/// Starts a function, sends it its sample event, and answers its calls to AWS with these answers, in this order.
 fn invoke(function: &str, program: &str, answers: &'static [(u16, &'static str)]) -> Invoked {
     let aws = TcpListener::bind("127.0.0.1:0").unwrap();
     let lambda = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -62,7 +62,7 @@ fn invoke(function: &str, program: &str, answers: &'static [(u16, &'static str)]
     Invoked { asked: asked.try_iter().collect(), answer, log: fs::read_to_string(log).unwrap() }
 }
 
-/// Reads a whole request, or what there is of one when the function drops the call.
+/// Reads a whole request, or the part that was sent when the function drops the call.
 fn request(stream: &mut TcpStream) -> String {
     let (mut text, mut part) = (String::new(), [0; 4096]);
     loop {
@@ -91,7 +91,7 @@ fn assert_has_lines_of_the_sdk_and_no(secret: &str, log: &str) {
     assert!(log.contains("DEBUG") && log.contains("beginning attempt #1"), "{log}");
     for secret in [secret, KEY] {
         assert!(!log.contains(secret), "{secret}: {log}");
-        // `Debug` may write bytes as numbers.
+        // `Debug` may write a text as numbers of bytes.
         let numbers: Vec<_> = secret.bytes().map(|byte| byte.to_string()).collect();
         assert!(!log.contains(&numbers.join(", ")), "{secret}: {log}");
     }

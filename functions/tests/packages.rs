@@ -1,4 +1,4 @@
-//! How large a function's package is.
+//! The size of a function's package.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The directory of all functions is that of any of them.
+/// All functions are built into the same directory.
 const FUNCTION: &str = env!("CARGO_BIN_EXE_generate-tenant-id");
 
 #[test]
@@ -16,7 +16,7 @@ fn no_package_has_more_than_5_mb() {
     for source in fs::read_dir("src/bin").unwrap() {
         let name = source.unwrap().path().with_extension("");
         let function = binaries.join(name.file_name().unwrap());
-        // A package is a zip with the function in it, compressed as gzip does it.
+        // A package is a zip file with the function, which is compressed like gzip.
         let gzip = Command::new("gzip").arg("--stdout").arg(&function).output().unwrap();
         assert!(gzip.status.success(), "{}: {}", function.display(), String::from_utf8_lossy(&gzip.stderr));
         let size = gzip.stdout.len();

@@ -1,7 +1,7 @@
 //! Finds where tenants' tasks run: VPC, private subnets, security group.
 //!
-//! EC2's part of the AWS SDK is larger than all the others together. It is kept in this package, so that functions that do
-//! not need it are not linked against it, which takes most of the time.
+//! EC2's part of the AWS SDK is larger than all others together. It is in a package of its own, because linking takes
+//! most of a function's build time, and most functions do not need it.
 
 pub use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, Tag};
@@ -14,7 +14,7 @@ const MOST_SUBNETS: usize = 16;
 /// Finds where tasks run.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when something of it is missing or ambiguous.
+/// `EnvironmentNotReady` when a part of it is missing or ambiguous.
 pub async fn find(ec2: &Client, settings: &Settings) -> Result<Network> {
     let vpc_id = vpc(ec2, settings).await?;
     let (subnet_ids, security_group_id) =
@@ -116,7 +116,7 @@ mod tests {
 
     type Named = (&'static str, &'static str);
 
-    /// What there is; the tests break it one piece at a time.
+    /// What exists. Each test breaks one part of it.
     #[derive(Clone)]
     struct World {
         vpcs: Vec<Named>,
@@ -132,7 +132,7 @@ mod tests {
         }
     }
 
-    /// The first item, and then the rest: every list comes in two pages.
+    /// The first item, or the rest, so that every list has two pages.
     fn page<T>(items: impl Iterator<Item = T>, token: Option<&str>) -> (Vec<T>, Option<String>) {
         let mut items: Vec<_> = items.collect();
         match token {

@@ -1,7 +1,8 @@
-//! What every function of tenant management has in common.
+//! What all functions of tenant management share.
 //!
-//! The model is ids, names, owners, kinds of resource and errors; the runtime is how a Lambda starts, reads its input and
-//! answers, and how AWS and MySQL are reached. This crate knows no resource: those live in the `functions` package.
+//! `model` has ids, names, owners, kinds of resource and errors. `runtime` starts a Lambda function, reads its input
+//! and returns its answer, and connects to AWS and MySQL. This crate does not handle the resources themselves; that is
+//! done by the `functions` package.
 
 mod model;
 mod runtime;

@@ -1,4 +1,5 @@
-//! What everybody talks about: ids, names, owners, kinds of resource, errors. It knows nothing of how a function runs.
+//! The types that all code uses: ids, names, owners, kinds of resource, errors. They do not depend on how a function
+//! runs.
 
 pub mod candidate;
 pub mod error;

@@ -1,4 +1,4 @@
-//! How a Lambda function starts, reads its input, answers, and reaches AWS and MySQL.
+//! How a Lambda function starts, reads its input and returns its answer, and how it connects to AWS and MySQL.
 
 pub mod aws;
 pub mod input;

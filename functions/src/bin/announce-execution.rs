@@ -1,4 +1,4 @@
-//! Says on the event bus what became of an execution.
+//! Sends an event about how an execution ended.
 
 use functions::workflows::conclude_execution;
 

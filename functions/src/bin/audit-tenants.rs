@@ -1,4 +1,4 @@
-//! Looks at every tenant: how many there are of each status, and which lack something.
+//! Reads every tenant: the number of tenants of each status, and the missing resources.
 
 use functions::reading::audit;
 use functions::resources::inventory::Clients;

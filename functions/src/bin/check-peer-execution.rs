@@ -1,4 +1,4 @@
-//! Tells whether a deprovisioning in another environment has ended.
+//! Checks whether a deprovisioning in another environment has ended.
 
 use functions::stack::peers;
 use functions::workflows::deprovision_tenant_everywhere::follow;

@@ -1,4 +1,4 @@
-//! Tells whether the tenant's deployment is complete.
+//! Checks whether the tenant's deployment is complete.
 
 use functions::resources::service::deployment;
 

@@ -1,4 +1,4 @@
-//! Describes a tenant: what runs, what it is made of, and what went wrong last.
+//! Describes a tenant: what runs, its resources, and the last failures.
 
 use functions::reading::describe;
 use functions::resources::inventory::Clients;

@@ -1,4 +1,4 @@
-//! Last step of an update: lets others update the tenant again.
+//! Last step of an update: releases the tenant's lock.
 
 use functions::workflows::update_tenant;
 

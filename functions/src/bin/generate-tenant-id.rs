@@ -1,4 +1,4 @@
-//! Gives the tenant's id: the one that was asked for, or a new one.
+//! Chooses the tenant's id: the requested one, or a new one.
 
 use functions::workflows::provision_tenant::tenant_id;
 

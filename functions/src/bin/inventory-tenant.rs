@@ -1,4 +1,4 @@
-//! Lists everything of a tenant that exists.
+//! Lists all resources of a tenant that exist.
 
 use functions::resources::inventory::{self, Clients};
 

@@ -1,4 +1,4 @@
-//! Tells where a tenant is, across the environments.
+//! Finds a tenant in all environments.
 
 use functions::reading::locate;
 use functions::stack::peers;

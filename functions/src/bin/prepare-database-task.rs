@@ -1,4 +1,4 @@
-//! Gives what to run the database task with.
+//! Prepares the arguments of the database task.
 
 use functions::workflows::run_database_task::prepare;
 

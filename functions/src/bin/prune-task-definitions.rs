@@ -1,4 +1,4 @@
-//! Deregisters revisions that nobody needs.
+//! Deregisters revisions that are no longer needed.
 
 use functions::workflows::update_tenant::prune;
 

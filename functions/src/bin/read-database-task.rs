@@ -1,4 +1,4 @@
-//! Tells what the database task has done.
+//! Reads the result of the database task.
 
 use functions::workflows::run_database_task::outcome;
 

@@ -1,4 +1,4 @@
-//! Tells what became of an execution, and what may be left of it.
+//! Finds out how an execution ended, and what may be left of it.
 
 use functions::workflows::conclude_execution;
 

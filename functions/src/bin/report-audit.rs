@@ -1,4 +1,4 @@
-//! Tells of the tenants that lacked something in two audits in a row.
+//! Reports the tenants that lacked a resource in two audits in a row.
 
 use functions::reading::audit::report;
 

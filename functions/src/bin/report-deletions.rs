@@ -1,4 +1,4 @@
-//! Writes what became of many tenants.
+//! Reports how the deprovisioning of many tenants ended.
 
 use functions::workflows::deprovision_tenants::report;
 

@@ -1,4 +1,4 @@
-//! Step 1 of a provisioning: checks the request and finds what the tenant will be made in.
+//! Step 1 of a provisioning: checks the request and finds what the environment offers.
 
 use functions::workflows::provision_tenant::environment::{self, Clients};
 

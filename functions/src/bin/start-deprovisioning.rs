@@ -1,4 +1,4 @@
-//! Starts the deprovisioning of a tenant that cancelled, by an event.
+//! Starts the deprovisioning of a tenant that cancelled, when an event says so.
 
 use functions::workflows::deprovision_tenant::cancellation;
 

@@ -1,4 +1,4 @@
-//! Starts the provisioning of a tenant that signed up, by an event.
+//! Starts the provisioning of a tenant that signed up, when an event says so.
 
 use functions::workflows::provision_tenant::signup;
 

@@ -1,4 +1,4 @@
-//! Reads the end of a tenant's log.
+//! Reads the newest events of a tenant's log.
 
 use functions::reading::logs;
 

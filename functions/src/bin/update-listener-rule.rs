@@ -1,4 +1,4 @@
-//! Shows the tenant's site, or that it is suspended.
+//! Switches the tenant's listener rules between its site and the suspension page.
 
 use functions::resources::listener_rule::suspension;
 

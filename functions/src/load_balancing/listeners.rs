@@ -1,4 +1,4 @@
-//! The listeners that tenants' rules are on.
+//! The listeners that have tenants' rules.
 
 use std::future::ready;
 use std::pin::pin;
@@ -22,19 +22,19 @@ pub(crate) fn scheme_of(listener: &Listener) -> &'static str {
     if listener.protocol() == Some(&ProtocolEnum::Https) { "https" } else { "http" }
 }
 
-/// What tenants' hosts speak, if there is a listener that tenants' rules are added to.
+/// The scheme of tenants' URLs, `https` or `http`; `None` when there is no listener for tenants' rules.
 pub(crate) fn scheme(listeners: &[Listener], settings: &Settings) -> Option<&'static str> {
     let is_named = settings.optional("LISTENER_ARNS").is_some();
     let listener = if is_named { listeners.first() } else { preferred(listeners) };
     listener.map(scheme_of)
 }
 
-/// The listeners that a tenant's rules may be on: those of the load balancer that its target group is attached to. As long
-/// as that is attached to none, they may be on any: a rule may have been made without it, and the one of a suspended
-/// tenant does not forward to it.
+/// The listeners on which a tenant's rules may be: those of the load balancer that its target group is attached to. A
+/// target group that is attached to none says nothing about its rules: a rule may exist without the target group, and
+/// the rule of a suspended tenant does not forward to it. The result is then every listener of the environment.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn listeners_of_tenant(
     elb: &Client,
     settings: &Settings,
@@ -43,11 +43,12 @@ pub(crate) async fn listeners_of_tenant(
     on_load_balancers_of(elb, group, listeners(elb, settings)).await
 }
 
-/// As [`listeners_of_tenant`], with the target group, which is still being asked for: all listeners are asked for meanwhile.
-/// That saves time for a tenant who has none, and costs a call or more for one who has.
+/// Like [`listeners_of_tenant`], but `group` is a target group that is still being read. All listeners are read at the
+/// same time. This saves time for a tenant that has no target group, and costs an extra call or more for a tenant that
+/// has one.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn target_group_and_listeners(
     elb: &Client,
     settings: &Settings,
@@ -74,11 +75,11 @@ async fn on_load_balancers_of(
     Ok(few_at_a_time(balancers.iter().map(|arn| describe::listeners_of(elb, arn))).await?.concat())
 }
 
-/// Every listener that tenants' rules may be on: the ones that the stack names, or all of the environment's load
-/// balancers. None is an answer: a load balancer may be gone.
+/// Every listener on which tenants' rules may be: those that the stack names, or those of all load balancers of the
+/// environment. An empty result is not an error, because a load balancer may have been deleted.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn listeners(elb: &Client, settings: &Settings) -> Result<Vec<Listener>> {
     let given = settings.list("LISTENER_ARNS");
     if !given.is_empty() {
@@ -102,7 +103,8 @@ mod tests {
     use super::*;
     use crate::testing::settings;
 
-    /// A listener that the stack may name, another on the load balancer of the tenant, and no load balancer to be found.
+    /// Mocks a listener that the stack may name, another listener on the tenant's load balancer, and no other load
+    /// balancers.
     fn elb(listed: &Arc<Notify>) -> Client {
         let listed = listed.clone();
         let balancers = mock!(Client::describe_load_balancers).then_output(move || {
@@ -123,7 +125,7 @@ mod tests {
     async fn listeners_of(group: Option<TargetGroup>, comes_last: bool) -> Vec<String> {
         let group = async {
             if comes_last {
-                // With each turn that this gives up, the other gets one.
+                // The other future makes progress each time that this one yields.
                 for _ in 0..100 {
                     tokio::task::yield_now().await;
                 }
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_target_group_says_where_rules_may_be_whichever_answer_comes_first() {
+    async fn rules_are_on_the_load_balancer_of_the_target_group_whichever_answer_comes_first() {
         for comes_last in [false, true] {
             let attached = TargetGroup::builder().load_balancer_arns("arn:lb/tenant").build();
             assert_eq!(listeners_of(Some(attached), comes_last).await, ["arn:tenant"]);
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_listeners_are_asked_for_while_the_target_group_is() {
+    async fn all_listeners_are_read_at_the_same_time_as_the_target_group() {
         let listed = Arc::new(Notify::new());
         let group = async {
             listed.notified().await;

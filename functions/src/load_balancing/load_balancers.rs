@@ -1,4 +1,4 @@
-//! The load balancers of an environment: those of the listeners that a parameter names, or that a tag or their name says.
+//! The load balancers of an environment, found by the listeners of a stack parameter, by a tag, or by their name.
 
 use std::collections::BTreeSet;
 use std::iter;
@@ -13,13 +13,13 @@ use shared::{Error, ErrorKind, Result, Settings};
 use super::describe::{self, ARNS_PER_CALL};
 use crate::stack::calls::few_at_a_time;
 
-/// With no more load balancers than these, all their listeners are asked for at once with their tags.
+/// Up to this number of load balancers, their listeners and tags are read at the same time.
 const FEW: usize = 4;
 
 /// A load balancer.
 pub(super) struct Balancer {
     pub(super) description: LoadBalancer,
-    /// Its listeners, when they are known already.
+    /// Its listeners, if they have been read already.
     listeners: Option<Vec<Listener>>,
 }
 
@@ -28,10 +28,10 @@ impl Balancer {
         self.description.load_balancer_arn().unwrap_or_default()
     }
 
-    /// Its listeners; none when it is gone.
+    /// Its listeners; empty when the load balancer does not exist.
     ///
     /// # Errors
-    /// When Elastic Load Balancing cannot be asked.
+    /// When a call to Elastic Load Balancing fails.
     pub(super) async fn listeners(&self, elb: &Client) -> Result<Vec<Listener>> {
         match &self.listeners {
             Some(known) => Ok(known.clone()),
@@ -40,17 +40,17 @@ impl Balancer {
     }
 }
 
-/// A load balancer, and the listener that the stack names on it, if it names one.
+/// A load balancer, and its listener that the stack names, if it names one.
 pub(super) struct Chosen {
     pub(super) balancer: Balancer,
     pub(super) listener_arn: Option<String>,
 }
 
-/// The load balancers that new tenants are placed on: those of the listeners that the stack names, or those that bear the
-/// tag `tenant:environment`, or the only one whose name contains the environment.
+/// The load balancers on which new tenants are placed: those of the listeners that the stack names; else those with the
+/// tag `tenant:environment`; else the only one whose name contains the environment.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when there is none, or when it is ambiguous.
+/// `EnvironmentNotReady` when there is none, or when the choice is ambiguous.
 pub(super) async fn chosen(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
     let given = settings.list("LISTENER_ARNS");
     if given.is_empty() { found(elb, settings).await } else { named(elb, &given).await }
@@ -99,16 +99,16 @@ async fn found(elb: &Client, settings: &Settings) -> Result<Vec<Chosen>> {
 
 /// The environment's application load balancers.
 pub(super) struct LoadBalancers {
-    /// Those that bear the tag `tenant:environment`.
+    /// The load balancers with the tag `tenant:environment`.
     pub(super) tagged: Vec<Balancer>,
-    /// The others, whose name contains the environment.
+    /// The others whose name contains the environment.
     pub(super) named: Vec<Balancer>,
 }
 
-/// Looks for the environment's application load balancers.
+/// Finds the environment's application load balancers.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn of_environment(elb: &Client, settings: &Settings) -> Result<LoadBalancers> {
     let environment = settings.environment().as_str();
     let all = elb.describe_load_balancers().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
@@ -128,7 +128,7 @@ pub(super) async fn of_environment(elb: &Client, settings: &Settings) -> Result<
     Ok(LoadBalancers { tagged, named: rest.into_iter().filter(is_named).collect() })
 }
 
-/// Those of the load balancers that are for the environment's tenants.
+/// The ARNs of the load balancers whose tag names this environment.
 async fn tagged(elb: &Client, arns: &[String], environment: &str) -> Result<Vec<String>> {
     let doing = || "reading the tags of load balancers";
     let described = match elb.describe_tags().set_resource_arns(Some(arns.to_vec())).send().await {

@@ -1,4 +1,4 @@
-//! Where new tenants' rules go: listeners, each on a load balancer of its own, and how much room each of these has.
+//! Where new tenants' rules go: listeners of different load balancers, and the room on each of these.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -14,19 +14,20 @@ use super::room::Room;
 use super::{listeners, rules};
 use crate::stack::calls::few_at_a_time;
 
-/// So many load balancers are looked at together. With as many or fewer, nothing else is asked first.
+/// Number of load balancers that are described together. When there are no more than this, target groups are not
+/// counted first.
 const LOOKS: usize = 4;
-/// Where there are more, no more of them are looked at once they have room for so many tenants: tenants that come at the
-/// same time all see the same room.
+/// Number of tenants. When there are more load balancers, the search ends once those found have room for this many.
+/// Tenants that are provisioned at the same time all see the same room.
 const ENOUGH: usize = 50;
 
-/// A load balancer, as the DNS record of a tenant names it.
+/// A load balancer, as the target of a tenant's DNS record.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AliasTarget {
     /// DNS name of the load balancer.
     pub dns_name: String,
-    /// The hosted zone that AWS has that name in.
+    /// The hosted zone in which AWS has that name.
     pub hosted_zone_id: String,
 }
 
@@ -35,9 +36,9 @@ pub struct AliasTarget {
 pub struct Placement {
     /// The listener.
     pub listener_arn: String,
-    /// `https` when it speaks that, else `http`.
+    /// `https` for an HTTPS listener, else `http`.
     pub scheme: &'static str,
-    /// Its load balancer, as a tenant's DNS record names it.
+    /// Its load balancer, as the target of a tenant's DNS record.
     pub load_balancer: AliasTarget,
     /// Rules on the load balancer.
     pub listener_rules: Room,
@@ -55,16 +56,18 @@ impl Placement {
 /// Where new tenants' rules may go.
 #[derive(Debug)]
 pub(crate) struct Placements {
-    /// The listeners that were looked at, those with the most room first.
+    /// The listeners that were described, those with the most room first.
     pub(crate) listeners: Vec<Placement>,
-    /// Room for target groups on each of the other load balancers, which have no more of it.
+    /// Room for target groups on each of the load balancers that were not described. None of them has more of it than
+    /// those above.
     pub(crate) others: Vec<Room>,
 }
 
 /// The listeners that new tenants are placed on.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when there is none, when it is ambiguous, or when there are several and no hosted zone.
+/// `EnvironmentNotReady` when there is none, when the choice is ambiguous, or when there are several and no hosted
+/// zone.
 pub(crate) async fn placements(elb: &Client, settings: &Settings) -> Result<Placements> {
     let chosen = chosen(elb, settings).await?;
     if chosen.len() > 1 && settings.optional("HOSTED_ZONE_ID").is_none() {
@@ -79,8 +82,8 @@ pub(crate) async fn placements(elb: &Client, settings: &Settings) -> Result<Plac
     with_most_room(elb, settings, chosen).await
 }
 
-/// Looks at those with the fewest target groups first, and goes on while one of the others may have more room, and while
-/// there is less room than for the tenants that come together.
+/// Describes the load balancers with the fewest target groups first. It continues while a remaining one may have more
+/// room, and while the room found is less than [`ENOUGH`].
 async fn with_most_room(elb: &Client, settings: &Settings, mut chosen: Vec<Chosen>) -> Result<Placements> {
     let counts = target_groups_by_load_balancer(elb).await?;
     let count = |chosen: &Chosen| counts.get(chosen.balancer.arn()).copied().unwrap_or_default();
@@ -101,7 +104,7 @@ async fn with_most_room(elb: &Client, settings: &Settings, mut chosen: Vec<Chose
     Ok(Placements { listeners, others })
 }
 
-/// The placements on these, the one with the most room first.
+/// The placements on these load balancers, the one with the most room first.
 async fn looked_at(elb: &Client, settings: &Settings, chosen: &[Chosen]) -> Result<Vec<Placement>> {
     let mut placements = few_at_a_time(chosen.iter().map(|chosen| placement(elb, settings, chosen))).await?;
     placements.sort_by_key(|placement| Reverse(placement.left()));

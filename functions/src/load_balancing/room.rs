@@ -9,17 +9,17 @@ use shared::{Result, Settings};
 /// How much of a quota is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Room {
-    /// Used.
+    /// Number in use.
     pub used: usize,
     /// The quota.
     pub limit: usize,
 }
 
 impl Room {
-    /// The quota is the stack parameter behind the setting `limit`.
+    /// `limit` names the setting that holds the quota; its value comes from a stack parameter.
     ///
     /// # Errors
-    /// `EnvironmentNotReady` when the setting is no number.
+    /// `EnvironmentNotReady` when the setting is not a number.
     pub(crate) fn new(used: usize, settings: &Settings, limit: &str) -> Result<Self> {
         Ok(Self { used, limit: settings.parsed(limit)? })
     }
@@ -28,7 +28,7 @@ impl Room {
         self.limit.saturating_sub(self.used)
     }
 
-    /// Rounded down, so that 0 is reached no later than the quota.
+    /// Rounded down: a quota that is nearly used up shows as 0.
     pub(crate) fn percent_left(self) -> usize {
         self.left().saturating_mul(100).checked_div(self.limit).unwrap_or_default()
     }
@@ -36,7 +36,7 @@ impl Room {
 
 impl Sum for Room {
     fn sum<I: Iterator<Item = Self>>(rooms: I) -> Self {
-        // What is used beyond one quota is not room in another.
+        // Use beyond one quota must not reduce the room in another.
         rooms.fold(Self::default(), |sum, room| Self {
             used: sum.used + room.used.min(room.limit),
             limit: sum.limit + room.limit,
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quota_that_is_overdrawn_takes_no_room_from_another() {
+    fn use_beyond_one_quota_takes_no_room_from_another() {
         let rooms = [Room { used: 120, limit: 100 }, Room { used: 40, limit: 100 }];
         assert_eq!(rooms.into_iter().sum::<Room>(), Room { used: 140, limit: 200 });
     }

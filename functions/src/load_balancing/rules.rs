@@ -9,13 +9,13 @@ use shared::{Error, Result};
 
 /// The highest priority that AWS accepts. Source: API reference of CreateRule.
 pub(crate) const LAST_PRIORITY: u32 = 50_000;
-/// DescribeRules gives 400 at most. Source: its API reference.
+/// DescribeRules returns at most 400. Source: its API reference.
 const LISTED_PER_CALL: i32 = 400;
 
-/// Every rule of a listener; none when the listener is gone.
+/// Every rule of a listener; empty when the listener does not exist.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn of_listener(elb: &Client, listener_arn: &str) -> Result<Vec<Rule>> {
     let rules = elb
         .describe_rules()
@@ -39,7 +39,7 @@ pub(crate) fn hosts(rule: &Rule) -> Vec<&String> {
     conditions.filter(|condition| condition.field() == Some("host-header")).flat_map(hosts_in).collect()
 }
 
-/// AWS answers with both forms of the same condition.
+/// AWS returns both forms of the same condition.
 fn hosts_in(condition: &RuleCondition) -> &[String] {
     match condition.host_header_config() {
         Some(config) if !config.values().is_empty() => config.values(),
@@ -55,7 +55,7 @@ pub(crate) fn target_groups(rule: &Rule) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The rule's priority; nothing for the default rule.
+/// The rule's priority; `None` for the default rule.
 pub(crate) fn priority_of(rule: &Rule) -> Option<u32> {
     rule.priority()?.parse().ok()
 }

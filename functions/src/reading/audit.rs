@@ -1,6 +1,7 @@
-//! A look at every tenant, now and then: how many there are of each status, and which of them lack something.
+//! Reads every tenant on a schedule: the number of tenants of each status, and the missing resources.
 //!
-//! Nothing is changed. That a tenant is not on its way but stays partial, only a second look tells: see [`report`].
+//! Changes nothing. One audit cannot tell a tenant that stays partial from one that is being provisioned or removed.
+//! [`report`] compares two audits.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,15 +14,15 @@ use crate::resources::inventory::Clients;
 
 pub mod report;
 
-/// As many partial tenants as are named: the first by their ids. Step Functions hands on 256 KiB from step to step.
-/// Source: the developer guide of Step Functions, "Service quotas".
+/// Maximum number of partial tenants that are named: the first by their ids. Step Functions passes at most 256 KiB from
+/// step to step. Source: the developer guide of Step Functions, "Service quotas".
 const NAMED: usize = 10_000;
 
 /// Input of audit-tenants.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Audit {
-    /// The execution that looks, for the log.
+    /// The execution that audits, for the log.
     pub execution: Owner,
 }
 
@@ -33,11 +34,11 @@ pub struct Audited {
     pub total: usize,
     /// Number of tenants of each status.
     pub statuses: BTreeMap<Status, usize>,
-    /// The partial tenants: the first 10,000 of them.
+    /// The partial tenants: at most the first 10,000.
     pub partial: Vec<Partial>,
 }
 
-/// Tenants that lack the same.
+/// Tenants that lack the same kinds.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Partial {
@@ -47,17 +48,17 @@ pub struct Partial {
     pub tenant_ids: BTreeSet<TenantId>,
 }
 
-/// Looks at every tenant.
+/// Reads every tenant.
 ///
 /// # Errors
-/// When one of the services cannot be asked.
+/// When a call to one of the services fails.
 pub async fn audit(clients: &Clients, settings: &Settings, _: Audit) -> Result<Audited> {
     Ok(audited(list::see_all(clients, settings).await?))
 }
 
 fn audited(seen: Vec<Seen>) -> Audited {
     let total = seen.len();
-    // One of which there are none stays 0, or its last number would stay in sight.
+    // A status without tenants must be 0, or its metric would keep its last value.
     let mut statuses: BTreeMap<_, _> = Status::ALL.into_iter().map(|status| (status, 0)).collect();
     for seen in &seen {
         *statuses.entry(seen.status).or_default() += 1;
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_counted_by_status_and_partial_ones_named_by_what_they_lack() {
+    fn tenants_are_counted_by_status_and_partial_ones_grouped_by_missing_kinds() {
         let (service, rule) = (BTreeSet::from([Kind::Service]), BTreeSet::from([Kind::ListenerRule]));
         let audited = audited(vec![
             seen(1, Status::Partial, service.clone()),
@@ -99,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_fits_between_two_steps_however_many_are_partial() {
+    fn the_partial_tenants_fit_into_a_steps_output_however_many_there_are() {
         let lacks = |number: usize| Kind::ALL.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
         let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| *kind).collect());
         let audited = audited((0..20_000).map(tenant).collect());
         assert_eq!(audited.statuses[&Status::Partial], 20_000);
         assert_eq!(audited.partial.iter().map(|partial| partial.tenant_ids.len()).sum::<usize>(), 10_000);
         assert!(audited.partial.iter().flat_map(|partial| &partial.tenant_ids).all(|id| id.as_str() < "000000010000"));
-        // The rest of 256 KiB is for what Lambda's answer adds.
+        // The rest of 256 KiB is for what Lambda adds to the answer.
         assert!(serde_json::to_vec(&audited).unwrap().len() < 240 << 10);
     }
 }

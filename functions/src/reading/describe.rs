@@ -1,9 +1,9 @@
-//! One tenant, with everything that a person wants to know of it: what runs, whether the load balancer reaches it,
-//! what it is made of and what it lacks, and what its service and its stopped tasks say.
+//! Describes one tenant: what runs, whether the load balancer reaches it, which resources it has and lacks, and the
+//! messages of its service and its stopped tasks.
 //!
-//! Nothing is changed, and the secret's value is not read. Everything is asked at once; something that is deleted
-//! meanwhile is left out, as is whatever nobody knows. Lists and messages are cut, so that the answer stays short.
-//! A tenant that the runbook's commands made is described like any other.
+//! Changes nothing, and does not read the secret's value. All calls are made at the same time. A resource that is
+//! deleted meanwhile is left out, and so is every value that is unknown. Lists and messages are shortened, so that the
+//! answer stays short. A tenant that was made with the runbook's commands is described like any other.
 
 use std::collections::BTreeSet;
 
@@ -38,25 +38,25 @@ pub struct Description {
     pub tenant_id: TenantId,
     /// The environment.
     pub environment: EnvironmentName,
-    /// How it is, in a word.
+    /// Its status.
     pub status: Status,
-    /// Where its site is reached.
+    /// The URL of its site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The kinds of resource that it should have and has not.
+    /// The kinds of resource that are missing.
     pub lacks: BTreeSet<Kind>,
-    /// What it is made of.
+    /// Its resources.
     #[serde(flatten)]
     pub details: Details,
 }
 
-/// What a tenant is made of.
+/// The resources of a tenant.
 #[derive(Debug, Default, Serialize)]
 pub struct Details {
     /// ECS service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
-    /// The task definition that the service runs; without a service, the family's newest.
+    /// The task definition that the service runs; without a service, the newest revision of the family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinition>,
     /// ALB target group, with the health of its targets.
@@ -67,7 +67,7 @@ pub struct Details {
     pub dns_records: Vec<DnsRecord>,
     /// ALB listener rules: one, unless somebody added another.
     pub listener_rules: Vec<ListenerRule>,
-    /// EFS access points: one, or several after a lost answer.
+    /// EFS access points: one; several when the answer to a creation was lost.
     pub access_points: Vec<AccessPoint>,
     /// Secrets Manager secret, without its value.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,11 +83,11 @@ pub struct Details {
 }
 
 impl Details {
-    /// The kinds of which there is something that a tenant could work with.
+    /// The kinds of which there is a usable resource.
     fn parts(&self) -> Parts {
         Parts(PerKind {
             service: Some(self.service.is_some()),
-            // Not needed where a wildcard record leads to the load balancer.
+            // Not needed when a wildcard record leads to the load balancer.
             dns_record: None,
             listener_rule: Some(!self.listener_rules.is_empty()),
             target_group: Some(self.target_group.is_some()),
@@ -99,8 +99,8 @@ impl Details {
         })
     }
 
-    /// There is something that is not on its way out. A database that nobody looked at is no sign of a tenant,
-    /// and half of one is.
+    /// A tenant exists when one of its resources is not being deleted. A database that was not read does not count; a
+    /// database without its user does, and so does a user without its database.
     fn is_a_tenant(&self) -> bool {
         matches!(self.database, Some(Database::Checked { .. })) || self.parts().has_any()
     }
@@ -109,8 +109,8 @@ impl Details {
 /// Describes a tenant.
 ///
 /// # Errors
-/// `TenantNotFound` when there is nothing of it, or nothing but a secret that is scheduled for deletion or a service
-/// that is INACTIVE; `WrongEnvironment`; or when one of the services cannot be asked.
+/// `TenantNotFound` when nothing exists, or only a secret that is scheduled for deletion or a service that is INACTIVE;
+/// `WrongEnvironment`; or when a call to one of the services fails.
 pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
     settings.guard(request.environment)?;
     let names = settings.names(&request.tenant_id);

@@ -1,9 +1,10 @@
-//! Every tenant of the environment: whoever has a resource by a tenant's name, also without a service.
+//! Lists every tenant of the environment: every id for which a resource with a tenant's name exists, with or without a
+//! service.
 //!
-//! First come the lists of every kind of resource, side by side; the union of their tenants is what there is. Then come
-//! the details, of the tenants on the page alone: services ten in a call, and their task definitions. Only a status
-//! filter needs the service of every tenant. What is deleted between the two counts as missing, and a tenant of which
-//! nothing is left is left out. Nothing is changed, so an interruption leaves nothing behind.
+//! First, the resources of every kind are listed at the same time; the tenants are the union of these lists. Then the
+//! details are read, only for the tenants of the page: ten services in a call, and their task definitions. Only a
+//! filter by status needs the service of every tenant. A resource that is deleted between the two counts as missing,
+//! and a tenant that has none left is left out. Changes nothing, so an interruption leaves nothing behind.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -28,7 +29,7 @@ use survey::Survey;
 pub struct Request {
     /// Number of tenants on a page; 50 when absent.
     pub limit: Option<Limit>,
-    /// The `next_token` of the page before: the last tenant on it.
+    /// The `next_token` of the page before: the last tenant of that page.
     pub next_token: Option<TenantId>,
     /// Only tenants of this status.
     pub status: Option<Status>,
@@ -72,19 +73,19 @@ pub struct Page {
     pub tenants: Vec<Tenant>,
     /// Number of tenants on all pages.
     pub total: usize,
-    /// Gives the next page; absent on the last.
+    /// Input for the next page; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_token: Option<TenantId>,
 }
 
-/// A tenant in the list. What is not known is left out.
+/// A tenant in the list. Values that are unknown are left out.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Tenant {
     /// The tenant.
     pub tenant_id: TenantId,
-    /// How it is.
+    /// Its status.
     pub status: Status,
-    /// Where its site is, when there is a load balancer.
+    /// The URL of its site, when there is a load balancer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Tasks that should run.
@@ -102,7 +103,7 @@ pub struct Tenant {
     /// Memory in MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<u32>,
-    /// When its service was made, or without one its secret.
+    /// When its service was created; without a service, when its secret was.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// Whole days since then.
@@ -112,17 +113,17 @@ pub struct Tenant {
     pub lacks: BTreeSet<Kind>,
 }
 
-/// How a tenant is.
+/// A tenant with its status.
 pub(super) struct Seen {
     pub(super) tenant_id: TenantId,
     pub(super) status: Status,
     pub(super) lacks: BTreeSet<Kind>,
 }
 
-/// Every tenant of the environment, and how it is.
+/// Every tenant of the environment with its status.
 ///
 /// # Errors
-/// When one of the services cannot be asked.
+/// When a call to one of the services fails.
 pub(super) async fn see_all(clients: &Clients, settings: &Settings) -> Result<Vec<Seen>> {
     let survey = Survey::take(clients, settings).await?;
     let tenants: Vec<_> = survey.tenants().cloned().collect();
@@ -139,7 +140,7 @@ pub(super) async fn see_all(clients: &Clients, settings: &Settings) -> Result<Ve
 /// Lists the environment's tenants.
 ///
 /// # Errors
-/// `WrongEnvironment`, or when one of the services cannot be asked.
+/// `WrongEnvironment`, or when a call to one of the services fails.
 pub async fn list(clients: &Clients, settings: &Settings, request: Request) -> Result<Page> {
     settings.guard(request.environment)?;
     let survey = Survey::take(clients, settings).await?;
@@ -181,7 +182,7 @@ async fn page(
     Ok(Page { environment: settings.environment(), tenants, total, next_token })
 }
 
-/// The tenants after this one, as many as fit on a page, and the last of them when others follow.
+/// The tenants of a page, from after this one; and the last of them, when more follow.
 fn cut(tenants: Vec<TenantId>, after: Option<&TenantId>, limit: Limit) -> (Vec<TenantId>, Option<TenantId>) {
     let rest = tenants.into_iter().filter(|tenant| after.is_none_or(|after| tenant > after));
     let mut page: Vec<_> = rest.take(limit.0 + 1).collect();
@@ -218,7 +219,7 @@ fn described(
     })
 }
 
-/// A clock that is ahead of ours makes nobody younger than nothing.
+/// Never negative, also when AWS's clock is ahead of ours.
 fn days_between(created: Timestamp, now: Timestamp) -> i64 {
     (now.duration_since(created).as_hours() / 24).max(0)
 }

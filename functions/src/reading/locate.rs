@@ -1,4 +1,4 @@
-//! Where a tenant is: what describe-tenant says of it in each environment, all asked at once.
+//! Finds a tenant in several environments: calls describe-tenant in all of them at the same time.
 
 use aws_config::SdkConfig;
 use aws_sdk_lambda::Client as Lambda;
@@ -17,7 +17,7 @@ use crate::stack::peers::{Peer, chosen};
 pub struct Locate {
     /// The tenant.
     pub tenant_id: TenantId,
-    /// Where to look. Absent: in every environment that the stack knows.
+    /// Which environments to search. Absent: every environment that the stack knows.
     pub environments: Option<Vec<EnvironmentName>>,
 }
 
@@ -26,11 +26,11 @@ pub struct Locate {
 pub struct Located {
     /// The tenant.
     pub tenant_id: TenantId,
-    /// What there is of it, in the order dev, sit, prod.
+    /// The result of each environment, in the order dev, sit, prod.
     pub environments: Vec<Place>,
 }
 
-/// What there is of a tenant in one environment.
+/// The result of one environment.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Place {
     environment: EnvironmentName,
@@ -42,7 +42,7 @@ pub struct Place {
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Seen {
-    /// describe-tenant's, or `absent`, or `unreachable`.
+    /// The status from describe-tenant, or `absent`, or `unreachable`.
     status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,
@@ -61,7 +61,7 @@ struct Seen {
     message: Option<String>,
 }
 
-/// What describe-tenant says. It says more.
+/// The fields of describe-tenant's output that are used here.
 #[derive(Deserialize)]
 struct Described {
     status: String,
@@ -88,7 +88,7 @@ struct Failed {
     error_message: String,
 }
 
-/// Looks for a tenant in several environments. One that cannot be reached is an answer, not an error.
+/// Finds a tenant in several environments. An environment that cannot be reached is part of the answer, not an error.
 ///
 /// # Errors
 /// As [`chosen`].
@@ -157,7 +157,7 @@ impl Seen {
     }
 }
 
-/// An image without a tag or digest is `latest`.
+/// The tag or digest of an image. An image without either is `latest`.
 fn version(image: &str) -> String {
     if let Some((_, digest)) = image.split_once('@') {
         return digest.to_owned();
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tenant_that_is_not_there_is_absent_and_any_other_error_is_said() {
+    async fn a_tenant_that_is_not_there_is_absent_and_any_other_error_is_reported() {
         let failure = |kind: &str| json!({"errorType": kind, "errorMessage": "nothing"});
         let absent = answered(failure("TenantNotFound"), Some("Unhandled")).await;
         assert_eq!(absent, json!({"status": "absent", "error": "TenantNotFound", "message": "nothing"}));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_function_that_cannot_be_asked_names_itself() {
+    async fn a_function_that_cannot_be_called_is_named() {
         let refused = mock!(Lambda::invoke)
             .then_error(|| InvokeError::generic(ErrorMetadata::builder().code("AccessDeniedException").build()));
         let lambda = mock_client!(aws_sdk_lambda, RuleMode::MatchAny, [&refused]);

@@ -1,8 +1,8 @@
-//! The end of a tenant's log.
+//! Reads the newest events of a tenant's log.
 //!
-//! Nothing is changed. The newest events are read first, and reading ends well before the function's own time does:
-//! an answer that is not complete says so, and what to ask for instead. No events is an answer, too; no log group is
-//! an error.
+//! Changes nothing. The newest events are read first, and reading ends well before the function's timeout. An
+//! incomplete answer says so, and says what to ask for instead. A log group without events is not an error; a missing
+//! log group is.
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
@@ -30,17 +30,17 @@ pub struct Request {
     pub tenant_id: TenantId,
     /// Guard: must be the stack's environment.
     pub environment: Option<EnvironmentName>,
-    /// From when on; an hour ago when absent.
+    /// The earliest time; an hour ago when absent.
     #[serde(default)]
     pub since: Since,
-    /// Only events that match.
+    /// Only events that match this filter pattern.
     pub filter: Option<Filter>,
-    /// How many events at most, of which the newest; 100 when absent.
+    /// Maximum number of events, 100 when absent. The newest are returned.
     #[serde(default)]
     pub limit: Limit,
 }
 
-/// A filter pattern of CloudWatch Logs, whose grammar only CloudWatch Logs knows.
+/// A filter pattern of CloudWatch Logs. Its syntax is checked by CloudWatch Logs only.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Filter(String);
@@ -59,7 +59,7 @@ impl TryFrom<String> for Filter {
     }
 }
 
-/// How many events are given: 1 to 1000, 100 when not said.
+/// Maximum number of events: 1 to 1000, 100 when absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "serde_json::Number")]
 pub struct Limit(usize);
@@ -95,22 +95,22 @@ pub struct Tail {
     pub environment: EnvironmentName,
     /// Name of the log group.
     pub log_group: String,
-    /// From when on.
+    /// The earliest time.
     pub since: Timestamp,
-    /// What was logged, newest last.
+    /// The events, newest last.
     pub events: Vec<Event>,
-    /// Something that was asked for is missing.
+    /// The answer is incomplete.
     pub truncated: bool,
     /// What is missing, and how to get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// Reads the end of a tenant's log, as it is `now`.
+/// Reads the newest events of a tenant's log. `now` is the current time.
 ///
 /// # Errors
-/// `TenantNotFound` when there is no log group; `InvalidRequest` for a time out of bounds or a filter pattern that
-/// CloudWatch Logs does not understand; `WrongEnvironment`; or when CloudWatch Logs cannot be asked.
+/// `TenantNotFound` when there is no log group; `InvalidRequest` for a time out of bounds or for a filter pattern that
+/// CloudWatch Logs does not accept; `WrongEnvironment`; or when a call to CloudWatch Logs fails.
 pub async fn tail(logs: &Client, settings: &Settings, now: Timestamp, request: Request) -> Result<Tail> {
     tail_within(logs, settings, now, request, Budget::of_an_invocation()).await
 }
@@ -152,7 +152,7 @@ fn refused(names: &Names, filter: Option<&str>, error: SdkError<FilterLogEventsE
                 names.tenant()
             ),
         ),
-        // Everything else that we send is valid, so it is the pattern that AWS complains about.
+        // All other parameters are valid, so AWS refers to the pattern.
         (Some("InvalidParameterException"), Some(filter)) => invalid(format!(
             "filter: {filter:?} is not a CloudWatch Logs filter pattern: {}",
             error.message().unwrap_or("it cannot be read")

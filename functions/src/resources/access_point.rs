@@ -1,7 +1,7 @@
 //! A tenant's EFS access point: its directory on the file system, entered as uid and gid 33 (www-data).
 //!
-//! Access points have no unique name, and cannot be changed. They are found by their `Name` tag, so an
-//! interruption at worst leaves one that the next run finds. Deleting one leaves the files.
+//! Access points have no unique name, and cannot be changed. They are found by their `Name` tag: an interruption leaves
+//! at most one, which the next run finds. Deleting an access point does not delete the files.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +18,8 @@ use crate::resources::{Found, Removal, ours, tenant_named};
 /// User and group id of the web server in the WordPress image.
 const WWW_DATA: i64 = 33;
 
-/// DescribeAccessPoints gives 100 unless it is asked for more, and its model knows no limit. AWS's own CSI driver
-/// asks for 10,000, all that a file system can have; this is answered well within a call's timeout.
+/// DescribeAccessPoints returns 100 unless asked for more, and its model sets no upper limit. AWS's own CSI driver asks
+/// for 10,000, which is the most that a file system can have. A page of 1,000 arrives well within a call's timeout.
 pub(crate) const LISTED_PER_CALL: i32 = 1000;
 
 /// Input of create-access-point.
@@ -30,7 +30,7 @@ pub struct Create {
     pub tenant_id: TenantId,
     /// The execution that creates it.
     pub owner: Owner,
-    /// The file systems that it may be on, the best first.
+    /// The file systems to choose from, the best first.
     pub file_system_ids: Vec<String>,
 }
 
@@ -45,10 +45,10 @@ pub struct Created {
     pub access_point_arn: String,
 }
 
-/// The tenant's access points, on whichever file system: none, one, or several after a lost answer.
+/// The tenant's access points on any file system: none or one; several when the answer to a creation was lost.
 ///
 /// # Errors
-/// When EFS cannot be asked.
+/// When a call to EFS fails.
 pub async fn find(efs: &Client, names: &Names) -> Result<Vec<Found>> {
     Ok(list_of(efs, names).await?.iter().map(described).collect())
 }
@@ -56,7 +56,7 @@ pub async fn find(efs: &Client, names: &Names) -> Result<Vec<Found>> {
 /// The tenants that have an access point which is not being deleted.
 ///
 /// # Errors
-/// When EFS cannot be asked.
+/// When a call to EFS fails.
 pub(crate) async fn list(efs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let listing = efs.describe_access_points().into_paginator().page_size(LISTED_PER_CALL).items().send();
     let access_points = listing.collect::<Result<Vec<_>, _>>().await;
@@ -89,7 +89,7 @@ fn described(access_point: &AccessPointDescription) -> Found {
 /// Creates the tenant's access point, on the first of the file systems that has room.
 ///
 /// # Errors
-/// `ResourceConflict` when one of that name exists and somebody else made it; `QuotaExceeded` when no file system has
+/// `ResourceConflict` when one of that name exists and another owner made it; `QuotaExceeded` when no file system has
 /// room.
 pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
@@ -107,10 +107,10 @@ pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Resul
     Err(refusal)
 }
 
-/// The access point of an earlier run, if there is one.
+/// The access point that an earlier run of this execution made, if there is one.
 ///
 /// # Errors
-/// `ResourceConflict` when somebody else made it.
+/// `ResourceConflict` when another owner made it.
 async fn made_before(efs: &Client, names: &Names, owner: &Owner) -> Result<Option<Created>> {
     let mut all = list_of(efs, names).await?;
     all.retain(|access_point| !described(access_point).going);
@@ -146,7 +146,7 @@ async fn create_on(efs: &Client, names: &Names, owner: &Owner, file_system_id: &
             access_point_id: access_point.access_point_id().unwrap_or_default().to_owned(),
             access_point_arn: access_point.access_point_arn().unwrap_or_default().to_owned(),
         }),
-        // An earlier run with this token, whose answer was lost and which the list did not show yet.
+        // An earlier run with this token made it. Its answer was lost, and the list did not show it yet.
         Err(error) if error.code() == Some("AccessPointAlreadyExists") => {
             let created = made_before(efs, names, owner).await?;
             created.ok_or_else(|| Error::new(ErrorKind::Transient, Error::aws(doing(), error).chain()))
@@ -163,7 +163,7 @@ fn id_in(arn: &str) -> &str {
 /// Deletes the tenant's access points. The files stay.
 ///
 /// # Errors
-/// When EFS refuses.
+/// When EFS refuses a call.
 pub async fn delete(efs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::AccessPoint);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_of_ours_on_a_later_page_is_returned() {
+    async fn our_access_point_on_a_later_page_is_returned() {
         let first = page(vec![access_point("fsap-0", "dev-999999999999-ap", Some(owner()))], Some("next"));
         let second = page(vec![access_point("fsap-1", "dev-123456789012-ap", Some(owner()))], None);
         assert_eq!(run_create(&[&first, &second]).await.unwrap().access_point_id, "fsap-1");

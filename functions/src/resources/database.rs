@@ -1,10 +1,10 @@
 //! A tenant's MySQL database and user.
 //!
-//! MySQL has no tags, so the owner of each database is kept in a table of our own,
-//! `tenant_management.owners`. The row is written before the database is created and removed after it is
-//! dropped: whatever an interruption leaves is known to be ours. What has no row is not ours.
+//! MySQL has no tags, so the owner of each database is stored in a table of this project, `tenant_management.owners`.
+//! The row is written before the database is created and removed after it is dropped, so whatever an interruption
+//! leaves has a row. A database without a row was not made by this project.
 //!
-//! Every statement of MySQL that defines something commits by itself, and each here may run twice.
+//! MySQL commits every statement that defines something by itself, so each of them here may run twice.
 
 use std::collections::BTreeSet;
 
@@ -17,10 +17,10 @@ use crate::resources::secret;
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Removal, ours, tenant_named};
 
-/// How long to wait for another run on the same tenant, in seconds.
+/// Maximum time to wait for another run on the same tenant, in seconds.
 pub(crate) const LOCK_WAIT: u8 = 10;
 
-/// Whose the databases are.
+/// The table of the databases' owners.
 pub(crate) const OWNERS: &str = "tenant_management.owners (\
      database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
      recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
@@ -47,7 +47,7 @@ pub struct Created {
 /// The tenant's database and user, if either exists.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// When a query to the server fails.
 pub async fn find(connection: &mut Connection, names: &Names) -> Result<Vec<Found>> {
     let exists: Option<(bool, bool)> = connection
         .first(
@@ -68,7 +68,7 @@ pub async fn find(connection: &mut Connection, names: &Names) -> Result<Vec<Foun
 /// The tenants that have a database.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// When a query to the server fails.
 pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let query = "SELECT schema_name FROM information_schema.schemata WHERE RIGHT(schema_name, 3) = '_db'";
     let databases: Vec<String> = connection.all("listing databases", query).await?;
@@ -78,7 +78,7 @@ pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Re
 /// Creates the tenant's database, and its user with the password that is in the tenant's secret.
 ///
 /// # Errors
-/// `ResourceConflict` when the database or the user exists and this execution did not make it.
+/// `ResourceConflict` when the database or the user exists and another owner made it.
 pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let connections: u32 = settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?;
@@ -102,13 +102,13 @@ async fn create_with(
     let doing = format!("creating database ({database})");
     connection.run(&doing, &format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4")).await?;
     let doing = format!("creating user ({user})");
-    // IF NOT EXISTS keeps the password of an earlier run: ALTER USER sets the one in the secret.
+    // IF NOT EXISTS keeps the password of an earlier run. ALTER USER sets the password from the secret.
     for verb in ["CREATE USER IF NOT EXISTS", "ALTER USER"] {
         let statement =
             format!("{verb} '{user}'@'%' IDENTIFIED BY '{password}' WITH MAX_USER_CONNECTIONS {connections}");
         connection.run_secret(&doing, &statement).await?;
     }
-    // In GRANT an underscore stands for any character, and would grant more than one database.
+    // In GRANT an unescaped underscore matches any character, which would grant access to other databases as well.
     let pattern = database.replace('_', "\\_");
     let doing = format!("granting database ({database}) to user ({user})");
     connection.run(&doing, &format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%'")).await?;
@@ -146,7 +146,7 @@ async fn delete_with(connection: &mut Connection, names: &Names, scope: Option<&
     Ok(removal)
 }
 
-/// Whether the stack leaves the database to ECS tasks, since no function reaches the server.
+/// Whether only an ECS task can reach the server. The stack's parameter says so.
 pub(crate) fn only_a_task_reaches_it(settings: &Settings) -> bool {
     settings.optional("DATABASE_ACCESS") == Some("ecs-task")
 }
@@ -154,7 +154,8 @@ pub(crate) fn only_a_task_reaches_it(settings: &Settings) -> bool {
 /// Connects as the administrator.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when the environment does not say how, `Transient` when nobody answers.
+/// `EnvironmentNotReady` when a setting or the administrator's secret is missing, `Transient` when the server does not
+/// answer.
 pub async fn connect(secrets: &Secrets, settings: &Settings) -> Result<Connection> {
     let transport = Transport::from_settings(settings)?;
     let credentials = secret::read_master_credentials(secrets, settings).await?;
@@ -166,7 +167,7 @@ pub(crate) fn lock_name(names: &Names) -> String {
     format!("tenant-management.{}", names.tenant())
 }
 
-/// Keeps a second run on the same tenant waiting until this connection ends.
+/// Makes a second run on the same tenant wait until this connection ends.
 async fn lock(connection: &mut Connection, names: &Names) -> Result<()> {
     let name = lock_name(names);
     let doing = format!("locking tenant ({})", names.tenant());
@@ -196,7 +197,7 @@ async fn recorded_owner(connection: &mut Connection, names: &Names) -> Result<Op
     Ok(owner.and_then(|owner| Owner::try_from(owner).ok()))
 }
 
-/// Records that the database that is about to be created is ours.
+/// Records the owner of the database that is about to be created.
 async fn record_owner(connection: &mut Connection, names: &Names, owner: &Owner) -> Result<()> {
     let found = find(connection, names).await?;
     if ours("database", found, owner)?.is_some() {
@@ -205,7 +206,8 @@ async fn record_owner(connection: &mut Connection, names: &Names, owner: &Owner)
     let doing = format!("recording the owner of database ({})", names.database());
     connection.run(&doing, "CREATE DATABASE IF NOT EXISTS tenant_management").await?;
     connection.run(&doing, &format!("CREATE TABLE IF NOT EXISTS {OWNERS}")).await?;
-    // A row without a database is left from one that was dropped by hand. The id is ours by now: replace it.
+    // A row without a database remains from a database that was dropped by hand. This execution has claimed the
+    // tenant's id, so it replaces the row.
     connection
         .change(
             &doing,

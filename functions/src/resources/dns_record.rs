@@ -1,9 +1,11 @@
-//! A tenant's DNS record: its host is an alias of the load balancer that its rule is on.
+//! A tenant's DNS record: the tenant's host is an alias of the load balancer that has its rule.
 //!
-//! Only where the stack has a hosted zone; else the domain's own wildcard record leads to the one load balancer. Route 53
-//! has no tags for records, so the owner is in the record's set identifier, which nobody but the account can read. A set
-//! identifier wants a routing policy: weighted, with the only weight. CREATE fails when the name is taken, so no record of
-//! somebody else is replaced; another weighted one of the name, which it would share, is found by the inventory before.
+//! Records exist only where the stack has a hosted zone; otherwise the domain's wildcard record points to the only load
+//! balancer. Route 53 has no tags for records, so the owner is stored in the record's set identifier, which only this
+//! AWS account can read. A set identifier requires a routing policy: weighted, with a single weight.
+//!
+//! CREATE fails when the name is taken, so it never replaces another owner's record. The exception is another weighted
+//! record of that name, which CREATE would join. The inventory finds such a record before.
 
 use aws_sdk_route53::Client;
 use aws_sdk_route53::error::ProvideErrorMetadata;
@@ -15,10 +17,10 @@ use crate::load_balancing::placement::AliasTarget;
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Removal, ours};
 
-/// The types of record that decide where a host leads.
+/// The types of record that decide where a host points to.
 const TYPES: [RrType; 3] = [RrType::A, RrType::Aaaa, RrType::Cname];
 
-/// Source: the API reference of Route 53, ResourceRecordSet, `SetIdentifier`.
+/// Maximum length of a set identifier. Source: the API reference of Route 53, ResourceRecordSet, `SetIdentifier`.
 const LONGEST_MARK: usize = 128;
 
 /// Input of create-dns-record.
@@ -29,7 +31,7 @@ pub struct Create {
     pub tenant_id: TenantId,
     /// The execution that creates it.
     pub owner: Owner,
-    /// The load balancer that the tenant's rule is on.
+    /// The load balancer that has the tenant's rule.
     pub load_balancer: AliasTarget,
 }
 
@@ -40,10 +42,10 @@ pub struct Created {
     pub dns_record: String,
 }
 
-/// The tenant's records: none where the stack has no hosted zone.
+/// The tenant's records; empty where the stack has no hosted zone.
 ///
 /// # Errors
-/// When Route 53 cannot be asked.
+/// When a call to Route 53 fails.
 pub async fn find(route53: &Client, settings: &Settings, names: &Names) -> Result<Vec<Found>> {
     let records = list_of(route53, settings, names).await?;
     Ok(records.iter().map(found).collect())
@@ -54,14 +56,14 @@ fn found(record: &ResourceRecordSet) -> Found {
     Found::present(identifier, record.set_identifier().and_then(owner_of))
 }
 
-/// As [`find`], as they are.
+/// Like [`find`], but returns the record sets of Route 53.
 ///
 /// # Errors
-/// When Route 53 cannot be asked.
+/// When a call to Route 53 fails.
 pub(crate) async fn list_of(route53: &Client, settings: &Settings, names: &Names) -> Result<Vec<ResourceRecordSet>> {
     let Some(zone) = settings.optional("HOSTED_ZONE_ID") else { return Ok(Vec::new()) };
     let host = names.host(settings.required("DOMAIN")?);
-    // In the order of names, so those of the host come first. No zone has more than a few records of one name.
+    // Route 53 sorts records by name, so those of the host come first. A name has no more than a few records.
     let listed = route53.list_resource_record_sets().hosted_zone_id(zone).start_record_name(&host).max_items(20);
     let listed = listed.send().await;
     let listed = match listed {
@@ -74,10 +76,10 @@ pub(crate) async fn list_of(route53: &Client, settings: &Settings, names: &Names
     Ok(listed.resource_record_sets.into_iter().filter(is_of_the_host).collect())
 }
 
-/// The owner as a set identifier: its ARN without what every execution's has.
+/// The owner as a set identifier: its ARN without the part that is the same for every execution.
 ///
 /// # Errors
-/// `InvalidRequest` when it is longer than a set identifier may be.
+/// `InvalidRequest` when it is longer than Route 53 allows.
 fn mark(owner: &Owner) -> Result<String> {
     let mark = owner.as_str().trim_start_matches("arn:").replacen(":states:", ":", 1).replacen(":execution:", ":", 1);
     if mark.len() <= LONGEST_MARK {
@@ -90,7 +92,7 @@ fn mark(owner: &Owner) -> Result<String> {
     Err(Error::new(ErrorKind::InvalidRequest, message))
 }
 
-/// The owner of a set identifier; none when tenant management did not write it.
+/// The owner in a set identifier; `None` when this project did not write it.
 fn owner_of(mark: &str) -> Option<Owner> {
     let parts: Vec<_> = mark.split(':').collect();
     let [partition, region, account, machine, name] = parts[..] else { return None };
@@ -100,7 +102,8 @@ fn owner_of(mark: &str) -> Option<Owner> {
 /// Creates the tenant's record.
 ///
 /// # Errors
-/// `ResourceConflict` when one exists and somebody else made it; `EnvironmentNotReady` when the stack has no hosted zone.
+/// `ResourceConflict` when one exists and another owner made it; `EnvironmentNotReady` when the stack has no hosted
+/// zone.
 pub async fn create(route53: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let host = names.host(settings.required("DOMAIN")?);
@@ -109,7 +112,7 @@ pub async fn create(route53: &Client, settings: &Settings, request: Create) -> R
     let target = aws_sdk_route53::types::AliasTarget::builder()
         .dns_name(target.dns_name)
         .hosted_zone_id(target.hosted_zone_id)
-        // The load balancer answers for itself when a tenant is down.
+        // When a tenant is down, the load balancer answers with an error, so the alias need not change.
         .evaluate_target_health(false)
         .build();
     let record = ResourceRecordSet::builder()
@@ -122,7 +125,7 @@ pub async fn create(route53: &Client, settings: &Settings, request: Create) -> R
     let record = record.map_err(|error| Error::internal(doing()).with_source(error))?;
     match change(route53, settings, ChangeAction::Create, record).await? {
         Ok(()) => Ok(Created { dns_record: host }),
-        // An earlier run's record, or somebody else's.
+        // The record was made by an earlier run, or by another owner.
         Err(refusal) => match ours("DNS record", find(route53, settings, &names).await?, &request.owner)? {
             Some(_) => Ok(Created { dns_record: host }),
             None => Err(refusal),
@@ -133,7 +136,7 @@ pub async fn create(route53: &Client, settings: &Settings, request: Create) -> R
 /// Deletes the tenant's records.
 ///
 /// # Errors
-/// When Route 53 refuses.
+/// When Route 53 refuses a call.
 pub async fn delete(route53: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::DnsRecord);
@@ -143,7 +146,7 @@ pub async fn delete(route53: &Client, settings: &Settings, request: Teardown) ->
         let identifier = found(&record).identifier;
         match change(route53, settings, ChangeAction::Delete, record.clone()).await? {
             Ok(()) => removal.removed.push(identifier),
-            // Somebody was faster, which is well if it is gone.
+            // Another deletion was faster. This is an error only when the record still exists.
             Err(refusal) if list_of(route53, settings, &names).await?.contains(&record) => return Err(refusal),
             Err(_) => {}
         }
@@ -151,7 +154,8 @@ pub async fn delete(route53: &Client, settings: &Settings, request: Teardown) ->
     Ok(removal)
 }
 
-/// Makes one change; gives what Route 53 said when the record was not as it should be for that.
+/// Makes one change. Returns Route 53's message when it rejects the change because the record is not in the expected
+/// state.
 ///
 /// # Errors
 /// Any other refusal.

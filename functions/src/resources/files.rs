@@ -1,8 +1,8 @@
-//! A tenant's files: what is below `/wordpress/<id>` on the file system. They outlive the tenant unless their
-//! deletion is asked for.
+//! A tenant's files: the directory `/wordpress/<id>` on the file system. They remain when the tenant is removed, unless
+//! the request asks for their deletion.
 //!
-//! The file system is mounted at `/wordpress`, so nothing outside of that directory can be reached at all. Symbolic
-//! links are removed and never followed.
+//! The file system is mounted at `/wordpress`, so nothing outside that directory can be reached. Symbolic links are
+//! removed and never followed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
-/// The directory of all tenants: nothing but what is directly below one of this name is ever deleted.
+/// Name of the directory of all tenants. Only what is directly in a directory of this name is ever deleted.
 const TENANTS: &str = "wordpress";
 
 /// Input of purge-files.
@@ -26,11 +26,11 @@ pub struct Purge {
 pub struct Purged {
     /// The tenant's directory on the file system.
     pub directory: String,
-    /// There was such a directory, and it is gone now.
+    /// The directory existed and has been deleted.
     pub removed: bool,
 }
 
-/// Deletes the tenant's files. What an interruption leaves, the next run deletes.
+/// Deletes the tenant's files. If this is interrupted, the next run deletes the rest.
 ///
 /// # Errors
 /// `EnvironmentNotReady` when the file system is not mounted; `AccessDenied`; `Transient` when it does not answer.
@@ -68,7 +68,7 @@ fn directory_of(mounted: &Path, names: &Names) -> Result<PathBuf> {
 fn kind_of(error: &io::Error) -> ErrorKind {
     match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::AccessDenied,
-        // Somebody else still writes, or the file system does not answer.
+        // A task still writes files, or the file system does not answer.
         _ => ErrorKind::Transient,
     }
 }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::testing::{settings, tenant};
 
-    /// A file system with two tenants, in a directory of its own that is deleted in the end.
+    /// A file system with two tenants, in a temporary directory that is deleted at the end.
     struct FileSystem(PathBuf);
 
     impl FileSystem {

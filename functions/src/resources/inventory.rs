@@ -1,7 +1,7 @@
-//! Everything of a tenant that exists, whoever made it.
+//! Finds everything of a tenant that exists, whoever made it.
 //!
-//! The one answer to four questions: is an id free, what is left after a deletion, what is a tenant made of,
-//! and where is it.
+//! This answers four questions: whether an id is free, what remains after a deletion, what a tenant consists of, and in
+//! which environment it is.
 
 use aws_config::SdkConfig;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::resources::{
     access_point, database, dns_record, listener_rule, log_group, secret, service, target_group, task_definition,
 };
 
-/// The clients of whatever looks at all kinds of resources.
+/// The clients of functions that read all kinds of resources.
 #[derive(Debug)]
 pub struct Clients {
     /// ECS.
@@ -52,17 +52,17 @@ pub struct Inventory {
     pub tenant_id: TenantId,
     /// The environment.
     pub environment: EnvironmentName,
-    /// Anything is there, even if it is going.
+    /// A resource exists, even if it is being deleted.
     pub exists: bool,
-    /// What there is of each kind of resource; of DNS records only where the stack has a hosted zone.
+    /// The resources of each kind; DNS records only where the stack has a hosted zone.
     pub resources: PerKind<Option<Resource>>,
-    /// What `owner` made (without an owner: everything), is not going by itself, and is not kept on request.
+    /// What `owner` made (without an owner: everything), except what is being deleted or kept on request.
     pub leftovers: Vec<Leftover>,
-    /// The kinds of which somebody else than `owner` made something.
+    /// The kinds of which another owner than `owner` made a resource.
     pub foreign: Vec<Kind>,
 }
 
-/// What there is of one kind.
+/// The resources of one kind.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Resource {
     /// Absent, present, going, or unchecked.
@@ -73,7 +73,7 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// Nobody looked.
+    /// Nothing was read.
     const UNCHECKED: Self = Self { status: Status::Unchecked, found: Vec::new() };
 
     fn of(found: Vec<Found>) -> Self {
@@ -88,21 +88,21 @@ impl Resource {
     }
 }
 
-/// Whether there is anything of a kind.
+/// Whether there is a resource of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Nothing.
+    /// There is none.
     Absent,
-    /// Something.
+    /// There is one.
     Present,
-    /// Something that is on its way out, and nothing else.
+    /// There are only resources that are being deleted.
     Going,
-    /// No function reaches what would know: the database, where only an ECS task does.
+    /// Unknown: only an ECS task can reach the database.
     Unchecked,
 }
 
-/// Something that should not be there any more.
+/// A resource that should have been removed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Leftover {
     /// The kind of resource.
@@ -111,10 +111,11 @@ pub struct Leftover {
     pub identifier: String,
 }
 
-/// Takes the inventory of a tenant. The request's `owner` tells what that made from what others made.
+/// Takes the inventory of a tenant. When the request names an `owner`, what that owner made is told apart from the
+/// rest.
 ///
 /// # Errors
-/// `WrongEnvironment`, or when one of the services cannot be asked.
+/// `WrongEnvironment`, or when a call to one of the services fails.
 pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
     let names = request.names(settings)?;
     let (services, records, (rules, groups), definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
@@ -141,8 +142,9 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
     Ok(summed_up(request, settings.environment(), resources))
 }
 
-/// An execution that asks about its own has mostly no target group, as it has made none yet or has removed it. So it does
-/// not wait for the answer before it asks for listeners. Of any other tenant, the target group says where the rules are.
+/// When an execution reads what it made itself, there is mostly no target group: it has not been made yet, or has been
+/// deleted. Listeners are then read without waiting for the target group. For any other inventory, the target group
+/// says which load balancer has the rules.
 async fn rules_and_target_groups(
     elb: &aws_sdk_elasticloadbalancingv2::Client,
     settings: &Settings,
@@ -166,7 +168,7 @@ async fn rules_and_target_groups(
     tokio::try_join!(listener_rule::find(elb, settings, names, &listeners), groups)
 }
 
-/// Nothing when only an ECS task reaches the database.
+/// `None` when only an ECS task can reach the database.
 async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Result<Option<Vec<Found>>> {
     if database::only_a_task_reaches_it(settings) {
         return Ok(None);
@@ -211,7 +213,7 @@ mod tests {
     use crate::testing::{other_owner, owner, settings, tenant};
 
     #[tokio::test]
-    async fn only_an_execution_that_asks_about_its_own_lists_load_balancers_at_once() {
+    async fn only_an_inventory_with_an_owner_lists_load_balancers_at_once() {
         for (owner, listings) in [(None, 0), (Some(owner()), 1)] {
             let group = mock!(Client::describe_target_groups).then_output(|| {
                 let group = TargetGroup::builder().target_group_arn("arn:tg").load_balancer_arns("arn:lb").build();
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_absent() {
+    fn a_kind_without_resources_is_absent() {
         let inventory = inventory(None, PerKind::from_fn(|_| Some(Resource::of(Vec::new()))));
         assert!(!inventory.exists && inventory.leftovers.is_empty());
         assert_eq!(inventory.resources.secret.unwrap().status, Status::Absent);
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn an_owner_tells_its_own_from_what_others_made() {
+    fn with_an_owner_what_others_made_is_foreign() {
         let resources = || PerKind {
             secret: present("arn:secret", Some(owner())),
             target_group: present("arn:tg", Some(other_owner())),

@@ -1,10 +1,12 @@
 //! A tenant's ALB listener rule: requests for the tenant's host go to the tenant's target group.
 //!
-//! Priorities are unique per listener. The lowest free one is taken; when somebody else takes it between the
-//! look and the call, the look is repeated, which also finds a rule of ours whose answer was lost.
+//! Priorities are unique per listener, and the lowest free one is used. When another call takes that priority first,
+//! the rules are read again and the next free one is tried. Reading again also finds a rule that this execution made
+//! when the answer to the creation was lost.
 //!
-//! Two runs for one tenant at the same moment, which no state machine starts, take the same priority, and one is refused.
-//! Only when another one is set free between their looks does each make a rule: both lead to the tenant, and go together.
+//! No state machine runs this step twice at the same time for one tenant. If it happened, both runs would try the same
+//! priority, and AWS would refuse one of them. Both would make a rule only if another priority became free between
+//! their reads. Both rules would then lead to the tenant, and be deleted together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -30,7 +32,7 @@ pub mod suspension;
 
 use of_tenant::{is_of, on_listeners};
 
-/// How often a lost race for a priority is run again.
+/// Maximum number of attempts to take a priority that other calls take first.
 const RACES: u32 = 12;
 
 /// Input of create-listener-rule.
@@ -41,7 +43,7 @@ pub struct Create {
     pub tenant_id: TenantId,
     /// The execution that creates it.
     pub owner: Owner,
-    /// The listeners that it may be on, the best first.
+    /// The listeners to choose from, the best first.
     pub listener_arns: Vec<String>,
     /// The tenant's target group.
     pub target_group_arn: String,
@@ -52,7 +54,7 @@ pub struct Create {
 pub struct Created {
     /// ARN of the rule.
     pub listener_rule_arn: String,
-    /// The listener that it is on.
+    /// The listener that has the rule.
     pub listener_arn: String,
     /// Its priority on the listener.
     pub priority: u32,
@@ -63,7 +65,7 @@ pub struct Created {
 /// The tenant's rules on these listeners.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub async fn find(elb: &Client, settings: &Settings, names: &Names, listeners: &[Listener]) -> Result<Vec<Found>> {
     let rules = on_listeners(elb, settings, names, listeners).await?;
     let found = few_at_a_time(rules.iter().map(|rule| described(elb, rule))).await?;
@@ -73,7 +75,7 @@ pub async fn find(elb: &Client, settings: &Settings, names: &Names, listeners: &
 /// The tenants that have a rule on one of these listeners.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<BTreeSet<TenantId>> {
     let domain = settings.required("DOMAIN")?;
     let arns = listeners.iter().filter_map(Listener::listener_arn);
@@ -99,7 +101,7 @@ async fn described(elb: &Client, rule: &Rule) -> Result<Option<Found>> {
 /// Creates the tenant's rule, on the first of the listeners that has room.
 ///
 /// # Errors
-/// `ResourceConflict` when a rule for the tenant's host exists and somebody else made it; `QuotaExceeded` when no
+/// `ResourceConflict` when a rule for the tenant's host exists and another owner made it; `QuotaExceeded` when no
 /// listener has room.
 pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
@@ -113,8 +115,9 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
     Err(refusal)
 }
 
-/// The listeners in their order; but first the one whose load balancer the target group is attached to, by an earlier run
-/// of this step. It took another than the first when that was full, which it may no longer be.
+/// The listeners in their order, except that the one whose load balancer the target group is attached to comes first.
+/// An earlier run of this step made a rule there. It may not have taken the first listener because that was full then,
+/// and that listener may have room now.
 async fn candidates<'a>(elb: &Client, request: &'a Create) -> Result<Vec<&'a str>> {
     let mut listeners: Vec<_> = request.listener_arns.iter().map(String::as_str).collect();
     if listeners.len() > 1 {
@@ -184,7 +187,7 @@ async fn create_on(
     Err(Error::new(ErrorKind::Transient, format!("{}: lost the race for a priority {RACES} times", doing())))
 }
 
-/// Waits up to 50 ms more with every lost race, so that those who raced do not meet again.
+/// Waits for a random time, up to 50 ms longer after each attempt, so that competing calls do not collide again.
 async fn jitter(race: u32) -> Result<()> {
     let random = getrandom::u32().map_err(|error| Error::internal("drawing a delay").with_source(error))?;
     tokio::time::sleep(Duration::from_millis(u64::from(random % (50 * (race + 1))))).await;
@@ -194,7 +197,7 @@ async fn jitter(race: u32) -> Result<()> {
 /// Deletes the tenant's rules.
 ///
 /// # Errors
-/// When Elastic Load Balancing refuses.
+/// When Elastic Load Balancing refuses a call.
 pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::ListenerRule);
@@ -273,7 +276,7 @@ mod tests {
             .then_error(move || CreateRuleError::generic(ErrorMetadata::builder().code(code).build()))
     }
 
-    /// On one of these listeners: `arn:…:listener/app/NAME/1/1`.
+    /// Creates a rule on one of these listeners: `arn:…:listener/app/NAME/1/1`.
     async fn run_create_on(listeners: &[&str], rules: &[&Mock]) -> Result<Created> {
         let client = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, rules);
         let request = Create {
@@ -297,7 +300,7 @@ mod tests {
         format!("arn:aws:elasticloadbalancing:eu-west-1:536580886816:loadbalancer/app/{name}/1")
     }
 
-    /// The target group is attached to the load balancer of that name, or to none.
+    /// The target group, attached to the load balancer of that name, or to none.
     fn attached(name: Option<&'static str>) -> Mock {
         mock!(Client::describe_target_groups).then_output(move || {
             let balancers = name.map(balancer).into_iter().collect();
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_lost_race_is_run_again_with_a_fresh_look() {
+    async fn a_lost_race_is_tried_again_after_reading_the_rules() {
         let rules = [
             &page(vec![], None),
             &creation_fails("PriorityInUse"),
@@ -333,7 +336,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_creation_whose_answer_was_lost_is_found_by_the_fresh_look() {
+    async fn a_creation_whose_answer_was_lost_is_found_when_the_rules_are_read_again() {
         let rules = [
             &page(vec![], None),
             &creation_fails("PriorityInUse"),
@@ -344,13 +347,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn losing_for_ever_is_worth_a_retry_by_the_state_machine() {
+    async fn losing_every_race_is_retried_by_the_state_machine() {
         let lost: Vec<_> = (0..RACES).flat_map(|_| [page(vec![], None), creation_fails("PriorityInUse")]).collect();
         assert_eq!(run_create(&lost.iter().collect::<Vec<_>>()).await.unwrap_err().kind(), ErrorKind::Transient);
     }
 
     #[tokio::test]
-    async fn somebody_elses_rule_for_the_host_is_a_conflict() {
+    async fn another_owners_rule_for_the_host_is_a_conflict() {
         for other in [None, Some(other_owner())] {
             let rules = [&page(vec![rule("1", "123456789012.example.com")], None), &tagged(other)];
             assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
@@ -393,7 +396,7 @@ mod tests {
         assert!(!is_on(&listener("dev-alb"), &format!("{balancer}2")));
     }
 
-    /// What a teardown removes that sees this target group, or none, and then these answers.
+    /// The rules that a deletion removes when the target group is this one, or missing, and AWS gives these answers.
     async fn run_delete(group: Option<Mock>, answers: &[&Mock]) -> Vec<String> {
         let group = group.unwrap_or_else(|| {
             mock!(Client::describe_target_groups).then_error(|| {
@@ -407,7 +410,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_rules_are_looked_for_where_the_target_group_is_attached() {
+    async fn rules_are_searched_on_the_load_balancer_of_the_target_group() {
         let listeners = mock!(Client::describe_listeners)
             .match_requests(|request| request.load_balancer_arn() == Some(&balancer("one")))
             .then_output(|| {
@@ -421,7 +424,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_attached_target_group_every_listener_that_is_there_is_looked_at() {
+    async fn without_an_attached_target_group_every_listener_is_searched() {
         let missing = || {
             mock!(Client::describe_listeners).then_error(|| {
                 DescribeListenersError::generic(ErrorMetadata::builder().code("ListenerNotFound").build())

@@ -1,5 +1,4 @@
-//! A tenant's CloudWatch log group. The awslogs driver does not create it, and a task whose group is missing
-//! does not start.
+//! A tenant's CloudWatch log group. The awslogs driver does not create it, and a task does not start without it.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +11,7 @@ use shared::{Error, Kind, Names, Owner, Result, Settings, TenantId};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, ours, tenant_named};
 
-/// DescribeLogGroups gives 50 at most. Source: its API reference.
+/// DescribeLogGroups returns at most 50. Source: its API reference.
 const LISTED_PER_CALL: i32 = 50;
 
 /// Input of create-log-group.
@@ -35,11 +34,11 @@ pub struct Created {
 /// The tenant's log group, if there is one.
 ///
 /// # Errors
-/// When CloudWatch Logs cannot be asked.
+/// When a call to CloudWatch Logs fails.
 pub async fn find(logs: &Client, names: &Names) -> Result<Vec<Found>> {
     let name = names.log_group();
     let doing = || format!("reading log group ({name})");
-    // The only lookup is by prefix; the exact name comes first, since lists are sorted by name.
+    // CloudWatch can only search by prefix. The list is sorted by name, so the exact name comes first.
     let groups = logs.describe_log_groups().log_group_name_prefix(&name).limit(1).send().await;
     let groups = groups.map_err(|error| Error::aws(doing(), error))?;
     let Some(group) = groups.log_groups().iter().find(|group| group.log_group_name() == Some(&name)) else {
@@ -60,7 +59,7 @@ pub async fn find(logs: &Client, names: &Names) -> Result<Vec<Found>> {
 /// The tenants that have a log group.
 ///
 /// # Errors
-/// When CloudWatch Logs cannot be asked.
+/// When a call to CloudWatch Logs fails.
 pub(crate) async fn list(logs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let prefix = format!("/ecs/{}-", settings.environment());
     let listing = logs.describe_log_groups().log_group_name_prefix(&prefix).into_paginator();
@@ -70,10 +69,10 @@ pub(crate) async fn list(logs: &Client, settings: &Settings) -> Result<BTreeSet<
     Ok(names.filter_map(|name| tenant_named(settings, name, Names::log_group)).collect())
 }
 
-/// Creates the tenant's log group and sets how long it keeps what it gets.
+/// Creates the tenant's log group and sets its retention.
 ///
 /// # Errors
-/// `ResourceConflict` when it exists and somebody else made it.
+/// `ResourceConflict` when it exists and another owner made it.
 pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let retention: i32 = settings.parsed("TENANT_LOG_RETENTION_DAYS")?;
@@ -89,17 +88,17 @@ pub async fn create(logs: &Client, settings: &Settings, request: Create) -> Resu
             Err(error) => return Err(Error::aws(doing(), error)),
         }
     }
-    // Also for one that was found: the earlier run may have ended before this line.
+    // The retention is also set for a group that was found, because an earlier run may have ended before this call.
     let policy =
         logs.put_retention_policy().log_group_name(names.log_group()).retention_in_days(retention).send().await;
     policy.map_err(|error| Error::aws(doing(), error))?;
     Ok(Created { log_group: names.log_group() })
 }
 
-/// Deletes the tenant's log group and what it holds, unless the request wants it kept.
+/// Deletes the tenant's log group and its events, unless the request asks to keep it.
 ///
 /// # Errors
-/// When CloudWatch Logs refuses.
+/// When CloudWatch Logs refuses a call.
 pub async fn delete(logs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::LogGroup);
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_group_whose_name_only_begins_alike_is_another_one() {
+    async fn a_group_with_a_longer_name_is_ignored() {
         let creation = mock!(Client::create_log_group).then_output(|| CreateLogGroupOutput::builder().build());
         run_create(&[&listed(Some("/ecs/dev-123456789012-old")), &creation, &retention()]).await.unwrap();
     }
@@ -186,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn throttling_that_outlasts_the_sdks_retries_is_worth_one_by_the_state_machine() {
+    async fn throttling_after_the_sdks_retries_is_retried_by_the_state_machine() {
         let throttled = mock!(Client::describe_log_groups).then_http_response(|| {
             HttpResponse::new(400.try_into().unwrap(), r#"{"__type": "ThrottlingException"}"#.into())
         });
@@ -198,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn losing_the_race_to_somebody_else_is_a_conflict() {
+    async fn losing_the_race_to_another_owner_is_a_conflict() {
         let exists = mock!(Client::create_log_group).then_error(|| {
             CreateLogGroupError::generic(ErrorMetadata::builder().code("ResourceAlreadyExistsException").build())
         });

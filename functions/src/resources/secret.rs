@@ -1,7 +1,8 @@
 //! A tenant's secret: its database credentials, and the claim on its id.
 //!
-//! CreateSecret is atomic on the name, so whoever makes the secret has the id. The password is made here,
-//! once; everything else reads it from the secret. An interruption leaves either nothing or the whole secret.
+//! CreateSecret is atomic on the name, so the execution that creates the secret has claimed the id. The password is
+//! generated here, once; all other steps read it from the secret. An interruption leaves either nothing or the whole
+//! secret.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +20,9 @@ use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, tenant_named};
 
-/// ListSecrets gives 100 at most. Source: its API reference.
+/// ListSecrets returns at most 100. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;
-/// 32 characters out of 62 are 190 bits.
+/// 32 characters out of 62 have 190 bits of randomness.
 const PASSWORD_LENGTH: usize = 32;
 
 /// Input of create-secret.
@@ -47,10 +48,10 @@ pub struct Created {
     pub secret_arn: String,
 }
 
-/// The tenant's secret, if there is one; one that is scheduled for deletion is going.
+/// The tenant's secret, if there is one. A secret that is scheduled for deletion is reported as going.
 ///
 /// # Errors
-/// When Secrets Manager cannot be asked.
+/// When a call to Secrets Manager fails.
 pub async fn find(secrets: &Client, names: &Names) -> Result<Vec<Found>> {
     let secret = match secrets.describe_secret().secret_id(names.secret()).send().await {
         Ok(secret) => secret,
@@ -65,19 +66,19 @@ pub async fn find(secrets: &Client, names: &Names) -> Result<Vec<Found>> {
     }])
 }
 
-/// A secret among those of all tenants.
+/// A secret in the list of all tenants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
-    /// When it was made.
+    /// When it was created.
     pub(crate) created: Option<DateTime>,
     /// It is scheduled for deletion.
     pub(crate) going: bool,
 }
 
-/// The tenants that have a secret, also one that is scheduled for deletion.
+/// The tenants that have a secret, including those that are scheduled for deletion.
 ///
 /// # Errors
-/// When Secrets Manager cannot be asked.
+/// When a call to Secrets Manager fails.
 pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<BTreeMap<TenantId, Listed>> {
     let prefix = format!("{}-", settings.environment());
     let by_name = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
@@ -92,10 +93,11 @@ pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<BTreeM
     Ok(pages.iter().flat_map(|page| page.secret_list()).filter_map(listed).collect())
 }
 
-/// Claims the tenant's id by creating its secret. Running it again gives the same secret, with the same password.
+/// Claims the tenant's id by creating its secret. Idempotent: a second call by the same owner returns the same secret,
+/// with the same password.
 ///
 /// # Errors
-/// `TenantAlreadyExists` when somebody else has the claim.
+/// `TenantAlreadyExists` when another owner has claimed the id.
 pub async fn create(secrets: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let tags = tags(names.environment(), names.tenant(), &request.owner);
@@ -110,8 +112,8 @@ pub async fn create(secrets: &Client, settings: &Settings, request: Create) -> R
         .await;
     match outcome {
         Ok(secret) => Ok(created(&names, secret.arn().unwrap_or_default())),
-        // Somebody else's, or an earlier run's, whose password is another one. A name that is scheduled for deletion is an
-        // InvalidRequestException.
+        // The secret was made by another owner, or by an earlier run with another password. When a secret of that name
+        // is scheduled for deletion, the error is an InvalidRequestException.
         Err(error) if matches!(error.code(), Some("ResourceExistsException" | "InvalidRequestException")) => {
             claimed(&names, find(secrets, &names).await?, &request.owner)?.ok_or_else(|| {
                 Error::new(
@@ -142,7 +144,7 @@ fn created(names: &Names, arn: &str) -> Created {
     Created { secret_name: names.secret(), secret_arn: arn.to_owned() }
 }
 
-/// The runbook's fields, and `endpoint`, which is what WordPress takes as its host.
+/// The fields of the runbook, and `endpoint`, which WordPress uses as its database host.
 fn secret_string(names: &Names, request: &Create) -> Result<String> {
     let endpoint = Endpoint { host: request.database_host.clone(), port: request.database_port };
     Ok(json!({
@@ -156,14 +158,15 @@ fn secret_string(names: &Names, request: &Create) -> Result<String> {
     .to_string())
 }
 
-/// Letters and digits only: no client, shell or SQL needs to quote them.
+/// Letters and digits only, so that no client, shell or SQL statement has to quote them.
 fn password() -> Result<String> {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut password = String::with_capacity(PASSWORD_LENGTH);
     let mut random = [0; 2 * PASSWORD_LENGTH];
     while password.len() < PASSWORD_LENGTH {
         getrandom::fill(&mut random).map_err(|error| Error::internal("drawing a password").with_source(error))?;
-        // 248 is the largest multiple of 62 in a byte: what lies above would favour the first letters.
+        // 248 is the largest multiple of 62 that fits into a byte. Using higher values would make the first letters
+        // more likely.
         let letters =
             random.iter().filter(|byte| **byte < 248).map(|byte| ALPHABET[usize::from(*byte) % ALPHABET.len()]);
         password.extend(letters.take(PASSWORD_LENGTH - password.len()).map(char::from));
@@ -171,10 +174,10 @@ fn password() -> Result<String> {
     Ok(password)
 }
 
-/// Deletes the tenant's secret: at once when the request says so, else with a recovery window.
+/// Deletes the tenant's secret: immediately if the request says so, otherwise with a recovery window.
 ///
 /// # Errors
-/// When Secrets Manager refuses.
+/// When Secrets Manager refuses a call.
 pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Secret);
@@ -207,14 +210,15 @@ pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) ->
 /// The password of the tenant's database user.
 ///
 /// # Errors
-/// `Internal` when the secret is not one of ours; its text is never quoted.
+/// `Internal` when the secret was not written by this project. The error never quotes its text.
 pub async fn read_password(secrets: &Client, names: &Names) -> Result<String> {
     let text = read(secrets, &names.secret(), ErrorKind::Transient).await?;
     match serde_json::from_str::<Value>(&text)
         .ok()
         .and_then(|fields| Some(fields.get("password")?.as_str()?.to_owned()))
     {
-        // What goes into an SQL statement is what `password` draws from, whoever wrote the secret.
+        // The password becomes part of an SQL statement, so only characters that `password` uses are allowed, whoever
+        // wrote the secret.
         Some(password) if password.bytes().all(|byte| byte.is_ascii_alphanumeric()) && !password.is_empty() => {
             Ok(password)
         }
@@ -234,7 +238,8 @@ pub async fn read_master_credentials(secrets: &Client, settings: &Settings) -> R
     MasterCredentials::parse(&name, &read(secrets, &name, ErrorKind::EnvironmentNotReady).await?)
 }
 
-/// The text of a secret. A tenant's may be so new that it is not visible yet; the environment's is simply missing.
+/// The text of a secret; `missing` is the error when it does not exist. A tenant's secret may be too new to be visible
+/// yet; the environment's is really missing.
 async fn read(secrets: &Client, name: &str, missing: ErrorKind) -> Result<String> {
     match secrets.get_secret_value().secret_id(name).send().await {
         Ok(value) => Ok(value.secret_string().unwrap_or_default().to_owned()),
@@ -355,7 +360,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_deletion_is_with_recovery_unless_it_is_forced() {
+    async fn a_deletion_has_a_recovery_window_unless_it_is_forced() {
         let recoverable = mock!(Client::delete_secret)
             .match_requests(|request| {
                 request.recovery_window_in_days() == Some(30) && request.force_delete_without_recovery().is_none()
@@ -387,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_long_quotable_and_differ() {
+    fn passwords_are_long_need_no_quoting_and_differ() {
         let (first, second) = (password().unwrap(), password().unwrap());
         assert_ne!(first, second);
         assert!(first.len() == PASSWORD_LENGTH && first.bytes().all(|byte| byte.is_ascii_alphanumeric()));

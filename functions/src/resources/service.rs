@@ -1,7 +1,7 @@
 //! A tenant's ECS service: keeps the tenant's tasks running and registered with the load balancer.
 //!
-//! A service that was deleted drains first and keeps its name until it is INACTIVE; AWS shows an INACTIVE one
-//! for a while longer, and that counts as gone.
+//! A service that was deleted drains first, and keeps its name until it is INACTIVE. AWS still shows an INACTIVE
+//! service for some time; here it counts as deleted.
 
 use std::collections::BTreeSet;
 
@@ -22,15 +22,16 @@ use crate::resources::{Found, Left, Removal, ours, tenant_named};
 pub mod deployment;
 pub mod update;
 
-/// What CreateService says when there is a service of that name: somebody else's or an earlier run's, or one that drains.
+/// Messages of CreateService when a service of that name exists: another owner's, an earlier run's, or one that is
+/// draining.
 const EXISTS: [&str; 2] = ["not idempotent", "still Draining"];
-/// What CreateService says about a listener rule, or ECS's service-linked role, that was made a moment ago.
+/// Messages of CreateService when a listener rule, or ECS's service-linked role, is too new to be visible to ECS.
 const NOT_YET: [&str; 2] = [UNREACHED, "assume the service linked role"];
-/// What ECS says of a service whose target group no rule forwards to.
+/// ECS's message for a service whose target group has no rule that forwards to it.
 const UNREACHED: &str = "does not have an associated load balancer";
-/// ListServices gives 100 at most. Source: its API reference.
+/// ListServices returns at most 100. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;
-/// DescribeServices takes ten at most. Source: its API reference.
+/// DescribeServices takes at most ten. Source: its API reference.
 pub(crate) const DESCRIBED_PER_CALL: usize = 10;
 
 /// Input of create-service.
@@ -65,7 +66,7 @@ pub struct Created {
 /// The tenant's service, if there is one.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
     Ok(describe(ecs, names).await?.as_ref().and_then(described).into_iter().collect())
 }
@@ -89,22 +90,22 @@ pub(crate) async fn describe(ecs: &Client, names: &Names) -> Result<Option<Servi
         .send()
         .await;
     match described {
-        // A missing service is a `failure` with reason MISSING, and not in the list.
+        // ECS reports a missing service as a `failure` with reason MISSING, not in the list of services.
         Ok(described) => Ok(described.services.unwrap_or_default().into_iter().next()),
         Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading service ({})", names.service()), error)),
     }
 }
 
-/// The deployment that the service works on, or worked on last.
+/// The current deployment of the service.
 pub(crate) fn primary(service: &Service) -> Option<&Deployment> {
     service.deployments().iter().find(|deployment| deployment.status() == Some("PRIMARY"))
 }
 
-/// The tenants that have a service, without those whose service drains: ECS does not list them.
+/// The tenants that have a service. ECS does not list services that are draining.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let cluster = shared::names::cluster(settings.environment());
     let listing = ecs.list_services().cluster(&cluster).into_paginator().page_size(LISTED_PER_CALL).items().send();
@@ -121,7 +122,7 @@ pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<T
 /// The services of these tenants, [`DESCRIBED_PER_CALL`] at most. One that is missing or INACTIVE is left out.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn describe_several(
     ecs: &Client,
     settings: &Settings,
@@ -142,10 +143,10 @@ pub(crate) async fn describe_several(
     }
 }
 
-/// Creates the tenant's service in private subnets, with a deployment that gives up when its tasks keep failing.
+/// Creates the tenant's service in private subnets. Its deployment fails when its tasks keep failing.
 ///
 /// # Errors
-/// `ResourceConflict` when it exists and somebody else made it, or while an old one of that name drains.
+/// `ResourceConflict` when it exists and another owner made it, or while a deleted service of that name drains.
 pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let doing = || format!("creating service ({})", names.service());
@@ -200,10 +201,11 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
     }
 }
 
-/// Scales the tenant's service to 0 and deletes it. While it drains, it is reported as going: call again.
+/// Scales the tenant's service to 0 and deletes it. While it drains, it is reported as going; the caller has to call
+/// again.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Service);
@@ -220,7 +222,7 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
         match ecs.update_service().cluster(names.cluster()).service(names.service()).desired_count(0).send().await {
             Ok(_) => {}
             Err(error) if gone(error.code()) => {}
-            // A suspended one has no task anyway.
+            // A suspended tenant's service has no task to stop.
             Err(error) if error.message().is_some_and(|text| text.contains(UNREACHED)) => {}
             Err(error) => return Err(Error::aws(doing(), error)),
         }
@@ -375,7 +377,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_suspended_one_that_cannot_be_scaled_is_deleted_all_the_same() {
+    async fn a_suspended_service_that_cannot_be_scaled_is_still_deleted() {
         let refused = mock!(Client::update_service).then_error(|| {
             let metadata = ErrorMetadata::builder().code("InvalidParameterException").message(UNREACHED);
             UpdateServiceError::generic(metadata.build())

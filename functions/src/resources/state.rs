@@ -1,8 +1,8 @@
-//! What an update can change about a tenant: what its tasks are, how many run, and what visitors see.
+//! What an update can change about a tenant: its tasks, their number, and what visitors see.
 
 use serde::{Deserialize, Serialize};
 
-/// A tenant's state, as it is, was or is to be.
+/// A tenant's state before or after an update.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -16,7 +16,7 @@ pub struct State {
     pub memory: u32,
     /// Tasks that should run.
     pub desired_count: u32,
-    /// Where no task should run: how many will, once the tenant is resumed, if that is known.
+    /// While the desired count is 0: the count after resuming, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resume_count: Option<u32>,
     /// What visitors see.
@@ -29,17 +29,17 @@ pub struct State {
 pub enum Shows {
     /// The tenant's site.
     Site,
-    /// A fixed page that says that the site is suspended.
+    /// A fixed page which says that the site is suspended.
     SuspensionPage,
 }
 
 impl State {
-    /// Whether a task definition that serves this state serves the other one, too.
+    /// Whether both states have the same image and size, so that they can have the same task definition.
     pub(crate) fn has_the_tasks_of(&self, other: &Self) -> bool {
         (&self.image, self.cpu, self.memory) == (&other.image, other.cpu, other.memory)
     }
 
-    /// The fields in which the state differs from an earlier one.
+    /// The names of the fields that differ from an earlier state.
     pub(crate) fn changes_since(&self, earlier: &Self) -> Vec<&'static str> {
         [
             ("image", self.image != earlier.image),

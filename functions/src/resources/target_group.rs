@@ -1,7 +1,7 @@
 //! A tenant's ALB target group: where the load balancer finds the tenant's tasks.
 //!
-//! It must be attached to the load balancer by a listener rule before a service can use it, and cannot be
-//! deleted while a rule refers to it.
+//! A service can use it only after a listener rule has attached it to the load balancer. It cannot be deleted while a
+//! rule forwards to it.
 
 use std::collections::BTreeSet;
 
@@ -18,10 +18,10 @@ use crate::resources::{Found, Removal, ours, tenant_named};
 
 /// Port of the container.
 const PORT: i32 = 80;
-/// Answers before and after WordPress is installed.
+/// WordPress answers on this path before and after it is installed.
 const HEALTH_CHECK_PATH: &str = "/wp-admin/install.php";
 const HEALTH_CHECK_INTERVAL_SECONDS: i32 = 30;
-/// AWS's default of 300 s would hold up every deployment and every teardown.
+/// Seconds. AWS's default of 300 would delay every deployment and every teardown.
 const DEREGISTRATION_DELAY_SECONDS: &str = "30";
 
 /// Input of create-target-group.
@@ -48,7 +48,7 @@ pub struct Created {
 /// The tenant's target group, if there is one.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
     match describe(elb, names).await? {
         Some(group) => found(elb, names, &group).await,
@@ -56,10 +56,10 @@ pub async fn find(elb: &Client, names: &Names) -> Result<Vec<Found>> {
     }
 }
 
-/// The tenant's target group as it is, if there is one.
+/// The tenant's target group as AWS describes it, if there is one.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn describe(elb: &Client, names: &Names) -> Result<Option<TargetGroup>> {
     let name = names.target_group();
     match elb.describe_target_groups().names(&name).send().await {
@@ -69,10 +69,10 @@ pub(crate) async fn describe(elb: &Client, names: &Names) -> Result<Option<Targe
     }
 }
 
-/// The target group with its owner: nothing when it is gone meanwhile.
+/// The target group with its owner; empty when it was deleted meanwhile.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn found(elb: &Client, names: &Names, group: &TargetGroup) -> Result<Vec<Found>> {
     let arn = group.target_group_arn().unwrap_or_default();
     match tags::owner_of(elb, arn).await {
@@ -85,7 +85,7 @@ pub(crate) async fn found(elb: &Client, names: &Names, group: &TargetGroup) -> R
 /// The tenants that have a target group.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn list(elb: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let groups = target_groups(elb).await?;
     let names = groups.iter().filter_map(TargetGroup::target_group_name);
@@ -95,7 +95,7 @@ pub(crate) async fn list(elb: &Client, settings: &Settings) -> Result<BTreeSet<T
 /// Creates the tenant's target group.
 ///
 /// # Errors
-/// `ResourceConflict` when it exists and somebody else made it.
+/// `ResourceConflict` when it exists and another owner made it.
 pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let doing = || format!("creating target group ({})", names.target_group());
@@ -113,7 +113,7 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
         .send()
         .await;
     let found = match created {
-        // Perhaps somebody else's: with the same settings, AWS answers with the one that exists.
+        // When a target group with the same name and settings exists, AWS returns it. It may have another owner.
         Ok(created) => match created.target_groups().first() {
             Some(group) => found(elb, &names, group).await?,
             None => Vec::new(),
@@ -136,7 +136,7 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
 /// Deletes the tenant's target group.
 ///
 /// # Errors
-/// `Transient` while a rule still refers to it.
+/// `Transient` while a rule still forwards to it.
 pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let doing = || format!("deleting target group ({})", names.target_group());
@@ -146,7 +146,7 @@ pub async fn delete(elb: &Client, settings: &Settings, request: Teardown) -> Res
         match elb.delete_target_group().target_group_arn(&group.identifier).send().await {
             Ok(_) => removal.removed.push(group.identifier),
             Err(error) if error.code() == Some("TargetGroupNotFound") => {}
-            // The rule was deleted a moment ago, or a rule that is not the tenant's forwards here.
+            // Its rule was deleted a moment ago, or another rule, which is not the tenant's, forwards to it.
             Err(error) if error.code() == Some("ResourceInUse") => {
                 return Err(Error::new(ErrorKind::Transient, format!("{}: a listener rule refers to it", doing())));
             }
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_second_run_returns_the_first_runs() {
+    async fn a_second_run_returns_the_first_runs_target_group() {
         let rules = [&exists(), &present(), &tagged(Some(owner())), &delay()];
         assert_eq!(run_create(&rules).await.unwrap().target_group_arn, ARN);
     }
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn somebody_elses_is_a_conflict_even_when_aws_answers_with_it() {
+    async fn another_owners_target_group_is_a_conflict_even_when_aws_returns_it() {
         for rules in [vec![exists(), present(), tagged(None)], vec![creation(), tagged(Some(other_owner()))]] {
             let rules: Vec<_> = rules.iter().collect();
             assert_eq!(run_create(&rules).await.unwrap_err().kind(), ErrorKind::ResourceConflict);

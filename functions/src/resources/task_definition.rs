@@ -1,7 +1,7 @@
-//! A tenant's ECS task definition: the WordPress container, its credentials, files and logs.
+//! A tenant's ECS task definition: the WordPress container with its credentials, files and logs.
 //!
-//! Each registration makes a new revision, so a revision of ours that exists is returned instead. Deletion
-//! takes every revision of exactly this family; AWS keeps the deleted ones for a while, out of sight.
+//! Each registration makes a new revision, so an existing revision of the same owner is returned instead. Deletion
+//! removes every revision of exactly this family. AWS keeps deleted revisions for some time, but does not list them.
 
 use std::collections::BTreeSet;
 
@@ -31,9 +31,9 @@ pub const CONTAINER: &str = "wordpress";
 pub const PORT: i32 = 80;
 const DOCUMENT_ROOT: &str = "/var/www/html";
 const VOLUME: &str = "wordpress-files";
-/// ListTaskDefinitionFamilies gives 100 at most. Source: its API reference.
+/// ListTaskDefinitionFamilies returns at most 100. Source: its API reference.
 const FAMILIES_PER_CALL: i32 = 100;
-/// DeleteTaskDefinitions takes ten at most. Source: its API reference.
+/// DeleteTaskDefinitions takes at most ten. Source: its API reference.
 const DELETIONS_PER_CALL: usize = 10;
 
 /// Input of register-task-definition.
@@ -67,12 +67,12 @@ pub struct Registered {
     pub task_definition_arn: String,
 }
 
-/// The tenant's task definition revisions, the active ones and those that are merely deregistered.
+/// The tenant's task definition revisions: the active ones, and those that are deregistered but not deleted.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
-    // Not at once: one that is deregistered meanwhile would be in neither list.
+    // Not at the same time: a revision that is deregistered meanwhile would be in neither list.
     let mut found = find_in(ecs, names, TaskDefinitionStatus::Active).await?;
     found.extend(find_in(ecs, names, TaskDefinitionStatus::Inactive).await?);
     Ok(found)
@@ -86,10 +86,10 @@ async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> R
     Ok(there.map(|(_, found)| found).collect())
 }
 
-/// A revision, or the family's newest, with its owner; nothing when there is none.
+/// A revision, or the family's newest, with its owner; `None` when it does not exist.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn described(
     ecs: &Client,
     names: &Names,
@@ -110,7 +110,7 @@ pub(crate) async fn described(
                 (definition, found)
             }))
         }
-        // "Unable to describe task definition": there is none.
+        // ECS answers "Unable to describe task definition" when it does not exist.
         Err(error) if error.code() == Some("ClientException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading task definition ({})", names.family()), error)),
     }
@@ -119,7 +119,7 @@ pub(crate) async fn described(
 /// The tenants that have a task definition with an active revision.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<TenantId>> {
     let prefix = format!("{}-", settings.environment());
     let listing = ecs.list_task_definition_families().family_prefix(&prefix).status(TaskDefinitionFamilyStatus::Active);
@@ -129,20 +129,20 @@ pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<T
     Ok(families.iter().filter_map(|family| tenant_named(settings, family, Names::family)).collect())
 }
 
-/// A revision, if there is one of this ARN; one that was deregistered, too.
+/// The revision with this ARN, if it exists; also when it is deregistered.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn read(ecs: &Client, arn: &str) -> Result<Option<TaskDefinition>> {
     match ecs.describe_task_definition().task_definition(arn).send().await {
         Ok(described) => Ok(described.task_definition),
-        // "Unable to describe task definition": there is none.
+        // ECS answers "Unable to describe task definition" when it does not exist.
         Err(error) if error.code() == Some("ClientException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading task definition ({arn})"), error)),
     }
 }
 
-/// The image of the container that serves the site: by its name, or else the first.
+/// The image of the container that serves the site: the one with the usual name, otherwise the first.
 pub(crate) fn image(definition: &TaskDefinition) -> Option<&str> {
     let containers = definition.container_definitions();
     let named = containers.iter().find(|container| container.name() == Some(CONTAINER));
@@ -159,11 +159,11 @@ pub(crate) fn memory(definition: &TaskDefinition) -> Option<u32> {
     definition.memory()?.parse().ok()
 }
 
-/// ARNs of the family's revisions in this status. Lists are by prefix: `dev-123456789012` also gives the
-/// revisions of `dev-123456789012-old`.
+/// ARNs of the family's revisions in this status. ECS searches by prefix: `dev-123456789012` also finds the revisions
+/// of `dev-123456789012-old`, which are left out here.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(crate) async fn revisions(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<String>> {
     let listing = ecs.list_task_definitions().family_prefix(names.family()).status(status).sort(SortOrder::Asc);
     let listed = listing.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
@@ -181,8 +181,8 @@ fn family_of(arn: &str) -> Option<&str> {
 /// Registers the tenant's task definition.
 ///
 /// # Errors
-/// `ResourceConflict` when the family has a revision that somebody else made; `InvalidRequest` for a size that
-/// Fargate does not offer.
+/// `ResourceConflict` when the family has a revision of another owner; `InvalidRequest` for a size that Fargate does
+/// not offer.
 pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> Result<Registered> {
     let names = settings.names(&request.tenant_id);
     let size =
@@ -220,14 +220,14 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
     Ok(Registered { task_definition_arn: arn.to_owned() })
 }
 
-/// For RegisterTaskDefinition, which has no token and makes another revision each time: when its answer is lost, the
-/// state machine runs the step again, which finds the revision.
+/// A client without retries, for RegisterTaskDefinition. That call has no idempotency token and makes a new revision
+/// each time. When its answer is lost, the state machine runs the step again, which finds the revision.
 fn that_tries_once(ecs: &Client) -> Client {
     Client::from_conf(ecs.config().to_builder().retry_config(RetryConfig::disabled()).build())
 }
 
-/// The tenant's directory, encrypted in transit and entered by the task's role. The access point decides the
-/// root directory, so none is named.
+/// The tenant's directory, encrypted in transit and mounted with the task's role. The access point sets the root
+/// directory, so none is given here.
 fn volume(request: &Register) -> Volume {
     let authorization = EfsAuthorizationConfig::builder()
         .access_point_id(&request.access_point_id)
@@ -267,7 +267,7 @@ fn container(settings: &Settings, names: &Names, request: &Register) -> Result<C
         )
         .health_check(health_check.map_err(incomplete)?)
         .log_configuration(logs.map_err(incomplete)?);
-    // The names are those of the official image; `arn:key::` picks one key of the secret's JSON.
+    // The names are those of the official image. `arn:key::` selects one key of the secret's JSON.
     for (variable, key) in [
         ("WORDPRESS_DB_HOST", "endpoint"),
         ("WORDPRESS_DB_USER", "username"),
@@ -283,7 +283,7 @@ fn container(settings: &Settings, names: &Names, request: &Register) -> Result<C
 /// Deregisters and deletes every revision of the tenant's family.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::TaskDefinition);
@@ -303,17 +303,17 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
 /// Deregisters a revision.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub(crate) async fn deregister(ecs: &Client, arn: &str) -> Result<()> {
     let deregistered = ecs.deregister_task_definition().task_definition(arn).send().await;
     deregistered.map_err(|error| Error::aws(format!("deregistering task definition ({arn})"), error))?;
     Ok(())
 }
 
-/// Deletes revisions that are deregistered.
+/// Deletes deregistered revisions.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub(crate) async fn delete_revisions(ecs: &Client, names: &Names, arns: &[String]) -> Result<()> {
     for arns in arns.chunks(DELETIONS_PER_CALL) {
         let deleted = ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;

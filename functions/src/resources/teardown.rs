@@ -1,10 +1,10 @@
-//! What a teardown asks of each deletion.
+//! The input of a teardown and of each of its delete steps.
 
 use serde::{Deserialize, Serialize};
 use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
 
-/// Input of teardown-tenant, of its first step inventory-tenant, and of every deletion step: what is wrong with
-/// it is found before anything is touched.
+/// Input of teardown-tenant, of its first step inventory-tenant, and of every delete step. The first step reads all
+/// fields, so a wrong input is found before anything is deleted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Teardown {
@@ -12,18 +12,18 @@ pub struct Teardown {
     pub tenant_id: TenantId,
     /// Guard: must be the stack's environment.
     pub environment: Option<EnvironmentName>,
-    /// Remove only what this execution made (rollback). Without it, everything of the tenant.
+    /// Remove only what this execution made (rollback). If absent, remove everything of the tenant.
     pub owner: Option<Owner>,
-    /// Delete the secret at once, without a recovery window.
+    /// Delete the secret immediately, without a recovery window.
     #[serde(default)]
     pub force_delete_secret: bool,
     /// Length of the recovery window in days.
     #[serde(default)]
     pub secret_recovery_days: RecoveryDays,
-    /// Leave the log group and what it holds.
+    /// Keep the log group and its events.
     #[serde(default)]
     pub keep_log_group: bool,
-    /// Step Functions links a nested execution with its parent by this field.
+    /// Step Functions uses this field to link a nested execution with its parent.
     #[serde(default, rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
     pub started_by: Option<String>,
 }
@@ -38,7 +38,7 @@ impl Teardown {
         Ok(settings.names(&self.tenant_id))
     }
 
-    /// The removal of everything of a tenant, with the secret recoverable for as long as AWS allows.
+    /// A teardown of everything of a tenant. The secret can be recovered for as long as AWS allows.
     pub fn of(tenant_id: TenantId) -> Self {
         Self {
             tenant_id,
@@ -52,8 +52,8 @@ impl Teardown {
     }
 }
 
-/// How long a deleted secret can be recovered: 7 to 30 days, 30 when not said.
-/// Source: the API reference of Secrets Manager, DeleteSecret, `RecoveryWindowInDays`.
+/// How long a deleted secret can be recovered: 7 to 30 days, 30 by default. Source: the API reference of Secrets
+/// Manager, DeleteSecret, `RecoveryWindowInDays`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct RecoveryDays(i64);

@@ -5,7 +5,7 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Result};
 
-/// Where an object is.
+/// The location of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Location {
     /// The bucket.
@@ -44,7 +44,7 @@ pub(crate) async fn read(s3: &Client, location: &Location, limit: i64, wrong: Er
 /// Writes an object as JSON.
 ///
 /// # Errors
-/// When S3 refuses.
+/// When S3 refuses a call.
 pub(crate) async fn write(s3: &Client, location: &Location, content: &impl Serialize) -> Result<()> {
     let doing = format!("writing {location}");
     let body = serde_json::to_vec(content).map_err(|error| Error::internal(&doing).with_source(error))?;

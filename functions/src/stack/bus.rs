@@ -1,4 +1,4 @@
-//! Events that go out on the bus of the stack's parameter.
+//! Sends events to the bus that the stack's parameter names.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -6,10 +6,11 @@ use serde::Serialize;
 use shared::owner::MANAGED_BY;
 use shared::{Error, ErrorKind, Result, Settings};
 
-/// Puts an event on the bus; gives EventBridge's id of it. `execution` is the ARN of the execution that it is about.
+/// Sends an event to the bus. Returns EventBridge's id of the event. `execution` is the ARN of the execution that it
+/// describes.
 ///
 /// # Errors
-/// `Throttled`, `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
+/// `Throttled`, `Transient` or another error when EventBridge refuses the call or the event.
 pub(crate) async fn put(
     events: &Client,
     settings: &Settings,
@@ -28,7 +29,7 @@ pub(crate) async fn put(
         .resources(execution);
     let put = events.put_events().entries(entry.build()).send().await.map_err(|error| Error::aws(&doing, error))?;
     let entry = put.entries().first();
-    // A call that succeeds may have put nothing: each entry has a result of its own.
+    // The call can succeed although the event was refused: each entry has its own result.
     if let Some(event_id) = entry.and_then(|entry| entry.event_id()).filter(|_| put.failed_entry_count() == 0) {
         return Ok(event_id.to_owned());
     }

@@ -1,15 +1,15 @@
-//! Calls of AWS side by side.
+//! Parallel calls to AWS.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use shared::Result;
 
-/// AWS counts calls, and refuses in a burst what it allows a little later.
+/// Maximum number of parallel calls. AWS limits the rate of calls and throttles larger bursts.
 const AT_ONCE: usize = 4;
 
-/// Makes the calls, a few at a time. Their results are in the same order.
+/// Makes the calls, a few at a time. The results have the order of the calls.
 ///
 /// # Errors
-/// The first one, after which no further call is made.
+/// The first error of a call. No further call is made after it.
 pub(crate) async fn few_at_a_time<T>(
     calls: impl IntoIterator<Item = impl Future<Output = Result<T>>>,
 ) -> Result<Vec<T>> {
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn no_more_than_a_few_are_under_way_and_the_order_is_kept() {
+    async fn only_a_few_calls_run_at_a_time_and_the_order_is_kept() {
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let calls = (0..20).map(|number| {
             let (running, most) = (&running, &most);

@@ -1,4 +1,4 @@
-//! The other environments: each in an account and region of its own, reached by a role there.
+//! The other environments. Each is an account and region of its own, which is reached by a role there.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,21 +14,21 @@ use shared::{EnvironmentName, Error, Result, Settings};
 
 const ROLE: &str = "-tenant-management-peer";
 
-/// Where roles are assumed, whichever region the stack is in: credentials from here are valid in every region, and
-/// every account has it enabled. One that has to be enabled first (af-south-1) would want that of both accounts.
-/// Source: the IAM guide, "Manage AWS STS in an AWS Region".
+/// The region whose endpoint is used to assume roles, whichever region the stack is in. Every account has this region
+/// enabled, and its credentials are valid in every region. The endpoint of an opt-in region such as af-south-1 would
+/// need that region to be enabled in both accounts. Source: the IAM guide, "Manage AWS STS in an AWS Region".
 const REGION_OF_STS: &str = "eu-west-1";
 
-/// How long a function of another environment may take, below our own timeout of 60 s.
+/// Maximum duration of a call to a function of another environment; less than this function's own timeout of 60 s.
 const LOOK: Duration = Duration::from_secs(45);
 
-/// The client by which roles are assumed.
+/// The client that assumes roles.
 pub fn sts(aws: &SdkConfig) -> Sts {
     let region = Region::new(REGION_OF_STS);
     Sts::from_conf(aws_sdk_sts::config::Builder::from(aws).region(region).build())
 }
 
-/// An environment, and how it is reached.
+/// Another environment, and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
     /// The environment.
@@ -41,10 +41,10 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The peer of this name, out of the stack's parameters.
+    /// The peer of this name, read from the stack's parameters.
     ///
     /// # Errors
-    /// `EnvironmentNotReady` when there is none, or the parameters make no sense.
+    /// `EnvironmentNotReady` when there is none, or when its parameter is not valid.
     pub fn of(settings: &Settings, environment: EnvironmentName) -> Result<Self> {
         let peers = all(settings)?;
         let names: Vec<_> = peers.iter().map(|peer| peer.environment.as_str()).collect();
@@ -64,7 +64,7 @@ impl Peer {
         format!("arn:aws:states:{}:{}:stateMachine:{}-{machine}", self.region, self.account, self.environment)
     }
 
-    /// The ARN of an execution of that machine.
+    /// The ARN of an execution of this state machine.
     pub(crate) fn execution_arn(&self, machine: &str, name: &str) -> String {
         format!("arn:aws:states:{}:{}:execution:{}-{machine}:{name}", self.region, self.account, self.environment)
     }
@@ -72,15 +72,15 @@ impl Peer {
     /// A client of Step Functions in the peer's account and region.
     ///
     /// # Errors
-    /// `AccessDenied` when the role does not let us in.
+    /// `AccessDenied` when the role cannot be assumed.
     pub(crate) async fn step_functions(&self, sts: &Sts, aws: &SdkConfig) -> Result<StepFunctions> {
         Ok(StepFunctions::new(&self.config(sts, aws).await?))
     }
 
-    /// A client of Lambda there.
+    /// A client of Lambda in the peer's account and region.
     ///
     /// # Errors
-    /// As [`Peer::step_functions`].
+    /// Those of [`Peer::step_functions`].
     pub(crate) async fn lambda(&self, sts: &Sts, aws: &SdkConfig) -> Result<Lambda> {
         let config = self.config(sts, aws).await?;
         Ok(Lambda::from_conf(patient(&config)))
@@ -103,7 +103,7 @@ impl Peer {
     }
 }
 
-/// A function there may need all of [`LOOK`] before it tells what it could not reach.
+/// Waits as long as [`LOOK`], because a function may need all of that before it reports what it could not reach.
 fn patient(config: &SdkConfig) -> aws_sdk_lambda::Config {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LOOK).operation_timeout(LOOK).build();
     aws_sdk_lambda::config::Builder::from(config).timeout_config(timeouts).build()
@@ -112,7 +112,7 @@ fn patient(config: &SdkConfig) -> aws_sdk_lambda::Config {
 impl FromStr for Peer {
     type Err = String;
 
-    /// Reads `<environment>:<account>:<region>`, perhaps with `:<role>`.
+    /// Parses `<environment>:<account>:<region>`, optionally with `:<role>`.
     fn from_str(text: &str) -> Result<Self, String> {
         let fields: Vec<_> = text.trim().split(':').collect();
         let (environment, account, region, role) = match fields[..] {
@@ -128,7 +128,7 @@ impl FromStr for Peer {
         if region.split('-').count() < 3 || !region.bytes().all(letter_or_digit) {
             return Err(format!("{text:?} has no region, as in eu-west-1"));
         }
-        // The functions may assume roles of this name, and no other.
+        // The functions may only assume roles whose name has this ending.
         let role = role.map_or_else(|| format!("{environment}{ROLE}"), str::to_owned);
         if !role.ends_with(ROLE) {
             return Err(format!("{text:?} has a role whose name does not end in {ROLE}"));
@@ -140,7 +140,7 @@ impl FromStr for Peer {
 /// Every peer, in the order dev, sit, prod.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when the stack's parameters make no sense.
+/// `EnvironmentNotReady` when a parameter is not valid.
 pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
     let wrong = |reason: String| Error::not_ready(format!("stack parameters of the peers: {reason}"));
     let is_named = |peer: &&str| peer.split_once(':').is_none_or(|(_, place)| !place.is_empty());
@@ -154,10 +154,10 @@ pub fn all(settings: &Settings) -> Result<Vec<Peer>> {
     Ok(peers)
 }
 
-/// The peers that a person chose, each once; every peer when nothing was said. In the order dev, sit, prod.
+/// The peers that the request names, each once; every peer when it names none. In the order dev, sit, prod.
 ///
 /// # Errors
-/// `InvalidRequest` for an empty list; `EnvironmentNotReady` when one is no peer, or the stack's parameters make no sense.
+/// `InvalidRequest` for an empty list; `EnvironmentNotReady` when one is not a peer, or when a parameter is not valid.
 pub fn chosen(settings: &Settings, environments: Option<Vec<EnvironmentName>>) -> Result<Vec<Peer>> {
     let Some(mut environments) = environments else { return all(settings) };
     if environments.is_empty() {
@@ -176,7 +176,7 @@ mod tests {
     use crate::testing::settings;
 
     #[test]
-    fn a_function_of_a_peer_has_the_whole_time_of_a_look_to_answer() {
+    fn a_call_to_a_peers_function_may_take_the_whole_time_allowed() {
         let config = patient(&shared::aws::from_process());
         let timeouts = config.timeout_config().unwrap();
         assert_eq!((timeouts.operation_attempt_timeout(), timeouts.operation_timeout()), (Some(LOOK), Some(LOOK)));
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_make_no_sense_are_named() {
+    fn an_invalid_peer_is_named() {
         for (peers, named) in [
             ("", "PEERS"),
             ("dev", "\"dev\""),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn those_are_chosen_that_are_named_or_all() {
+    fn the_named_peers_are_chosen_or_all_of_them() {
         use EnvironmentName::{Dev, Prod, Sit};
         let settings = settings(&[("PEERS", "sit:815856636111:eu-west-1,dev:536580886816:eu-west-1,prod:")]);
         let chosen = |environments| chosen(&settings, environments);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_is_missing_is_named_with_what_to_add() {
+    fn a_missing_peer_is_named_with_what_to_add() {
         let error = Peer::of(&settings(&[("PEERS", "dev:536580886816:eu-west-1")]), EnvironmentName::Sit).unwrap_err();
         assert!(error.chain().contains("the one of sit to <account>:<region>"), "{}", error.chain());
     }

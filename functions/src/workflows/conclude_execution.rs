@@ -1,10 +1,11 @@
-//! What became of an execution, said once; and what it left behind, removed.
+//! Concludes an execution that has ended: removes what it left behind, and sends one event about its end.
 //!
-//! Step Functions tells every change of an execution's status, also when nobody could catch what ended it. [`start`]
-//! takes the end of one of ours and starts conclude-execution under a name made of it, so that an end that is told twice
-//! is concluded once. There, [`read`] tells what became of the execution and what may be left of it, teardown-tenant
-//! removes that, and [`announce`] puts the one event on the bus. EventBridge has no token for a put that is repeated, so
-//! an answer that is lost may double the event: receivers know it by its `execution_arn`.
+//! Step Functions sends an event for every change of an execution's status, also when the execution could not catch
+//! what ended it. [`start`] receives the end of an execution of this stack and starts conclude-execution. The name of
+//! that execution is made from the ended one, so an end that is delivered twice is concluded once. In
+//! conclude-execution, [`read`] finds out how the execution ended and what may be left of it, teardown-tenant removes
+//! that, and [`announce`] puts the event on the bus. EventBridge has no idempotency token, so the event may be sent
+//! twice when an answer is lost. Receivers recognize the second by its `execution_arn`.
 
 mod announce;
 mod detail;

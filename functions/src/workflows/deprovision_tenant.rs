@@ -1,5 +1,5 @@
-//! The request to delete a tenant, and what is checked before anything is touched: the runbook's checklist (4.1),
-//! and in prod the tenant's id, typed once more by a person.
+//! The request to deprovision a tenant, and the checks before anything is touched: the runbook's checklist (4.1), and
+//! in prod the tenant's id, which a person types once more.
 
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
@@ -21,28 +21,28 @@ pub struct DeletionRequest {
     /// Guard: must be the stack's environment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub environment: Option<EnvironmentName>,
-    /// What has to be done before.
+    /// The checklist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checklist: Option<Checklist>,
     /// Who approved the deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<String>,
-    /// The tenant's id once more. Needed in prod.
+    /// The tenant's id once more. Required in prod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub confirmation: Option<String>,
-    /// Delete the secret at once, without a recovery window.
+    /// Delete the secret immediately, without a recovery window.
     #[serde(default)]
     pub force_delete_secret: bool,
     /// Length of the recovery window in days.
     #[serde(default)]
     pub secret_recovery_days: RecoveryDays,
-    /// Leave the log group and what it holds.
+    /// Keep the log group and its events.
     #[serde(default)]
     pub keep_log_group: bool,
-    /// Delete the tenant's files as well.
+    /// Also delete the tenant's files.
     #[serde(default)]
     pub purge_files: bool,
-    /// Step Functions links a nested execution with its parent by this field.
+    /// Step Functions uses this field to link a nested execution with its parent.
     #[serde(rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID", skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
 }
@@ -51,19 +51,19 @@ pub struct DeletionRequest {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Checklist {
-    /// The tenant's owner knows.
+    /// The tenant's owner has been informed.
     #[serde(default)]
     pub owner_notified: bool,
     /// `completed` or `not-required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_backup: Option<String>,
-    /// The last bill is written.
+    /// The last bill has been written.
     #[serde(default)]
     pub billing_finalized: bool,
 }
 
 impl Checklist {
-    /// What is still to be done, each with what to say when it is.
+    /// The open items, each with the value that closes it.
     fn open_items(&self) -> Vec<String> {
         let mut open = Vec::new();
         if !self.owner_notified {
@@ -92,13 +92,13 @@ pub struct Approved {
     pub environment: EnvironmentName,
     /// Who approved the deletion.
     pub approved_by: String,
-    /// Delete the tenant's files as well.
+    /// Also delete the tenant's files.
     pub purge_files: bool,
-    /// What teardown-tenant is to be started with.
+    /// Input for teardown-tenant.
     pub teardown: TeardownInput,
 }
 
-/// Input of a teardown-tenant that removes everything.
+/// Input of a teardown-tenant that removes everything of a tenant.
 #[derive(Debug, Serialize)]
 pub struct TeardownInput {
     tenant_id: TenantId,
@@ -108,7 +108,7 @@ pub struct TeardownInput {
     keep_log_group: bool,
 }
 
-/// Checks the request to delete one tenant. Touches nothing.
+/// Checks the request to deprovision one tenant. Changes nothing.
 ///
 /// # Errors
 /// `InvalidRequest`, `WrongEnvironment`, `ChecklistIncomplete` with every open item, `ConfirmationMismatch`,
@@ -134,10 +134,10 @@ pub fn check(settings: &Settings, request: DeletionRequest) -> Result<Approved> 
 }
 
 impl DeletionRequest {
-    /// Gives who approved, when nothing is open.
+    /// Returns who approved the request, when no item is open.
     ///
     /// # Errors
-    /// `ChecklistIncomplete` with everything that is open; `ConfirmationMismatch` when only that is.
+    /// `ChecklistIncomplete` with every open item; `ConfirmationMismatch` when only the confirmation is wrong.
     pub(super) fn approve(&self, environment: EnvironmentName) -> Result<String> {
         let approver = self.approved_by.as_deref().unwrap_or_default().trim();
         if approver.chars().count() > LONGEST_APPROVER || approver.chars().any(char::is_control) {
@@ -160,7 +160,7 @@ impl DeletionRequest {
         Err(Error::new(kind, format!("nothing was deleted; open are: {}", open.join("; "))))
     }
 
-    /// What is wrong with the confirmation, if anything is.
+    /// The error message about the confirmation, if it is missing or wrong.
     pub(super) fn unconfirmed(&self, needed: bool) -> Option<String> {
         let tenant_id = &self.tenant_id;
         match self.confirmation.as_deref() {
@@ -171,7 +171,7 @@ impl DeletionRequest {
         }
     }
 
-    /// Checks that the stack can delete files, if that is asked for.
+    /// Checks that the stack can delete files, if the request asks for it.
     ///
     /// # Errors
     /// `EnvironmentNotReady` when it cannot.
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backup_that_is_neither_done_nor_superfluous_is_open() {
+    fn a_backup_that_is_neither_completed_nor_unnecessary_is_open() {
         let checklist = json!({"owner_notified": true, "data_backup": "running", "billing_finalized": true});
         let error = run("dev", json!({"checklist": checklist})).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ChecklistIncomplete);
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn prod_wants_the_tenants_id_typed_once_more_and_nowhere_is_a_wrong_one_taken() {
+    fn prod_requires_a_confirmation_and_a_wrong_one_is_refused_everywhere() {
         for (environment, confirmation, confirmed) in [
             ("prod", json!("123456789012"), true),
             ("prod", json!(null), false),
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_promised_only_where_the_stack_reaches_them() {
+    fn deleting_files_is_accepted_only_where_the_stack_can_reach_them() {
         let request: DeletionRequest = input::parse(with(&json!({"purge_files": true}))).unwrap();
         assert_eq!(check(&settings(&[]), request.clone()).unwrap_err().kind(), ErrorKind::EnvironmentNotReady);
         assert!(check(&settings(&[("FILES_DIRECTORY", "/mnt/wordpress")]), request).unwrap().purge_files);

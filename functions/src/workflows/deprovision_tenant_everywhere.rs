@@ -1,4 +1,5 @@
-//! The request to delete a tenant in several environments: checked as a whole before the first of them is touched.
+//! The request to deprovision a tenant in several environments. All of it is checked before the first environment is
+//! touched.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,17 +12,17 @@ use crate::workflows::deprovision_tenant::DeletionRequest;
 pub mod follow;
 pub mod start;
 
-/// The state machine that is started in each environment.
+/// The state machine that runs in each environment.
 const MACHINE: &str = "deprovision-tenant";
 
 /// Input of deprovision-tenant-everywhere, as a person writes it.
 #[derive(Debug, Deserialize)]
 pub struct Request {
-    /// Where the tenant is to leave. Absent: in every environment that the stack knows.
+    /// The environments from which the tenant is removed. Absent: every environment that the stack knows.
     pub environments: Option<Vec<EnvironmentName>>,
-    /// Guard: must be the environment of the stack that is asked.
+    /// Guard: must be the environment of this stack.
     pub environment: Option<EnvironmentName>,
-    /// What deprovision-tenant is asked, everywhere the same.
+    /// The input of deprovision-tenant, the same for every environment.
     #[serde(flatten)]
     pub common: Map<String, Value>,
 }
@@ -33,30 +34,30 @@ pub struct Approved {
     pub tenant_id: TenantId,
     /// Who approved the deletion.
     pub approved_by: String,
-    /// What each environment is asked, in their order.
+    /// The request for each environment, in the order of the environments.
     pub peers: Vec<PeerRequest>,
 }
 
-/// What one environment is asked.
+/// The request for one environment.
 #[derive(Debug, Serialize)]
 pub struct PeerRequest {
     /// The environment.
     pub environment: EnvironmentName,
-    /// What its deprovision-tenant is asked.
+    /// The input of its deprovision-tenant.
     pub request: DeletionRequest,
 }
 
-/// Checks the request. Touches nothing.
+/// Checks the request. Changes nothing.
 ///
 /// # Errors
-/// As the check of a single deprovisioning, where prod wants the confirmation when it is among the environments;
-/// `EnvironmentNotReady` when one is no peer of this stack.
+/// Those of the check of a single deprovisioning; the confirmation is required when prod is among the environments.
+/// `EnvironmentNotReady` when an environment is not a peer of this stack.
 pub fn check(settings: &Settings, request: Request) -> Result<Approved> {
     settings.guard(request.environment)?;
     let common: DeletionRequest = input::parse(Value::Object(request.common))?;
     let peers = peers::chosen(settings, request.environments)?;
     let environments: Vec<_> = peers.iter().map(|peer| peer.environment).collect();
-    // The strictest is the last of them.
+    // Environments are in the order of risk, so the last one has the strictest checks.
     let strictest = environments.last().copied().unwrap_or(EnvironmentName::Prod);
     Ok(Approved {
         tenant_id: common.tenant_id.clone(),
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn every_environment_is_asked_the_same_in_the_order_of_risk() {
+    fn every_environment_gets_the_same_request_in_the_order_of_risk() {
         let approved = run(json!({"purge_files": true})).unwrap();
         assert_eq!(environments(&approved), ["dev", "sit", "prod"]);
         for peer in approved["peers"].as_array().unwrap() {

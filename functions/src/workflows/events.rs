@@ -1,8 +1,10 @@
-//! Events of the signup system, as EventBridge delivers them: at least once, perhaps late, perhaps several at once.
+//! Events of the signup system, as EventBridge delivers them: at least once, possibly late, possibly several at the
+//! same time.
 //!
-//! Each event is checked as the first step of its state machine does, and then starts that machine, under a name that
-//! is taken from the event. An event that comes again finds the execution that the first delivery started. An error
-//! starts nothing: Lambda tries again, and what still fails goes to the queue of unhandled events, with its reason.
+//! Each event is checked by the same code as the first step of its state machine. Then the state machine is started
+//! under a name that is made from the event, so an event that is delivered again finds the execution of the first
+//! delivery. After an error, nothing is started: Lambda retries, and an event that still fails is sent to the queue of
+//! unhandled events, with the error.
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::error::ProvideErrorMetadata;
@@ -16,7 +18,8 @@ shared::checked_text! {
 }
 
 shared::checked_text! {
-    /// EventBridge's id of an event: the same each time that the event is delivered, and another one when it is sent again.
+    /// EventBridge's id of an event. It is the same for every delivery of the event, and different when the event is
+    /// sent again.
     EventId, |id| named_by_another_system("an event's id", id)
 }
 
@@ -30,35 +33,35 @@ fn named_by_another_system(what: &str, id: &str) -> Result<(), String> {
     }
 }
 
-/// An event, of which the rest of EventBridge's envelope is of no interest. It may have more fields than EventBridge
-/// gives today, so an unknown one is no error, as it is in the detail.
+/// An event, without the parts of EventBridge's envelope that are not used. Unknown fields are accepted, because
+/// EventBridge may add some; in the detail they are an error.
 #[derive(Debug, Deserialize)]
 pub struct Event<Detail> {
     /// EventBridge's id of the event.
     pub id: EventId,
-    /// What the signup system says.
+    /// What the signup system sends.
     pub detail: Detail,
 }
 
-/// What became of an event.
+/// What was done with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
-    /// It started an execution.
+    /// The event started an execution.
     Started,
-    /// An execution does already what it asks for.
+    /// An execution that does what the event asks for is already running.
     Running,
-    /// An execution has provisioned the tenant already.
+    /// An execution has already provisioned the tenant.
     Provisioned,
-    /// An execution has deprovisioned the tenant already.
+    /// An execution has already deprovisioned the tenant.
     Deprovisioned,
-    /// It was delivered again, and the execution that it started has failed.
+    /// The event was delivered again, and the execution that it started has failed.
     Failed,
-    /// It is meant for another environment.
+    /// The event is meant for another environment.
     Ignored,
 }
 
-/// The execution that stands for an event.
+/// The execution that belongs to an event.
 #[derive(Debug)]
 pub(super) struct Execution {
     pub(super) arn: String,
@@ -68,16 +71,16 @@ pub(super) struct Execution {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// It was started just now, or by another delivery that asked for the same and is still at it.
+    /// It was started by this delivery, or by another delivery with the same input and is still running.
     Started,
     Running,
     Succeeded,
-    /// It failed, with this error, or was stopped.
+    /// It failed with this error, or was stopped.
     Failed(String),
 }
 
 impl Execution {
-    /// How its state is told, where a success is told by `succeeded`.
+    /// The status to report; `succeeded` is the one for a success.
     pub(super) fn status(&self, succeeded: Status) -> Status {
         match self.state {
             State::Started => Status::Started,
@@ -87,7 +90,7 @@ impl Execution {
         }
     }
 
-    /// Why it is not, or not any more, doing what the event asks for.
+    /// Why the execution does not do what the event asks for, if it does not.
     pub(super) fn reason(&self) -> Option<String> {
         match &self.state {
             State::Failed(error) => Some(format!(
@@ -99,10 +102,10 @@ impl Execution {
     }
 }
 
-/// Starts a state machine under this name, or finds the execution that has it.
+/// Starts a state machine under this name, or finds the execution with that name.
 ///
-/// Starting comes first because it is atomic on the name, and describing may lag behind.
-/// Source: the API reference of Step Functions, `StartExecution` and `DescribeExecution`.
+/// The start comes first because it is atomic on the name, and DescribeExecution may lag behind. Source: the API
+/// reference of Step Functions, `StartExecution` and `DescribeExecution`.
 pub(super) async fn start(machines: &Client, machine: &str, name: &str, input: &impl Serialize) -> Result<Execution> {
     let arn = format!("{}:{name}", machine.replacen(":stateMachine:", ":execution:", 1));
     let doing = || format!("starting execution ({arn})");
@@ -126,7 +129,7 @@ async fn find(machines: &Client, arn: String) -> Result<Execution> {
     Ok(Execution { arn, state, input: described.input.unwrap_or_default() })
 }
 
-/// Why the event is none of this stack's business, if it is not.
+/// Why this stack ignores the event, if it does.
 pub(super) fn foreign(named: Option<EnvironmentName>, settings: &Settings) -> Option<String> {
     let named = named.filter(|named| *named != settings.environment())?;
     Some(format!("the event is for {named}, and this is the stack of {}", settings.environment()))

@@ -1,4 +1,4 @@
-//! An error as Step Functions gives it to the state that catches it.
+//! An error, as Step Functions passes it to the state that catches it.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +13,8 @@ pub struct Failure {
     pub cause: String,
 }
 
-/// What the cause of a task says whose nested execution failed. An execution that was stopped or timed out may have
-/// no error of its own.
+/// The cause of a task whose nested execution failed. An execution that was stopped or timed out may have no error of
+/// its own.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct NestedExecution {
@@ -26,7 +26,7 @@ struct NestedExecution {
 }
 
 impl Failure {
-    /// The error of the nested execution, where this is the error of the task that ran it.
+    /// The error of the nested execution, if this is the error of the task that ran it; otherwise this error.
     #[must_use]
     pub fn innermost(self) -> Self {
         match serde_json::from_str::<NestedExecution>(&self.cause) {

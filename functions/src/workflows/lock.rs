@@ -1,7 +1,8 @@
 //! A lock that an execution holds: an object in the stack's bucket that names the execution.
 //!
-//! S3 decides who is first: a conditional write succeeds for one of several that try at once. A lock whose execution was
-//! stopped or died is taken over a while later. Who asks twice is answered alike.
+//! Conditional writes of S3 make the lock exclusive: when several executions write at the same time, one succeeds. A
+//! lock whose execution has ended without releasing it is taken over some time later. Idempotent: a second call by the
+//! same owner finds its own lock.
 //! Source: the user guide of S3, "Conditional requests".
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,7 @@ use shared::{Error, ErrorKind, Owner, Result};
 
 use crate::stack::bucket::Location;
 
-/// How often a lock is looked at that others take and give back meanwhile.
+/// Maximum number of attempts to take a contended lock.
 const LOOKS: u32 = 5;
 
 #[derive(Deserialize, Serialize)]
@@ -28,8 +29,8 @@ struct Held {
     e_tag: String,
 }
 
-/// Takes the lock for an execution. That of one that has ended is taken over after `grace`, in which a function that it
-/// started may still work: Lambda does not stop it with the execution.
+/// Takes the lock for an execution. If the execution that has it ended at least `grace` ago, its lock is taken over.
+/// Before that, a function that it started may still run, because Lambda does not stop it with the execution.
 ///
 /// # Errors
 /// `ResourceConflict` when another execution has it.
@@ -58,10 +59,10 @@ pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner, 
     Err(Error::new(ErrorKind::Transient, format!("taking lock ({lock}): others took it {LOOKS} times meanwhile")))
 }
 
-/// Gives the lock back; tells whether the execution had it.
+/// Releases the lock. `false` when the execution did not have it.
 ///
 /// # Errors
-/// When S3 refuses.
+/// When S3 refuses a call.
 pub async fn release(s3: &S3, lock: &Location, owner: &Owner) -> Result<bool> {
     let Some(held) = read(s3, lock).await?.filter(|held| &held.by == owner) else { return Ok(false) };
     match s3.delete_object().bucket(&lock.bucket).key(&lock.key).if_match(held.e_tag).send().await {
@@ -75,10 +76,11 @@ fn is_held(by: &Owner, hint: &str) -> Error {
     Error::new(ErrorKind::ResourceConflict, format!("the tenant is being updated by {by}: {hint}"))
 }
 
-/// For how long an execution has ended; nothing while it runs. One that is not known any more ended long ago.
+/// The time since an execution ended; `None` while it runs. An execution that Step Functions no longer knows ended long
+/// ago.
 ///
 /// # Errors
-/// When Step Functions cannot be asked.
+/// When a call to Step Functions fails.
 pub async fn ended(sfn: &StepFunctions, execution: &Owner) -> Result<Option<Duration>> {
     let described = match sfn.describe_execution().execution_arn(execution.as_str()).send().await {
         Ok(described) => described,
@@ -93,7 +95,7 @@ pub async fn ended(sfn: &StepFunctions, execution: &Owner) -> Result<Option<Dura
     Ok(Some(Duration::try_from_secs_f64(now - stopped).unwrap_or_default()))
 }
 
-/// Writes the lock where there is none, or in place of the one with this ETag. `false` when somebody was faster.
+/// Writes the lock if it does not exist, or if it still has this ETag. `false` when another write was faster.
 async fn put(s3: &S3, lock: &Location, owner: &Owner, instead_of: Option<String>) -> Result<bool> {
     let doing = || format!("taking lock ({lock})");
     let content = serde_json::to_vec(&Content { execution: owner.clone() });
@@ -110,7 +112,7 @@ async fn put(s3: &S3, lock: &Location, owner: &Owner, instead_of: Option<String>
     }
 }
 
-/// What S3 says when a condition does not hold, the object is gone, or somebody writes at the same moment.
+/// S3's errors when a condition is not met, the object does not exist, or another write happens at the same time.
 fn is_lost(code: Option<&str>) -> bool {
     matches!(code, Some("PreconditionFailed" | "NoSuchKey" | "ConditionalRequestConflict"))
 }
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_free_lock_is_taken_and_asking_twice_is_answered_alike() {
+    async fn a_free_lock_is_taken_and_a_second_call_by_the_same_owner_succeeds() {
         run(&[&written(None)], &[]).await.unwrap();
         run(&[&not_written("PreconditionFailed"), &held(owner())], &[]).await.unwrap();
     }
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_loses_a_race_looks_again_and_gives_up_at_some_time() {
+    async fn a_lost_race_is_tried_again_a_limited_number_of_times() {
         let s3 = [&not_written("ConditionalRequestConflict"), &nobodys(), &written(None)];
         run(&s3, &[]).await.unwrap();
         let lost: Vec<_> = (0..LOOKS).flat_map(|_| [not_written("PreconditionFailed"), nobodys()]).collect();
@@ -239,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_ones_own_lock_is_given_back() {
+    async fn only_the_executions_own_lock_is_released() {
         let deleted = mock!(S3::delete_object)
             .match_requests(|request| request.if_match() == Some("\"1\""))
             .then_output(|| DeleteObjectOutput::builder().build());

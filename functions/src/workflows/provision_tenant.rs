@@ -19,10 +19,10 @@ pub struct ProvisionRequest {
     /// The tenant's id; generated when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<TenantId>,
-    /// The signup that the tenant comes from; carried through to the result.
+    /// The signup that asked for the tenant; copied to the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signup_id: Option<SignupId>,
-    /// The event that brought the signup; carried through to the result.
+    /// The event of the signup; copied to the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<EventId>,
     /// Guard: must be the stack's environment.
@@ -42,16 +42,16 @@ pub struct ProvisionRequest {
     pub desired_count: Option<DesiredCount>,
 }
 
-/// A provisioning with everything decided.
+/// A request in which every value is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Provision {
-    /// The tenant's id, if it was given.
+    /// The tenant's id, if the request has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<TenantId>,
-    /// The signup that the tenant comes from.
+    /// The signup that asked for the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signup_id: Option<SignupId>,
-    /// The event that brought the signup.
+    /// The event of the signup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<EventId>,
     /// Container image.
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stacks_defaults_fill_what_is_absent() {
+    fn the_stacks_defaults_replace_absent_values() {
         let provision = decide(json!({"signup_id": "signup-1"})).unwrap();
         assert_eq!(
             serde_json::to_value(provision).unwrap(),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_taken() {
+    fn given_values_replace_the_defaults() {
         let provision = decide(json!({
             "tenant_id": "123456789012", "environment": "dev", "image": "wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2
         }))

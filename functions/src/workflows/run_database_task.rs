@@ -1,8 +1,9 @@
-//! The tenant's database by an ECS task, for an environment whose database no Lambda function can reach (runbook 4.8).
+//! Manages the tenant's database by an ECS task, for an environment in which no Lambda function can reach the database
+//! server (runbook 4.8).
 //!
-//! The task runs `<env>-generic-db-init`, with the statements that [`crate::resources::database`] would run itself. It gets
-//! the administrator's credentials as ECS secrets, and reads the tenant's password from Secrets Manager: neither is in
-//! the task's overrides. Its exit status says what happened; the end of its log says why.
+//! The task runs `<env>-generic-db-init`, with the statements that [`crate::resources::database`] would run itself. It
+//! receives the administrator's credentials as ECS secrets, and reads the tenant's password from Secrets Manager, so
+//! neither is in the task's overrides. The exit status says what happened, and the end of the log says why.
 
 use serde::Deserialize;
 use shared::{EnvironmentName, Names, Owner, Result, Settings, TenantId};
@@ -24,9 +25,9 @@ pub struct Request {
     pub tenant_id: TenantId,
     /// Guard: must be the stack's environment.
     pub environment: Option<EnvironmentName>,
-    /// To create: the execution that creates it. To drop: drop only what this execution made.
+    /// For create: the execution that creates it. For drop: drop only what this execution made.
     pub owner: Option<Owner>,
-    /// Step Functions links a nested execution with its parent by this field.
+    /// Step Functions uses this field to link a nested execution with its parent.
     #[serde(rename = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")]
     pub started_by: Option<String>,
 }
@@ -37,7 +38,7 @@ pub struct Request {
 pub enum Action {
     /// Creates the tenant's database and user.
     Create,
-    /// Drops them.
+    /// Drops the tenant's database and user.
     Drop,
 }
 

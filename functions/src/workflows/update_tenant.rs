@@ -1,8 +1,8 @@
-//! Changes to a tenant that exists: what is asked for, what there is, and so what is to be done.
+//! Changes a tenant that exists: compares the request with the current state, and decides what to do.
 //!
-//! One update of a tenant at a time: it begins by taking the tenant's lock, and the state that it may have to go back to
-//! is read after that. Beginning and ending change nothing else, so that an interruption leaves no more than a lock
-//! whose execution does not run any more, which the next update takes over.
+//! Only one update of a tenant runs at a time. It begins by taking the tenant's lock, and reads the current state after
+//! that, because this is the state to go back to after a failure. The first and the last step change nothing else. An
+//! interruption therefore leaves at most a lock whose execution has ended, and the next update takes that over.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ pub struct Begin {
     pub request: Value,
 }
 
-/// Input of update-tenant. What is absent stays as it is.
+/// Input of update-tenant. Absent fields stay unchanged.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateRequest {
@@ -79,29 +79,29 @@ pub struct UpdateRequest {
     /// Memory in MiB.
     #[serde(default, deserialize_with = "fargate::units")]
     pub memory: Option<u32>,
-    /// Number of tasks; of a suspended tenant, the number that will run once it is resumed.
+    /// Desired count; for a suspended tenant, the desired count after resuming.
     pub desired_count: Option<DesiredCount>,
-    /// Start new tasks although nothing else changes.
+    /// Start new tasks even if nothing else changes.
     #[serde(default)]
     pub force_new_deployment: bool,
-    /// `true` stops the tenant's tasks and shows a page that says so, `false` brings the site back.
+    /// `true` stops the tenant's tasks and shows a page that says so; `false` shows the site again.
     pub suspended: Option<bool>,
 }
 
-/// Output of begin-update: what there is, and what there is to be.
+/// Output of begin-update: the current state and the wanted one.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// The tenant.
     pub tenant_id: TenantId,
     /// The environment.
     pub environment: EnvironmentName,
-    /// The state before the update, and after it if it fails.
+    /// The state before the update, which is restored if the update fails.
     pub previous: State,
     /// The state after the update, still with the old task definition.
     pub wanted: State,
-    /// What the update changes. Nothing, when the tenant is already as it is wanted.
+    /// The fields that change; empty when the tenant already has the wanted state.
     pub changes: Vec<&'static str>,
-    /// Start new tasks although nothing else changes.
+    /// Start new tasks even if nothing else changes.
     pub force_new_deployment: bool,
 }
 
@@ -109,7 +109,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// `InvalidRequest`, with the sizes that Fargate offers; `WrongEnvironment`; `TenantNotFound` when there is no service
-/// to update; `ResourceConflict` while another update of the tenant runs, or its provisioning.
+/// to update; `ResourceConflict` while another update of the tenant, or its provisioning, runs.
 pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Result<Plan> {
     let request: UpdateRequest = input::parse(begin.request)?;
     request.check(settings)?;
@@ -145,7 +145,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
         suspension::can_turn(&rules, &names)?;
     }
     let mut changes = wanted.changes_since(&previous);
-    // One that has failed starts no tasks, also when it is as it is wanted.
+    // A failed deployment starts no tasks, so a new one is needed even if nothing changes.
     let force_new_deployment = request.force_new_deployment || has_failed(&service);
     changes.extend(force_new_deployment.then_some("force_new_deployment"));
     Ok(Plan {
@@ -169,23 +169,23 @@ async fn rules(clients: &Clients, settings: &Settings, names: &Names) -> Result<
 pub struct End {
     /// The execution that updated.
     pub owner: Owner,
-    /// The tenant, as a person wrote it: perhaps none.
+    /// The tenant, as a person wrote it; it may be missing or wrong.
     pub tenant_id: Value,
 }
 
 /// Output of end-update.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Ended {
-    /// The execution had the tenant's lock, and gave it back.
+    /// The execution had the tenant's lock, and has released it.
     pub released: bool,
 }
 
-/// Gives the tenant's lock back, if this execution has it.
+/// Releases the tenant's lock, if this execution has it.
 ///
 /// # Errors
-/// When S3 refuses.
+/// When S3 refuses a call.
 pub async fn end(s3: &aws_sdk_s3::Client, settings: &Settings, end: End) -> Result<Ended> {
-    // No lock was taken for what is no tenant.
+    // Without a valid tenant id, no lock was taken.
     let Ok(tenant) = serde_json::from_value(end.tenant_id) else { return Ok(Ended { released: false }) };
     Ok(Ended { released: lock::release(s3, &lock_of(settings, &tenant)?, &end.owner).await? })
 }
@@ -228,7 +228,7 @@ impl UpdateRequest {
                 invalid(format!("{reason} (now it has cpu {} and memory {})", previous.cpu, previous.memory))
             })?;
         }
-        // Somebody who scaled the service to 0 by hand may scale it up again without resuming it.
+        // A service that was scaled to 0 by hand can be scaled up again without resuming the tenant.
         let is_suspended =
             previous.shows == Shows::SuspensionPage || (previous.desired_count == 0 && self.desired_count.is_none());
         let count = self.desired_count.map(DesiredCount::get).or(match previous.desired_count {

@@ -1,4 +1,4 @@
-//! What might be meant, where exactly one must be.
+//! Selects the only candidate where exactly one must exist.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// What it is known by: its ID or ARN, and its name.
+    /// Named by its ID or ARN, and by its name.
     pub fn new(id: Option<&str>, name: Option<&str>) -> Self {
         Self { id: id.unwrap_or_default().to_owned(), name: name.map(str::to_owned) }
     }
@@ -30,7 +30,7 @@ impl fmt::Display for Candidate {
 /// The only candidate.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when there is none, or more than one, with what was found.
+/// `EnvironmentNotReady` when there is none or more than one, with the candidates.
 pub fn exactly_one(what: &str, rule: &str, parameter: &str, mut candidates: Vec<Candidate>) -> Result<String> {
     if candidates.len() == 1 {
         return Ok(candidates.remove(0).id);

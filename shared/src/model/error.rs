@@ -1,5 +1,5 @@
-//! The errors that leave a function. Their names are an interface: state machines, people and alarms
-//! know them, so the list is closed.
+//! The errors of functions. Their names are an interface: state machines, people and alarms use them, so the list is
+//! closed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,13 +9,14 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use lambda_runtime::Diagnostic;
 
-/// What a function ends with.
+/// The result of a function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Declares [`ErrorKind`]: each error's variant is its name.
 macro_rules! error_kinds {
     ($($(#[$doc:meta])* $kind:ident,)+) => {
-        /// The closed list of error names. [`ErrorKind::Throttled`] and [`ErrorKind::Transient`] alone are worth a retry.
+        /// The closed list of error names. Only [`ErrorKind::Throttled`] and [`ErrorKind::Transient`] are worth a
+        /// retry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum ErrorKind {
             $($(#[$doc])* $kind,)+
@@ -48,7 +49,7 @@ error_kinds! {
     TenantAlreadyExists,
     /// There is no such tenant.
     TenantNotFound,
-    /// A resource of that name exists and somebody else made it.
+    /// A resource of that name exists and has another owner.
     ResourceConflict,
     /// An AWS quota is used up.
     QuotaExceeded,
@@ -58,26 +59,26 @@ error_kinds! {
     ChecklistIncomplete,
     /// The typed confirmation is not the tenant id; nothing was touched.
     ConfirmationMismatch,
-    /// Something of the tenant is left after a teardown.
+    /// A resource of the tenant remains after a teardown.
     TeardownIncomplete,
-    /// AWS or MySQL refused the permission.
+    /// AWS or MySQL denied access.
     AccessDenied,
-    /// AWS allows fewer calls in a second, and this one later: worth many retries, as tenants that come together all end
-    /// so, and nothing is wrong.
+    /// AWS limits the rate of calls and will accept this one later. It is worth many retries: nothing is wrong, and
+    /// this happens whenever many tenants are provisioned at the same time.
     Throttled,
-    /// It may work when tried again: a broken connection, a fault of the service.
+    /// A retry may succeed: a broken connection, a fault of the service.
     Transient,
-    /// Anything else: a bug of ours or an answer that nobody expected.
+    /// Any other error: a bug, or an unexpected answer.
     Internal,
 }
 
 impl ErrorKind {
-    /// Whether it may work when tried again.
+    /// Whether a retry may succeed.
     pub fn is_passing(self) -> bool {
         matches!(self, Self::Throttled | Self::Transient)
     }
 
-    /// What an AWS error code means, whatever the service.
+    /// The error for an AWS error code, for any service.
     ///
     /// Source of the codes: the services' API references, "Common errors", and the AWS SDKs' list of
     /// throttling codes.
@@ -128,9 +129,9 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// An error with its name, what was being done to what, and the cause.
+/// An error: its name, what was being done with which resource, and the cause.
 ///
-/// The display text leaves the cause out; [`Error::chain`] has it.
+/// The display text does not contain the cause; [`Error::chain`] does.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
@@ -150,7 +151,7 @@ impl Error {
         Self::new(ErrorKind::EnvironmentNotReady, message)
     }
 
-    /// A fault of ours, or an answer of AWS that nobody expected.
+    /// A bug in this project, or an unexpected answer of AWS.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Internal, message)
     }
@@ -231,13 +232,13 @@ mod tests {
     }
 
     #[test]
-    fn a_diagnostic_bears_the_closed_name() {
+    fn a_diagnostic_has_the_errors_name() {
         let diagnostic = Diagnostic::from(Error::new(ErrorKind::QuotaExceeded, "full"));
         assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("QuotaExceeded", "full"));
     }
 
     #[test]
-    fn throttling_and_faults_pass_and_a_refusal_does_not() {
+    fn throttling_and_faults_may_pass_and_a_refusal_does_not() {
         assert_eq!(ErrorKind::of_aws_code("ThrottlingException"), Some(ErrorKind::Throttled));
         assert_eq!(ErrorKind::of_aws_code("InternalFailure"), Some(ErrorKind::Transient));
         assert!(ErrorKind::Throttled.is_passing() && ErrorKind::Transient.is_passing());

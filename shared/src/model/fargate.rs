@@ -1,8 +1,8 @@
-//! How large a tenant's tasks are and how many run.
+//! The size of a tenant's tasks, and their number.
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// CPU (units, 1024 = one vCPU) and memory (MiB) of a Fargate task: always a pair that Fargate accepts.
+/// CPU (units, 1024 = one vCPU) and memory (MiB) of a Fargate task. It always is a pair that Fargate accepts.
 ///
 /// Source of the pairs: the API reference of RegisterTaskDefinition, parameters `cpu` and `memory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -13,7 +13,7 @@ pub struct FargateSize {
 
 impl FargateSize {
     /// # Errors
-    /// A text that names the value that is wrong and what is allowed instead.
+    /// A text with the wrong value and the allowed ones.
     pub fn new(cpu: u32, memory: u32) -> Result<Self, String> {
         let Some(allowed) = memory_for(cpu) else {
             return Err(format!(
@@ -53,7 +53,7 @@ fn memory_for(cpu: u32) -> Option<Vec<u32>> {
     }
 }
 
-/// Reads a number of CPU units or MiB, written as a number or, as in the runbook, as a string of digits.
+/// Parses a number of CPU units or MiB: a number or, as in the runbook, a string of digits.
 ///
 /// # Errors
 /// When the value is neither.
@@ -76,13 +76,13 @@ pub fn units<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, 
     })
 }
 
-/// How many tasks of a tenant's service run: 1 to 50.
+/// The number of tasks of a tenant's service: 1 to 50.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "serde_json::Number", into = "u32")]
 pub struct DesiredCount(u32);
 
 impl DesiredCount {
-    /// The most tasks that one tenant may have.
+    /// Maximum number of tasks of one tenant.
     pub const MAX: u32 = 50;
     /// One task.
     pub const ONE: Self = Self(1);

@@ -1,11 +1,11 @@
-//! A container image, as `docker pull` takes it.
+//! A container image, in the form that `docker pull` accepts.
 //!
-//! Source: the grammar of the Distribution project's package `reference`. The crates that know it match regular
-//! expressions, which are a tenth of a function's size, and let letters of any script into a tag.
+//! Source: the grammar of the Distribution project's package `reference`. Crates for this use regular expressions,
+//! which would be a tenth of a function's size, and they accept letters of any script in a tag.
 
 use crate::checked_text;
 
-/// Source: the API reference of ECS, ContainerDefinition, `image`.
+/// Maximum length. Source: the API reference of ECS, ContainerDefinition, `image`.
 const LONGEST: usize = 255;
 
 checked_text! {
@@ -25,7 +25,7 @@ fn check(image: &str) -> Result<(), String> {
     }
 }
 
-/// The part of a reference that is not as it has to be.
+/// The name of the part of a reference that is wrong, if any.
 fn fault(image: &str) -> Option<&'static str> {
     let (rest, digest) = image.split_once('@').map_or((image, None), |(rest, digest)| (rest, Some(digest)));
     let slash = rest.rfind('/').map_or(0, |slash| slash + 1);
@@ -56,7 +56,7 @@ fn is_registry(registry: &str) -> bool {
     host.split('.').all(is_label) && !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Small letters and digits, with single separators between them: `.`, `_`, `__` or any number of `-`.
+/// Lower-case letters and digits, with single separators between them: `.`, `_`, `__` or any number of `-`.
 fn is_component(component: &str) -> bool {
     let is_inside = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit();
     let is_separator = |between: &str| [".", "_", "__"].contains(&between) || between.chars().all(|dash| dash == '-');

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// Declares [`Kind`] and [`PerKind`]: of each kind the variant, the field, and the name in JSON.
+/// Declares [`Kind`] and [`PerKind`] from the variant, the field, and the JSON name of each kind.
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident, $field:ident, $name:literal;)+) => {
         /// The kinds of resource that make up a tenant.
@@ -33,7 +33,7 @@ macro_rules! kinds {
         }
 
         impl<T> PerKind<T> {
-            /// What `value` gives for each kind.
+            /// Makes the value of each kind.
             pub fn from_fn(mut value: impl FnMut(Kind) -> T) -> Self {
                 Self { $($field: value(Kind::$kind),)+ }
             }
@@ -75,13 +75,13 @@ impl<T> PerKind<T> {
         Kind::ALL.iter().map(|&kind| (kind, self.get(kind)))
     }
 
-    /// What `change` makes of each value.
+    /// Maps each value.
     pub fn map<U>(&self, mut change: impl FnMut(&T) -> U) -> PerKind<U> {
         PerKind::from_fn(|kind| change(self.get(kind)))
     }
 }
 
-/// An object with a field for each kind that has a value.
+/// A JSON object with a field for each kind that has a value.
 impl<T: Serialize> Serialize for PerKind<Option<T>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.iter().filter_map(|(kind, value)| Some((kind, value.as_ref()?))))

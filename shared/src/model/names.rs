@@ -1,4 +1,4 @@
-//! The names of an environment's and a tenant's resources, as the runbook gives them.
+//! The names of an environment's and a tenant's resources, as in the runbook.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::TenantId;
 
-/// One of the three environments, in the order of risk. Each is an AWS account and region of its own.
+/// One of the three environments, in the order of risk. Each has its own AWS account and region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum EnvironmentName {
@@ -64,7 +64,7 @@ pub fn master_credentials(environment: EnvironmentName) -> String {
     format!("{environment}-rds-master-credentials")
 }
 
-/// The ECS task that works on an environment's database, and the prefix of its log streams.
+/// The ECS task that changes an environment's database, and the prefix of its log streams.
 pub const DATABASE_TASK: &str = "generic-db-init";
 
 /// Task definition family of an environment's [`DATABASE_TASK`].
@@ -90,12 +90,12 @@ impl Names {
         Self { environment, tenant: tenant.clone() }
     }
 
-    /// The environment that the names are in.
+    /// The environment of the resources.
     pub fn environment(&self) -> EnvironmentName {
         self.environment
     }
 
-    /// The tenant that the names are of.
+    /// The tenant of the resources.
     pub fn tenant(&self) -> &TenantId {
         &self.tenant
     }
@@ -104,7 +104,7 @@ impl Names {
         format!("{}-{}", self.environment, self.tenant)
     }
 
-    /// The ECS cluster that the tenant runs in.
+    /// The ECS cluster of the tenant's tasks.
     pub fn cluster(&self) -> String {
         cluster(self.environment)
     }
@@ -144,12 +144,12 @@ impl Names {
         self.stem()
     }
 
-    /// ALB target group. 20 characters at most, of the 32 that AWS allows.
+    /// ALB target group. The name has at most 20 characters; AWS allows 32.
     pub fn target_group(&self) -> String {
         format!("{}-tg", self.stem())
     }
 
-    /// Host name under which the tenant's site is reached.
+    /// Host name of the tenant's site.
     pub fn host(&self, domain: &str) -> String {
         format!("{}.{domain}", self.tenant)
     }

@@ -1,6 +1,6 @@
-//! Where tenants' tasks run. The package `network` finds it.
+//! The network of tenants' tasks. The package `network` finds it.
 
-/// Where tasks run.
+/// The network of tenants' tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     /// VPC.

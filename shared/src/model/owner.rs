@@ -1,7 +1,8 @@
 //! Who made a resource: the execution that created it, recorded in the resource's tags.
 //!
-//! Every step may run twice, and a rollback must never harm a tenant that existed before. Both rest on
-//! this mark: what is found with our mark is ours and is returned or removed; anything else is left alone.
+//! Every step may run twice, and a rollback must never harm a tenant that existed before. Both depend on these tags: a
+//! create step returns a resource of its own execution, and a rollback deletes only those; all other resources are left
+//! unchanged.
 
 use uuid::Uuid;
 
@@ -11,16 +12,16 @@ use crate::{EnvironmentName, TenantId, checked_text};
 pub const TAG_TENANT: &str = "tenant:id";
 /// Tag that carries the environment.
 pub const TAG_ENVIRONMENT: &str = "tenant:environment";
-/// Tag that says that this project made the resource.
+/// Tag of every resource that this project made.
 pub const TAG_MANAGED_BY: &str = "tenant:managed-by";
 /// Value of [`TAG_MANAGED_BY`].
 pub const MANAGED_BY: &str = "tenant-management";
 /// Tag that carries the owner.
 pub const TAG_EXECUTION: &str = "tenant:execution";
-/// Tag of a suspended tenant's service: how many tasks run once it is resumed.
+/// Tag of a suspended tenant's service: the desired count after resuming.
 pub const TAG_RESUME_COUNT: &str = "tenant:resume-count";
 
-/// AWS allows 256 characters in a tag's value.
+/// Maximum length of an ARN. AWS allows 256 characters in a tag's value.
 const LONGEST: usize = 256;
 
 checked_text! {
@@ -29,20 +30,20 @@ checked_text! {
 }
 
 impl Owner {
-    /// A token for AWS's idempotent calls, the same whenever this owner makes `resource`.
-    /// 36 characters, which every such call allows.
+    /// A token for AWS's idempotent calls. It is always the same for this owner and `resource`. It has 36 characters,
+    /// which every such call accepts.
     pub fn idempotency_token(&self, resource: &str) -> String {
         token(&self.0, resource)
     }
 }
 
-/// A name for what is made for an execution, the same whenever it is asked for: 36 letters, digits and hyphens.
+/// A name that is always the same for this execution and purpose. It has 36 letters, digits and hyphens.
 pub fn token(execution: &str, purpose: &str) -> String {
     Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{execution}/{purpose}").as_bytes()).to_string()
 }
 
 fn check(arn: &str) -> Result<(), String> {
-    // Step Functions allows more in an execution's name than Elastic Load Balancing in a tag.
+    // Step Functions allows more characters in an execution's name than Elastic Load Balancing allows in a tag.
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-=._:/@".contains(&byte);
     if arn.starts_with("arn:") && arn.contains(":states:") && arn.len() <= LONGEST && arn.bytes().all(allowed) {
         Ok(())
@@ -54,7 +55,7 @@ fn check(arn: &str) -> Result<(), String> {
     }
 }
 
-/// The tags, key and value, that every resource of a tenant bears.
+/// The tags, as key and value, of every resource of a tenant.
 pub fn tags(environment: EnvironmentName, tenant: &TenantId, owner: &Owner) -> [(&'static str, String); 4] {
     [
         (TAG_TENANT, tenant.to_string()),
@@ -64,7 +65,7 @@ pub fn tags(environment: EnvironmentName, tenant: &TenantId, owner: &Owner) -> [
     ]
 }
 
-/// The owner among a resource's tags; none when this project did not make it.
+/// The owner in a resource's tags; `None` when this project did not make the resource.
 pub fn owner_in<'a>(tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Option<Owner> {
     tags.into_iter()
         .find(|(key, _)| *key == TAG_EXECUTION)

@@ -6,16 +6,16 @@ use crate::error::{Error, Result};
 const DIGITS: usize = 12;
 
 checked_text! {
-    /// A tenant's id. It is part of the name of every resource of that tenant.
+    /// A tenant's id. It is part of the name of each of the tenant's resources.
     TenantId, check
 }
 
 impl TenantId {
-    /// A new id from the operating system's random source. It does not begin with 0, because
-    /// spreadsheets and shells drop leading zeros.
+    /// A new id from the operating system's random source. It does not begin with 0, because spreadsheets and shells
+    /// drop leading zeros.
     ///
     /// # Errors
-    /// `Internal` when the system has no randomness to give.
+    /// `Internal` when the operating system has no random bytes.
     pub fn generate() -> Result<Self> {
         let random = getrandom::u64().map_err(|error| Error::internal("drawing a tenant id").with_source(error))?;
         let lowest = 10_u64.pow(DIGITS as u32 - 1);

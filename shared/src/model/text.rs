@@ -1,6 +1,6 @@
-//! Types of text that hold nothing wrong.
+//! Text types that cannot hold an invalid value.
 
-/// Declares a type of text. Its check gives the reason why it refuses a text.
+/// Declares a text type. Its check returns the reason why a text is refused.
 #[macro_export]
 macro_rules! checked_text {
     ($(#[$attribute:meta])* $name:ident, $check:expr) => {

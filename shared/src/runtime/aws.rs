@@ -1,4 +1,4 @@
-//! How a function reaches AWS.
+//! How a function connects to AWS.
 
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
@@ -14,18 +14,19 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use super::settings::Settings;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The configuration that all of a function's clients share: made once, when the first of them is.
+/// The configuration of all of a function's clients. It is made when the first client needs it.
 pub fn config() -> &'static SdkConfig {
     static CONFIG: LazyLock<SdkConfig> = LazyLock::new(from_process);
     &CONFIG
 }
 
-/// The configuration that the process's environment variables describe.
+/// The configuration from the process's environment variables.
 ///
-/// Lambda puts region and credentials there, and they are looked for nowhere else.
+/// Lambda provides region and credentials there. No other source is searched.
 ///
-/// The SDK tries a throttled or broken call up to four times; what still fails leaves the function as `Throttled` or
-/// `Transient`, and the state machine takes it from there. Every call is bounded, well below a function's own timeout.
+/// The SDK makes up to four attempts when a call is throttled or its connection breaks. If the call still fails, the
+/// function ends with `Throttled` or `Transient`, and the state machine retries. Every call has a timeout, well below
+/// that of the function.
 pub fn from_process() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(10))
@@ -41,10 +42,11 @@ pub fn from_process() -> SdkConfig {
     config.build()
 }
 
-/// Refuses to work in a container of `sam local` that would call a real account.
+/// Refuses to run in a container of `sam local` that would call a real account.
 ///
-/// SAM CLI gives such a container the credentials of the shell, and an empty endpoint unless it is told another one. Here,
-/// each endpoint must be of this machine or of a private network. Source of `AWS_SAM_LOCAL`: SAM CLI's documentation.
+/// SAM CLI gives such a container the shell's credentials. The endpoint is empty, and so a real one, unless it is set.
+/// Every endpoint must therefore be on this machine or in a private network. Source of `AWS_SAM_LOCAL`: SAM CLI's
+/// documentation.
 ///
 /// # Errors
 /// `EnvironmentNotReady` naming the variable and its value.
@@ -68,7 +70,7 @@ pub fn refuse_a_real_account_in_sam_local(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Whether an endpoint is on this machine, or at least in a private network.
+/// Whether an endpoint is on this machine or in a private network.
 fn is_near(endpoint: &str) -> bool {
     let Some((_, rest)) = endpoint.split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -82,7 +84,7 @@ fn is_near(endpoint: &str) -> bool {
     }
 }
 
-/// What variables say of a single service, as in `AWS_ENDPOINT_URL_ROUTE_53`.
+/// The variables of single services, such as `AWS_ENDPOINT_URL_ROUTE_53`.
 #[derive(Debug)]
 struct OfService;
 

@@ -1,14 +1,14 @@
-//! From JSON that a person or another system wrote to a typed input, or to an error that names the field.
+//! Parses JSON that a person or another system wrote. An error names the wrong field.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Reads an input.
+/// Parses an input.
 ///
 /// # Errors
-/// `InvalidRequest` with the path of the field, its value and what is allowed.
+/// `InvalidRequest` with the field's path, its value and what is allowed.
 pub fn parse<T: DeserializeOwned>(input: Value) -> Result<T> {
     if !input.is_object() {
         return Err(invalid(format!("the input is {}: allowed is a JSON object", kind(&input))));
@@ -16,7 +16,7 @@ pub fn parse<T: DeserializeOwned>(input: Value) -> Result<T> {
     serde_path_to_error::deserialize(input).map_err(|error| {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
-        // Errors about the object itself (a missing or unknown field) already name the field.
+        // Errors about the object itself (a missing or unknown field) already contain the field's name.
         invalid(if path == "." || reason.starts_with("unknown field") { reason } else { format!("{path}: {reason}") })
     })
 }

@@ -1,36 +1,37 @@
-//! What an invocation works for: the fields that each of its log lines and metrics bears, so that everything of one
+//! What an invocation works on. These fields are in each of its log lines and metrics, so that everything about one
 //! tenant, execution or request can be found.
 
 use serde_json::Value;
 use tracing::{Span, error_span};
 
-/// Longest value that is logged: the ARN of an execution fits. Inputs are anybody's, and each line repeats these.
+/// Maximum length of a logged value; the ARN of an execution fits. Anybody may have written the input, and each line
+/// repeats these values.
 const LONGEST: usize = 256;
 
 /// One invocation of a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Invocation {
-    /// The function's name without the environment's, which is the name of the step.
+    /// The function's name without the environment, which is the name of the step.
     pub step: String,
     /// The environment that the function is deployed to.
     pub environment: String,
-    /// The tenant in the input, whether it is a tenant's id or not; empty when there is none.
+    /// The tenant in the input, even if it is not a valid id; empty when there is none.
     pub tenant_id: String,
     /// The ARN of the execution in the input; empty when there is none.
     pub execution: String,
-    /// Lambda's id of the invocation.
+    /// Lambda's id for the invocation.
     pub request_id: String,
 }
 
 impl Invocation {
-    /// An invocation of this process's function.
+    /// The invocation of this process's function with this input.
     pub fn of(payload: &Value, request_id: &str) -> Self {
         let variable = |name: &str| std::env::var(name).unwrap_or_default();
         Self::new(&variable("AWS_LAMBDA_FUNCTION_NAME"), &variable("ENVIRONMENT"), payload, request_id)
     }
 
     fn new(function: &str, environment: &str, payload: &Value, request_id: &str) -> Self {
-        // Some inputs have the request that a person wrote inside.
+        // In some inputs, the request of a person is a nested object.
         let text = |name: &str| {
             let found = payload.get(name).or_else(|| payload.get("request")?.get(name));
             found.and_then(Value::as_str).unwrap_or_default().chars().take(LONGEST).collect::<String>()
@@ -46,10 +47,10 @@ impl Invocation {
         }
     }
 
-    /// The span that gives each log line these fields.
+    /// A span that adds these fields to each log line.
     pub fn span(&self) -> Span {
         let Self { step, environment, tenant_id, execution, request_id } = self;
-        // Of the highest level, so that no log level leaves it out.
+        // The span has the highest level, so that it is present at every log level.
         error_span!("step", step, environment, tenant_id, execution, request_id)
     }
 }
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn any_payload_is_taken_and_no_value_is_without_bounds() {
+    fn any_payload_is_accepted_and_every_value_is_bounded() {
         for payload in [json!(null), json!([]), json!({"tenant_id": 5, "request": []}), json!("text")] {
             assert_eq!(of(&payload).tenant_id, "");
         }

@@ -1,4 +1,4 @@
-//! The shell around every function: read the input, run the step, answer or fail under a known name.
+//! The code around every function: reads the input, runs the step, and returns its answer or a known error.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -22,17 +22,17 @@ use super::metrics;
 use super::settings::Settings;
 use crate::error::{Error, Result};
 
-/// What a function answers to a payload.
+/// The answer of a function to a payload.
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + 'a>>;
 
-/// Until the Runtime API cannot be reached any more.
+/// Runs until the Lambda Runtime API can no longer be reached.
 type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>> + 'a>>;
 
 /// Serves invocations with `step` until Lambda ends the process.
 ///
-/// An input that cannot be read is answered with `InvalidRequest` before `step` runs, a panic of `step` with
-/// `Internal`. Every invocation logs one line with its outcome, as JSON when the function's log format says so; an
-/// error is also a metric.
+/// An input that cannot be parsed is answered with `InvalidRequest` before `step` runs. A panic of `step` is answered
+/// with `Internal`. Every invocation logs one line with its outcome, as JSON when the function's log format says so. An
+/// error is also counted by a metric.
 ///
 /// # Errors
 /// When the Lambda Runtime API cannot be reached.
@@ -47,8 +47,8 @@ where
     serve(&|payload| Box::pin(answer(step, payload))).await
 }
 
-/// The shell itself. It knows no types of a step and is no `async fn`, whose body each function would compile: so it is
-/// compiled once, which halves the time that a function takes.
+/// Serves invocations. This is neither generic over a step's types nor an `async fn`, because each function would then
+/// compile it again. Compiled once, it halves the time to build a function.
 fn serve<'a>(answer: &'a (dyn Fn(Value) -> Answering<'a> + 'a)) -> Serving<'a> {
     start_logging();
     log_panics_without_their_message();
@@ -66,7 +66,8 @@ fn serve<'a>(answer: &'a (dyn Fn(Value) -> Answering<'a> + 'a)) -> Serving<'a> {
                     metrics::step_error(&invocation, error.kind()).write();
                 }
             }
-            // lambda_runtime logs the error's `Debug` form, and that of an error with a source may quote an answer of AWS.
+            // lambda_runtime logs the error's `Debug` text, and that of an error with a source may quote an answer of
+            // AWS.
             outcome.map_err(Diagnostic::from)
         }
         .instrument(span)
@@ -88,9 +89,9 @@ where
     serde_json::to_value(answer).map_err(|error| Error::internal("writing the answer").with_source(error))
 }
 
-/// Writes the log as the function's logging configuration says: Lambda puts it into these variables.
+/// Writes the log as the function's logging configuration says. Lambda passes that in environment variables.
 ///
-/// There is nothing below `DEBUG`: see `tracing` in the workspace's Cargo.toml.
+/// There are no levels below `DEBUG`: see `tracing` in the workspace's Cargo.toml.
 fn start_logging() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
     let log = fmt().with_target(false).without_time().with_max_level(level.unwrap_or(LevelFilter::INFO));
@@ -99,11 +100,11 @@ fn start_logging() {
 }
 
 thread_local! {
-    /// The place of the last panic in the code.
+    /// Where in the code the last panic was.
     static PANICKED_AT: Cell<String> = const { Cell::new(String::new()) };
 }
 
-/// Has the log say where a panic was, and not what it said: its message may quote any value.
+/// Logs where a panic was, without its message, which may quote any value.
 fn log_panics_without_their_message() {
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
@@ -112,7 +113,7 @@ fn log_panics_without_their_message() {
     }));
 }
 
-/// Turns a panic into an `Internal` error. lambda_runtime would put the panic's message into its answer and its log.
+/// Turns a panic into an `Internal` error. lambda_runtime would write the panic's message into its answer and its log.
 async fn without_panic(answer: Answering<'_>) -> Result<Value> {
     AssertUnwindSafe(answer)
         .catch_unwind()

@@ -1,8 +1,8 @@
-//! Metrics, as lines in a function's log: CloudWatch makes them from JSON in its embedded metric format.
+//! Metrics, as lines in a function's log. CloudWatch extracts them from JSON in its embedded metric format.
 //!
-//! That needs no call and no permission, and a metric never fails a step. Every combination of dimensions is a metric
-//! that is paid for, so a dimension's value is a name in the code or the name of a function, and never a tenant's id;
-//! that is a property of the line, which queries find.
+//! This needs no call and no permission, so a metric never makes a step fail. AWS charges for every combination of
+//! dimensions. A dimension's value is therefore a name in the code or the name of a function, never a tenant's id. The
+//! id is a property of the line, which queries can find.
 //!
 //! Source: "Specification: Embedded metric format" in the user guide of CloudWatch.
 
@@ -14,25 +14,25 @@ use serde_json::{Map, Value, json};
 use super::invocation::Invocation;
 use crate::{EnvironmentName, ErrorKind};
 
-/// Where the metrics are in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 pub const NAMESPACE: &str = "TenantManagement";
 
-/// Every metric. Alarms and the dashboard know their names.
+/// Every metric. Alarms and the dashboard use their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
-    /// Functions that ended in an error, those included that a retry mended.
+    /// Functions that ended in an error, even if a retry succeeded.
     StepErrors,
-    /// Rules that still fit on the load balancer.
+    /// Number of rules that still fit on the load balancer.
     ListenerRulesLeft,
-    /// Target groups that still fit on the load balancer.
+    /// Number of target groups that still fit on the load balancer.
     TargetGroupsLeft,
-    /// Access points that still fit on the file system.
+    /// Number of access points that still fit on the file system.
     AccessPointsLeft,
-    /// What is left of the quota of which the least is left.
+    /// Percentage that is left of the quota with the least left.
     CapacityLeftPercent,
-    /// Tenants of one status.
+    /// Number of tenants of one status.
     TenantsByStatus,
-    /// Tenants that lacked something in two audits in a row.
+    /// Number of tenants that lacked a resource in two audits in a row.
     TenantsIncomplete,
 }
 
@@ -48,7 +48,7 @@ impl Metric {
         Self::TenantsIncomplete,
     ];
 
-    /// Its name in CloudWatch.
+    /// The name in CloudWatch.
     pub fn name(self) -> &'static str {
         match self {
             Self::StepErrors => "StepErrors",
@@ -61,7 +61,7 @@ impl Metric {
         }
     }
 
-    /// The sets of dimensions under which CloudWatch has it.
+    /// The metric's sets of dimensions in CloudWatch.
     pub fn dimensions(self) -> &'static [&'static [&'static str]] {
         match self {
             Self::StepErrors => &[&["Environment", "Error"], &["Environment", "Step", "Error"]],
@@ -75,7 +75,7 @@ impl Metric {
     }
 }
 
-/// How many more tenants fit, by each of the quotas.
+/// The number of tenants that still fit, by quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoomLeft {
     /// Rules on the load balancer.
@@ -84,7 +84,7 @@ pub struct RoomLeft {
     pub target_groups: usize,
     /// Access points on the file system.
     pub access_points: usize,
-    /// What is left, in percent, of the quota of which the least is left.
+    /// Percentage that is left of the quota with the least left.
     pub percent: usize,
 }
 
@@ -94,7 +94,7 @@ pub struct RoomLeft {
 pub struct Line(Map<String, Value>);
 
 impl Line {
-    /// Metrics of the same dimensions.
+    /// Metrics with the same dimensions.
     fn new(metrics: &[(Metric, usize)], members: &[(&str, &str)]) -> Self {
         let (first, _) = metrics[0];
         debug_assert!(metrics.iter().all(|(metric, _)| metric.dimensions() == first.dimensions()));
@@ -112,8 +112,8 @@ impl Line {
         Self(line)
     }
 
-    /// Writes the line to the function's log. It must stand alone on its line there, without the frame that other log
-    /// lines have; Lambda passes JSON of a function with a runtime of its own on as it is.
+    /// Writes the line to the function's log. It must be a line of its own, without the format of other log lines.
+    /// Lambda passes on JSON of a function with a custom runtime unchanged.
     pub fn write(&self) {
         #[allow(clippy::print_stdout, reason = "a function's log is its standard output")]
         {
@@ -128,7 +128,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// A function has ended in an error.
+/// A function has failed.
 pub fn step_error(invocation: &Invocation, error: ErrorKind) -> Line {
     let Invocation { step, environment, tenant_id, execution, request_id } = invocation;
     let members = [
@@ -142,7 +142,7 @@ pub fn step_error(invocation: &Invocation, error: ErrorKind) -> Line {
     Line::new(&[(Metric::StepErrors, 1)], &members)
 }
 
-/// How much room the environment has.
+/// The room that is left in the environment.
 pub fn room_left(environment: EnvironmentName, room: RoomLeft) -> Line {
     let metrics = [
         (Metric::ListenerRulesLeft, room.listener_rules),
@@ -153,9 +153,10 @@ pub fn room_left(environment: EnvironmentName, room: RoomLeft) -> Line {
     Line::new(&metrics, &[("Environment", environment.as_str())])
 }
 
-/// How many tenants are of which status; give those of which there are none as 0, or their last number stays in sight.
+/// The number of tenants by status. A status without tenants must be given as 0, or its metric would keep its last
+/// value.
 ///
-/// The statuses are names in the code, which bounds them.
+/// The statuses are names in the code, so their number is limited.
 pub fn tenants_by_status(
     environment: EnvironmentName,
     tenants: impl IntoIterator<Item = (&'static str, usize)>,
@@ -166,7 +167,7 @@ pub fn tenants_by_status(
     tenants.into_iter().map(line).collect()
 }
 
-/// How many tenants lacked something in two audits in a row.
+/// The number of tenants that lacked a resource in two audits in a row.
 pub fn tenants_incomplete(environment: EnvironmentName, count: usize) -> Line {
     Line::new(&[(Metric::TenantsIncomplete, count)], &[("Environment", environment.as_str())])
 }
@@ -175,7 +176,7 @@ pub fn tenants_incomplete(environment: EnvironmentName, count: usize) -> Line {
 mod tests {
     use super::*;
 
-    /// What is written, with the time set to 0.
+    /// The line as it is written, with the time set to 0.
     fn written(line: &Line) -> Value {
         let text = line.to_string();
         assert!(!text.contains('\n'), "one line");
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_counts_by_its_name_and_by_its_step() {
+    fn an_error_is_counted_by_its_name_and_by_its_step() {
         let expected = json!({
             "_aws": {"Timestamp": 0, "CloudWatchMetrics": [{
                 "Namespace": "TenantManagement",
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_left_out() {
+    fn unknown_values_are_left_out() {
         let bare = Invocation { tenant_id: String::new(), execution: String::new(), ..invocation() };
         let line = written(&step_error(&bare, ErrorKind::Internal));
         assert_eq!((line.get("tenant_id"), line.get("execution")), (None, None));

@@ -1,8 +1,8 @@
-//! How a function reaches the environment's MySQL server, as its administrator.
+//! Connects a function to the environment's MySQL server, as its administrator.
 //!
-//! Works with MySQL 8 and MariaDB 10.6 or later. The connection is encrypted and the server's certificate
-//! checked whenever a CA bundle is configured; without one it is refused, unless the stack's parameter
-//! allows plain text.
+//! Works with MySQL 8 and MariaDB 10.6 or later. If a CA bundle is configured, the connection is encrypted and the
+//! server's certificate is checked. Without a CA bundle, no connection is made unless a stack parameter allows plain
+//! text.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a MySQL server listens.
+/// The address of a MySQL server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Host name or IP address, without brackets.
@@ -39,12 +39,12 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The administrator's credentials, out of the secret `<env>-rds-master-credentials`.
+/// The administrator's credentials, from the secret `<env>-rds-master-credentials`.
 ///
-/// Its `Debug` form leaves the password out.
+/// Its `Debug` text does not contain the password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct MasterCredentials {
-    /// Where the server listens.
+    /// The address of the server.
     pub endpoint: Endpoint,
     username: String,
     password: String,
@@ -61,12 +61,12 @@ impl fmt::Debug for MasterCredentials {
 }
 
 impl MasterCredentials {
-    /// Reads the secret's text: a JSON object with `username`, `password`, `host` and perhaps `port`.
-    /// As in the runbook, `host` may carry the port (`db.example.com:3306`, `[2001:db8::1]:3306`); a
-    /// `port` of its own wins. Other fields are ignored.
+    /// Parses the secret's text: a JSON object with `username`, `password`, `host` and optionally `port`. As in the
+    /// runbook, `host` may contain the port (`db.example.com:3306`, `[2001:db8::1]:3306`); the field `port` takes
+    /// precedence. Other fields are ignored.
     ///
     /// # Errors
-    /// `EnvironmentNotReady` naming the secret and the field, and never a value out of it.
+    /// `EnvironmentNotReady` with the names of the secret and the field. It never contains a value of the secret.
     pub fn parse(secret: &str, text: &str) -> Result<Self> {
         let wrong = |what: &str| Error::new(ErrorKind::EnvironmentNotReady, format!("secret {secret}: {what}"));
         let Ok(Value::Object(fields)) = serde_json::from_str(text) else {
@@ -114,7 +114,7 @@ pub enum Transport {
 }
 
 impl Transport {
-    /// What the stack's parameters ask for: `DATABASE_CA_BUNDLE`, the path of a PEM file, or
+    /// The transport that the stack's parameters set: `DATABASE_CA_BUNDLE`, the path of a PEM file, or
     /// `DATABASE_ALLOW_PLAINTEXT` = `true`.
     ///
     /// # Errors
@@ -133,7 +133,8 @@ impl Transport {
 
     fn ssl(&self) -> Option<SslOpts> {
         match self {
-            // Amazon's database CAs are not among the public ones, and a public one has no business here.
+            // Amazon's database CAs are not among the public ones, and a certificate of a public CA must not be
+            // accepted.
             Self::Tls(bundle) => {
                 Some(SslOpts::default().with_root_certs(vec![bundle.clone().into()]).with_disable_built_in_roots(true))
             }
@@ -178,7 +179,7 @@ impl Connection {
         }
     }
 
-    /// Runs a statement. `doing` reads "creating database (123456789012_db)".
+    /// Runs a statement. `doing` is text such as "creating database (123456789012_db)".
     ///
     /// # Errors
     /// By the server's error code; see [`Error`].
@@ -186,7 +187,7 @@ impl Connection {
         bounded(doing, self.0.query_drop(statement)).await?.map_err(|error| failed(doing, error, false))
     }
 
-    /// As [`Connection::run`], with a statement that contains a secret: an error quotes nothing of it.
+    /// Like [`Connection::run`], for a statement that contains a secret: an error does not quote it.
     ///
     /// # Errors
     /// As [`Connection::run`].
@@ -194,7 +195,7 @@ impl Connection {
         bounded(doing, self.0.query_drop(statement)).await?.map_err(|error| failed(doing, error, true))
     }
 
-    /// The first row that a query with parameters gives.
+    /// The first row of a query with parameters.
     ///
     /// # Errors
     /// As [`Connection::run`].
@@ -205,7 +206,7 @@ impl Connection {
         bounded(doing, self.0.exec_first(query, parameters)).await?.map_err(|error| failed(doing, error, false))
     }
 
-    /// Every row that a query gives.
+    /// Every row of a query.
     ///
     /// # Errors
     /// As [`Connection::run`].
@@ -216,7 +217,7 @@ impl Connection {
         bounded(doing, self.0.query(query)).await?.map_err(|error| failed(doing, error, false))
     }
 
-    /// Runs a statement with parameters; gives the number of rows that it changed.
+    /// Runs a statement with parameters. Returns the number of rows that it changed.
     ///
     /// # Errors
     /// As [`Connection::run`].
@@ -225,9 +226,9 @@ impl Connection {
         Ok(self.0.affected_rows())
     }
 
-    /// Ends the connection politely. The server would notice without, and log an aborted connection.
+    /// Ends the connection in the regular way. Otherwise the server would log an aborted connection.
     pub async fn close(self) {
-        // After a statement that timed out, its answer would be waited for first.
+        // After a statement that timed out, the disconnection would wait for that statement's answer.
         if tokio::time::timeout(CLOSE_TIMEOUT, self.0.disconnect()).await.is_err() {
             tracing::info!("the database did not see the connection off");
         }
@@ -240,7 +241,7 @@ async fn bounded<T>(doing: &str, call: impl Future<Output = T>) -> Result<T> {
     })
 }
 
-/// What an error code of the server, or of MySQL's client programs (from 2000), means.
+/// The error for an error code of the server, or of MySQL's client programs (from 2000).
 ///
 /// Source: the MySQL 8 and MariaDB error references.
 pub fn kind_of_code(code: u16) -> ErrorKind {
@@ -257,7 +258,7 @@ fn failed(doing: impl fmt::Display, error: mysql_async::Error, hides_a_secret: b
     let kind = match &error {
         mysql_async::Error::Server(server) => kind_of_code(server.code),
         mysql_async::Error::Io(mysql_async::IoError::Tls(_)) => ErrorKind::EnvironmentNotReady,
-        // A certificate that the CA bundle does not vouch for.
+        // The certificate was not signed by a CA of the bundle.
         mysql_async::Error::Io(mysql_async::IoError::Io(io)) if io.kind() == std::io::ErrorKind::InvalidData => {
             ErrorKind::EnvironmentNotReady
         }
@@ -268,7 +269,7 @@ fn failed(doing: impl fmt::Display, error: mysql_async::Error, hides_a_secret: b
         }
         _ => ErrorKind::Internal,
     };
-    // The server quotes the statement, perhaps cut off in the middle of the secret.
+    // The server quotes the statement, and may cut it off in the middle of the secret.
     let reason = match &error {
         mysql_async::Error::Server(server) if hides_a_secret => format!("ERROR {} ({})", server.code, server.state),
         _ => error.to_string(),

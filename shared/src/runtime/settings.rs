@@ -1,4 +1,4 @@
-//! What the stack's parameters say, as it reaches a function: environment variables.
+//! The values of the stack's parameters, which a function receives as environment variables.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -42,10 +42,10 @@ impl Settings {
         self.environment
     }
 
-    /// Refuses a request that is meant for another environment than this stack's.
+    /// Refuses a request for another environment than this stack's.
     ///
     /// # Errors
-    /// `WrongEnvironment` naming both.
+    /// `WrongEnvironment` with the names of both.
     pub fn guard(&self, wanted: Option<EnvironmentName>) -> Result<()> {
         match wanted {
             Some(wanted) if wanted != self.environment => Err(Error::new(
@@ -64,27 +64,27 @@ impl Settings {
         Names::new(self.environment, tenant)
     }
 
-    /// A setting that may be absent; an empty one counts as absent, since a stack parameter cannot be unset.
+    /// An optional setting. An empty value counts as absent, because a stack parameter cannot be unset.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The settings whose names begin with `prefix`, unless they are empty.
+    /// The settings whose names begin with `prefix`, except empty ones.
     pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = (&str, &str)> {
         let of_prefix = self.values.iter().filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty());
         of_prefix.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// A setting that names several things, with commas between them.
+    /// A setting with several values, separated by commas.
     pub fn list(&self, name: &str) -> Vec<&str> {
         let items = self.optional(name).unwrap_or_default().split(',');
         items.map(str::trim).filter(|item| !item.is_empty()).collect()
     }
 
-    /// A setting that must be there.
+    /// A required setting.
     ///
     /// # Errors
-    /// `EnvironmentNotReady` naming it.
+    /// `EnvironmentNotReady` with its name.
     pub fn required(&self, name: &str) -> Result<&str> {
         self.optional(name).ok_or_else(|| {
             Error::new(
@@ -94,10 +94,10 @@ impl Settings {
         })
     }
 
-    /// A setting that must be there and of type `T`.
+    /// A required setting of type `T`.
     ///
     /// # Errors
-    /// `EnvironmentNotReady` naming it and its value.
+    /// `EnvironmentNotReady` with its name and its value.
     pub fn parsed<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T> {
         let value = self.required(name)?;
         value.parse().map_err(|reason| {

@@ -1,8 +1,8 @@
-//! Which tenants stay partial: those of an audit that were so in the run before.
+//! Reports the tenants that stay partial: those that are partial in this audit and were partial in the audit before it.
 //!
-//! One look may have met a tenant while it was being provisioned or removed. What a run finds is remembered in the stack's
-//! bucket, and told once the next run finds it again. A run that is repeated by the same execution compares with the
-//! same run before it.
+//! A tenant may be partial in one audit because it is being provisioned or removed. The result of each audit is
+//! therefore kept in the stack's bucket and compared with the next one. Idempotent: when the same execution runs this
+//! step again, it compares with the same earlier audit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,37 +17,37 @@ use crate::reading::Status;
 use crate::stack::bucket::{self, Location};
 use crate::stack::bus;
 
-/// The event that tells of tenants that stay partial.
+/// The event that names the tenants that stay partial.
 const DETAIL_TYPE: &str = "TenantsIncomplete";
-/// As many as the event tells of by name. EventBridge takes 256 KiB.
+/// Maximum number of tenants that the event names. EventBridge accepts 256 KiB.
 const TOLD: usize = 500;
-/// Room for what an audit names, twice.
+/// Maximum size of the stored results in bytes: room for those of two audits.
 const LONGEST_MEMORY: i64 = 1 << 20;
 
 /// Input of report-audit.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The execution that looked.
+    /// The execution that audits.
     pub execution: Owner,
-    /// What it saw.
+    /// The result of the audit.
     pub audited: Audited,
 }
 
-/// Output of report-audit, and what the event tells.
+/// Output of report-audit, and the detail of the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The environment.
     pub environment: EnvironmentName,
-    /// The execution that looked.
+    /// The execution that audits.
     pub execution_arn: Owner,
     /// Number of tenants.
     pub total: usize,
     /// Number of tenants of each status.
     pub statuses: BTreeMap<Status, usize>,
-    /// Those that lack something in this run and lacked something in the run before: 500 at most.
+    /// The tenants that were partial in this audit and in the audit before it: at most 500.
     pub incomplete: Vec<Incomplete>,
-    /// How many more there are of them.
+    /// How many more such tenants there are.
     pub more: usize,
 }
 
@@ -60,7 +60,7 @@ pub struct Incomplete {
     pub lacks: BTreeSet<Kind>,
 }
 
-/// What is remembered from run to run.
+/// What is stored from one audit to the next.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Memory {
     execution: Option<Owner>,
@@ -69,16 +69,16 @@ struct Memory {
 }
 
 impl Memory {
-    /// What the run before this execution found.
+    /// The partial tenants of the audit before this execution's.
     fn before(self, execution: &Owner) -> BTreeSet<TenantId> {
         if self.execution.as_ref() == Some(execution) { self.found_before } else { self.found }
     }
 }
 
-/// Tells of the tenants that stay partial by an event, and of all by metrics; remembers what was found.
+/// Sends an event about the tenants that stay partial, writes the metrics, and stores the result of this audit.
 ///
 /// # Errors
-/// When the bucket or the bus refuses.
+/// When S3 or EventBridge refuses a call.
 pub async fn report(s3: &S3, events: &EventBridge, settings: &Settings, request: Request) -> Result<Report> {
     let Request { execution, audited } = request;
     let memory =
@@ -98,7 +98,7 @@ pub async fn report(s3: &S3, events: &EventBridge, settings: &Settings, request:
 
 async fn remembered(s3: &S3, memory: &Location) -> Result<Memory> {
     match bucket::read(s3, memory, LONGEST_MEMORY, ErrorKind::TenantNotFound).await {
-        // The first run, or a memory that nobody can read any more: this run begins a new one.
+        // This is the first audit, or the stored results cannot be read. This audit stores new ones.
         Err(error) if error.kind() == ErrorKind::TenantNotFound => Ok(Memory::default()),
         Err(error) => Err(error),
         Ok(text) => Ok(serde_json::from_slice(&text).unwrap_or_default()),
@@ -150,7 +150,7 @@ mod tests {
         told(EnvironmentName::Dev, &owner(), audited(partial), &before)
     }
 
-    /// A bucket that gives what was written last.
+    /// A bucket that returns what was written last.
     fn bucket() -> S3 {
         let content = Arc::new(Mutex::new(serde_json::to_vec(&Memory::default()).unwrap()));
         let written = content.clone();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn only_those_are_told_that_were_partial_in_the_run_before() {
+    fn only_tenants_that_were_partial_in_the_audit_before_are_reported() {
         let (service, secret) = (BTreeSet::from([Kind::Service]), BTreeSet::from([Kind::Secret]));
         let partial = vec![
             Partial { lacks: service.clone(), tenant_ids: ids([1, 4]) },
@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn what_an_audit_names_fits_into_the_memory_twice() {
+    fn the_stored_results_have_room_for_two_audits() {
         let found = ids(0..NAMED);
         let memory = Memory { execution: Some(owner()), found: found.clone(), found_before: found };
         assert!(serde_json::to_vec(&memory).unwrap().len() < usize::try_from(LONGEST_MEMORY).unwrap());
     }
 
     #[tokio::test]
-    async fn each_run_compares_with_the_run_before_it_however_often_it_is_repeated() {
+    async fn a_repeated_run_compares_with_the_same_earlier_audit() {
         let entry = PutEventsResultEntry::builder().event_id("1").build();
         let put = mock!(EventBridge::put_events)
             .then_output(move || PutEventsOutput::builder().entries(entry.clone()).build());
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_first_run_and_one_whose_memory_is_broken_begin_anew() {
+    async fn the_first_audit_and_one_with_broken_stored_results_start_afresh() {
         let missing = mock!(S3::get_object)
             .then_error(|| GetObjectError::generic(ErrorMetadata::builder().code("NoSuchKey").build()));
         let broken = mock!(S3::get_object)

@@ -1,4 +1,4 @@
-//! What a tenant runs: its service, the task definition of that, and the tasks that stopped.
+//! What a tenant runs: its service, the service's task definition, and the stopped tasks.
 
 use std::cmp::Reverse;
 
@@ -13,13 +13,13 @@ use crate::reading::{MOST, cut};
 use crate::resources::task_definition::CONTAINER;
 use crate::resources::{service, task_definition};
 
-/// How many of the service's events are given: AWS keeps 100.
+/// Maximum number of the service's events in the answer. AWS keeps 100.
 const EVENTS: usize = 10;
-/// How many stopped tasks are given.
+/// Maximum number of stopped tasks in the answer.
 const STOPPED_TASKS: usize = 10;
-/// DescribeTasks takes 100 at most. Source: its API reference.
+/// DescribeTasks takes at most 100. Source: its API reference.
 const TASKS_PER_CALL: usize = 100;
-/// A list of stopped tasks has no order, so all are looked at for the newest; here is where that ends.
+/// Maximum number of stopped tasks that are read. ECS lists them in no order, so all are read to find the newest.
 const MOST_TASKS: usize = 500;
 
 /// An ECS service.
@@ -41,7 +41,7 @@ pub struct Service {
     pub created_at: Option<String>,
     /// Its deployments, the current one and those that it replaces.
     pub deployments: Vec<Deployment>,
-    /// What it said last, newest first.
+    /// Its messages, newest first.
     pub events: Vec<Event>,
 }
 
@@ -73,13 +73,13 @@ pub struct Deployment {
     pub created_at: Option<String>,
 }
 
-/// Something that a service said.
+/// A message of a service.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// When.
+    /// Its time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// What.
+    /// Its text.
     pub message: String,
 }
 
@@ -106,13 +106,13 @@ pub struct TaskDefinition {
 pub struct StoppedTask {
     /// ARN.
     pub arn: String,
-    /// When.
+    /// When it stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped_at: Option<String>,
-    /// Why, as one of ECS's codes.
+    /// Why it stopped, as one of ECS's codes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_code: Option<String>,
-    /// Why, in the words of ECS and of the container.
+    /// Why it stopped, in the words of ECS and of the container.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Exit code of the container that serves the site.
@@ -120,11 +120,12 @@ pub struct StoppedTask {
     pub exit_code: Option<i32>,
 }
 
-/// The tenant's service, unless it is INACTIVE, and the task definition that it runs. Without a service, the
-/// family's newest revision, unless that is deregistered: the runbook leaves such revisions of every tenant that left.
+/// The tenant's service, unless it is INACTIVE, and the task definition that it runs. Without a service: the family's
+/// newest revision, unless it is deregistered. The runbook leaves deregistered revisions of every tenant that it
+/// removed.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(super) async fn service_and_definition(
     ecs: &Client,
     names: &Names,
@@ -141,13 +142,13 @@ pub(super) async fn service_and_definition(
     Ok((service, definition.filter(usable)))
 }
 
-/// The tenant's tasks that stopped, newest first.
+/// The tenant's stopped tasks, newest first.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(super) async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<StoppedTask>> {
     let doing = || format!("reading stopped tasks ({})", names.family());
-    // By family and not by service, which may be gone; and so tasks that somebody ran by hand are shown, too.
+    // By family, because the service may have been deleted. This also shows tasks that somebody started by hand.
     let listing =
         ecs.list_tasks().cluster(names.cluster()).family(names.family()).desired_status(DesiredStatus::Stopped);
     let mut arns = match listing.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await {
@@ -158,7 +159,7 @@ pub(super) async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<Sto
     arns.truncate(MOST_TASKS);
     let mut tasks = Vec::new();
     for arns in arns.chunks(TASKS_PER_CALL) {
-        // A task that ECS has forgotten meanwhile is a `failure`, and not in the list.
+        // A task that ECS no longer knows is returned as a `failure`, not in the list of tasks.
         let described = ecs.describe_tasks().cluster(names.cluster()).set_tasks(Some(arns.to_vec())).send().await;
         tasks.extend(described.map_err(|error| Error::aws(doing(), error))?.tasks.unwrap_or_default());
     }
@@ -225,7 +226,7 @@ impl From<&types::Task> for StoppedTask {
     fn from(task: &types::Task) -> Self {
         let containers = task.containers();
         let serving = containers.iter().find(|container| container.name() == Some(CONTAINER)).or(containers.first());
-        // ECS says "Essential container in task exited", and the container "OutOfMemoryError: …".
+        // ECS writes "Essential container in task exited", and the container "OutOfMemoryError: …".
         let mut reasons: Vec<_> = task.stopped_reason().into_iter().collect();
         let container_says = serving.and_then(|container| container.reason());
         reasons.extend(container_says.filter(|reason| task.stopped_reason() != Some(reason)));
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_stopped_tasks_of_all_pages_are_given_newest_first() {
+    async fn the_newest_stopped_tasks_of_all_pages_are_returned_newest_first() {
         let (first, second) = (listed(100, Some("next")), listed(20, None));
         let tasks = (0..20).map(|second| stopped(&format!("arn:{second}"), second)).collect();
         let (older, newer) = (described(100, tasks), described(20, vec![stopped("arn:new", 1000)]));
@@ -322,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_ten_events_are_given_newest_first_and_cut() {
+    fn the_last_ten_events_are_returned_newest_first_and_shortened() {
         let event = |second: i64| {
             ServiceEvent::builder().created_at(DateTime::from_secs(second)).message("x".repeat(10_000)).build()
         };
@@ -383,7 +384,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_inactive_service_and_a_deregistered_revision_are_nothing() {
+    async fn an_inactive_service_and_a_deregistered_revision_are_left_out() {
         for gone in [None, Some(("INACTIVE", "arn:dev-123456789012:3"))] {
             assert_eq!(running(gone, TaskDefinitionStatus::Inactive).await, (false, false));
             assert_eq!(running(gone, TaskDefinitionStatus::Active).await, (false, true));

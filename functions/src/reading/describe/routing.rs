@@ -1,4 +1,4 @@
-//! How requests reach a tenant: its listener rules, its target group, and how healthy the targets are.
+//! How requests reach a tenant: its listener rules, its target group, and the health of the targets.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
@@ -21,7 +21,7 @@ pub struct TargetGroup {
     pub targets: Vec<Target>,
 }
 
-/// Where the load balancer sends requests to.
+/// A target that the load balancer sends requests to.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Target {
     /// IP address.
@@ -45,9 +45,9 @@ pub struct Target {
 pub struct ListenerRule {
     /// ARN.
     pub arn: String,
-    /// The listener that it is on, whose ARN also names the load balancer.
+    /// The listener that has the rule. Its ARN also names the load balancer.
     pub listener_arn: String,
-    /// Priority on its listener: the lowest that matches wins.
+    /// Priority on its listener. The listener applies the matching rule with the lowest number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<u32>,
     /// The host that it serves.
@@ -62,24 +62,24 @@ pub struct DnsRecord {
     pub name: String,
     /// `A`, `AAAA` or `CNAME`.
     pub r#type: String,
-    /// What it is an alias of: the load balancer.
+    /// The load balancer that it is an alias of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alias_of: Option<String>,
 }
 
-/// How requests find the tenant.
+/// The routing of a tenant's requests.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Routes {
     /// The tenant's rules.
     pub(super) rules: Vec<ListenerRule>,
-    /// The best of the addresses under which its site is reached.
+    /// The best URL of its site.
     pub(super) url: Option<String>,
 }
 
-/// The tenant's target group, if there is one, and how requests find it.
+/// The tenant's target group, if there is one, and the routing of its requests.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn routing(elb: &Client, settings: &Settings, names: &Names) -> Result<(Option<TargetGroup>, Routes)> {
     let group = target_group::describe(elb, names).await?;
     tokio::try_join!(health(elb, names, group.as_ref()), routes(elb, settings, names, group.as_ref()))
@@ -115,7 +115,7 @@ impl From<&TargetHealthDescription> for Target {
 /// The tenant's records.
 ///
 /// # Errors
-/// When Route 53 cannot be asked.
+/// When a call to Route 53 fails.
 pub(super) async fn dns_records(
     route53: &aws_sdk_route53::Client,
     settings: &Settings,
@@ -130,7 +130,7 @@ pub(super) async fn dns_records(
     Ok(described.collect())
 }
 
-/// The tenant's rules, and where they make its site.
+/// The tenant's rules, and the URL that they serve.
 async fn routes(
     elb: &Client,
     settings: &Settings,
@@ -166,7 +166,7 @@ impl ListenerRule {
     }
 }
 
-/// The stack's own domain rather than one that it had before, and `https` rather than `http`.
+/// Prefers the stack's current domain to an earlier one, and `https` to `http`.
 fn best_of(sites: Vec<(&'static str, String)>, host: &str) -> Option<String> {
     let best = sites.into_iter().max_by_key(|(scheme, served)| (served == host, *scheme == "https"));
     best.map(|(scheme, host)| format!("{scheme}://{host}"))
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_url_is_of_todays_domain_and_encrypted() {
+    fn the_best_url_has_the_current_domain_and_https() {
         let site = |scheme: &'static str, domain: &str| (scheme, format!("123456789012.{domain}"));
         let best = |sites: Vec<_>| best_of(sites, "123456789012.example.com");
         let sites = vec![site("https", "old.example"), site("http", "example.com")];

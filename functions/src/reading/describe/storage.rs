@@ -1,4 +1,4 @@
-//! What a tenant keeps: its files, credentials, data and logs.
+//! What a tenant stores: its files, credentials, data and logs.
 
 use aws_sdk_cloudwatchlogs::primitives::DateTime;
 use aws_sdk_efs::types::{AccessPointDescription, LifeCycleState};
@@ -35,7 +35,7 @@ impl AccessPoint {
     }
 }
 
-/// What is known of a secret without reading it.
+/// A secret without its value.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Secret {
     /// ARN.
@@ -43,16 +43,16 @@ pub struct Secret {
     /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<String>,
-    /// When it, or its value, was changed last.
+    /// When it or its value was last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_changed_at: Option<String>,
-    /// Until when it can be recovered, if it is scheduled for deletion.
+    /// The end of its recovery window, if it is scheduled for deletion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deletion_date: Option<String>,
 }
 
 impl Secret {
-    /// Nobody can read one that is scheduled for deletion, so no task starts with it.
+    /// A secret that is scheduled for deletion cannot be read, so no task starts with it.
     pub(super) fn is_usable(&self) -> bool {
         self.deletion_date.is_none()
     }
@@ -62,7 +62,7 @@ impl Secret {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Database {
-    /// The server was asked.
+    /// The server was queried.
     Checked {
         /// Name of the database.
         name: String,
@@ -70,7 +70,7 @@ pub enum Database {
         exists: bool,
         /// The user exists.
         user_exists: bool,
-        /// Size of data and indexes, as the server estimates it: MySQL 8 looks once a day.
+        /// Size of data and indexes in bytes, as the server estimates it. MySQL 8 updates the estimate once a day.
         #[serde(skip_serializing_if = "Option::is_none")]
         size_bytes: Option<u64>,
         /// Connections that the user has open.
@@ -85,7 +85,7 @@ pub enum Database {
 }
 
 impl Database {
-    /// Whether the database and the user are there, if anybody looked.
+    /// Whether both the database and the user exist; `None` when the server was not queried.
     pub(super) fn is_complete(&self) -> Option<bool> {
         match self {
             Self::Checked { exists, user_exists, .. } => Some(*exists && *user_exists),
@@ -99,10 +99,10 @@ impl Database {
 pub struct LogGroup {
     /// Name.
     pub name: String,
-    /// How long it keeps what it gets, in days; for ever when absent.
+    /// Its retention in days; absent when events are kept for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i32>,
-    /// What it holds, in bytes, as CloudWatch counts it now and then.
+    /// Its size in bytes, which CloudWatch updates from time to time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stored_bytes: Option<i64>,
     /// When it was created.
@@ -113,7 +113,7 @@ pub struct LogGroup {
 /// The tenant's access points.
 ///
 /// # Errors
-/// When EFS cannot be asked.
+/// When a call to EFS fails.
 pub(super) async fn access_points(efs: &aws_sdk_efs::Client, names: &Names) -> Result<Vec<AccessPoint>> {
     Ok(access_point::list_of(efs, names).await?.iter().take(MOST).map(AccessPoint::from).collect())
 }
@@ -131,10 +131,10 @@ impl From<&AccessPointDescription> for AccessPoint {
     }
 }
 
-/// What is known of the tenant's secret, if there is one. Its value is not read.
+/// The description of the tenant's secret, if there is one. The value is not read.
 ///
 /// # Errors
-/// When Secrets Manager cannot be asked.
+/// When a call to Secrets Manager fails.
 pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, names: &Names) -> Result<Option<Secret>> {
     match secrets.describe_secret().secret_id(names.secret()).send().await {
         Ok(secret) => Ok(Some(Secret {
@@ -148,10 +148,10 @@ pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, names: &Nam
     }
 }
 
-/// The tenant's database and user, if either exists or nobody can look.
+/// The tenant's database and user, if either exists or if the server cannot be reached from a function.
 ///
 /// # Errors
-/// When the server cannot be asked.
+/// When a query to the server fails.
 pub(super) async fn database(
     secrets: &aws_sdk_secretsmanager::Client,
     settings: &Settings,
@@ -198,10 +198,10 @@ fn described(names: &Names, (exists, user_exists, size, connections): Row) -> Op
 /// The tenant's log group, if there is one.
 ///
 /// # Errors
-/// When CloudWatch Logs cannot be asked.
+/// When a call to CloudWatch Logs fails.
 pub(super) async fn log_group(logs: &aws_sdk_cloudwatchlogs::Client, names: &Names) -> Result<Option<LogGroup>> {
     let name = names.log_group();
-    // The only lookup is by prefix; the exact name comes first, since lists are sorted by name.
+    // CloudWatch can only search by prefix. The list is sorted by name, so the exact name comes first.
     let groups = logs.describe_log_groups().log_group_name_prefix(&name).limit(1).send().await;
     let groups = groups.map_err(|error| Error::aws(format!("reading log group ({name})"), error))?;
     let group = groups.log_groups().iter().find(|group| group.log_group_name() == Some(&name));

@@ -22,8 +22,8 @@ use crate::testing::settings;
 
 const TIME: i64 = 1_768_557_600;
 
-/// What an environment has of the tenant 123456789012, without tags, as the runbook makes it. The database is where
-/// only a task reaches it.
+/// What an environment has of the tenant 123456789012: without tags, as the runbook makes it. Only an ECS task reaches
+/// the database.
 #[derive(Clone, Copy)]
 struct Stock {
     service: Option<&'static str>,
@@ -151,7 +151,7 @@ fn efs(stock: Stock) -> Rule {
     })
 }
 
-/// Nothing but the description of the secret: whatever reads its value fails.
+/// Only the description of the secret. A call that reads its value fails.
 fn secrets(stock: Stock) -> Rule {
     use aws_sdk_secretsmanager::Client;
     match stock.secret {
@@ -241,7 +241,7 @@ async fn what_is_missing_is_left_out_and_named() {
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_out_is_shown_and_missing() {
+async fn a_resource_that_is_being_deleted_is_shown_and_missing() {
     let tenant = run(Stock { secret: Some(Some(TIME)), access_point: Some("deleting"), ..COMPLETE }).await.unwrap();
     assert_eq!(tenant.lacks, [Kind::AccessPoint, Kind::Secret].into());
     assert_eq!(tenant.details.secret.unwrap().deletion_date.as_deref(), Some("2026-01-16T10:00:00Z"));
@@ -250,7 +250,7 @@ async fn what_is_on_its_way_out_is_shown_and_missing() {
 }
 
 #[tokio::test]
-async fn any_one_thing_that_stays_is_a_tenant() {
+async fn any_resource_that_is_not_being_deleted_makes_a_tenant() {
     for stock in [
         Stock { service: Some("ACTIVE"), ..EMPTY },
         Stock { definition: true, ..EMPTY },
@@ -264,7 +264,7 @@ async fn any_one_thing_that_stays_is_a_tenant() {
 }
 
 #[test]
-fn a_database_or_its_user_alone_is_a_tenant_and_one_that_nobody_looked_at_is_not() {
+fn a_database_or_its_user_alone_makes_a_tenant_and_an_unchecked_one_does_not() {
     let checked = |exists: bool| Database::Checked {
         name: "123456789012_db".to_owned(),
         exists,
@@ -281,7 +281,7 @@ fn a_database_or_its_user_alone_is_a_tenant_and_one_that_nobody_looked_at_is_not
 }
 
 #[tokio::test]
-async fn nothing_at_all_is_no_tenant_and_the_error_says_what_to_do() {
+async fn without_resources_there_is_no_tenant_and_the_error_says_what_to_do() {
     for stock in [
         EMPTY,
         Stock { service: Some("INACTIVE"), ..EMPTY },

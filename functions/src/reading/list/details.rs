@@ -1,4 +1,4 @@
-//! What the lists do not say: the tenants' services and task definitions, a few calls at a time.
+//! What the lists do not contain: the tenants' services and task definitions, read with a few calls at a time.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::stack::calls::few_at_a_time;
 /// The services of these tenants. A service that is missing or INACTIVE is left out.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(super) async fn services(
     ecs: &Client,
     settings: &Settings,
@@ -26,7 +26,7 @@ pub(super) async fn services(
 /// The task definitions of these services. One that was deleted is left out.
 ///
 /// # Errors
-/// When ECS cannot be asked.
+/// When a call to ECS fails.
 pub(super) async fn definitions<'a>(
     ecs: &Client,
     services: impl Iterator<Item = (&'a TenantId, &'a Service)>,

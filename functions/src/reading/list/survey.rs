@@ -1,4 +1,4 @@
-//! Who has what: the lists of every kind of resource, each read to its end in pages as large as AWS allows.
+//! Which tenants have which resources: the lists of every kind, each read to its end in pages as large as AWS allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,21 +13,21 @@ use crate::resources::{
     access_point, database, listener_rule, log_group, secret, service, target_group, task_definition,
 };
 
-/// The tenants that have anything, and what.
+/// The tenants that have any resource, and the kinds of it.
 pub(super) struct Survey {
-    /// The tenants that have a resource of each kind; nothing for a kind that was not asked for.
+    /// The tenants that have a resource of each kind; `None` for a kind that was not read.
     pub(super) tenants_by_kind: PerKind<Option<BTreeSet<TenantId>>>,
     /// The secrets, also those that are scheduled for deletion.
     pub(super) secrets: BTreeMap<TenantId, secret::Listed>,
-    /// What the tenants' hosts speak; nothing without a load balancer.
+    /// The scheme of tenants' URLs; `None` without a load balancer.
     pub(super) scheme: Option<&'static str>,
 }
 
 impl Survey {
-    /// Takes all lists at once.
+    /// Reads all lists at the same time.
     ///
     /// # Errors
-    /// When one of the services cannot be asked.
+    /// When a call to one of the services fails.
     pub(super) async fn take(clients: &Clients, settings: &Settings) -> Result<Self> {
         let (services, (rules, scheme), groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
             service::list(&clients.ecs, settings),
@@ -41,7 +41,7 @@ impl Survey {
         )?;
         let tenants_by_kind = PerKind {
             service: Some(services),
-            // Tenants need none where a wildcard record leads to the load balancer.
+            // Tenants need none when a wildcard record leads to the load balancer.
             dns_record: None,
             listener_rule: Some(rules),
             target_group: Some(groups),
@@ -54,14 +54,14 @@ impl Survey {
         Ok(Self { tenants_by_kind, secrets, scheme })
     }
 
-    /// Every tenant that has anything, in the order of their ids.
+    /// Every tenant that has a resource, in the order of their ids.
     pub(super) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         let tenants = self.tenants_by_kind.iter().filter_map(|(_, tenants)| tenants.as_ref()).flatten();
         tenants.collect::<BTreeSet<_>>().into_iter()
     }
 
-    /// Which kinds a tenant has whose service turned out to be this one. The list of services is older than the service,
-    /// and does not have those that drain.
+    /// Which kinds a tenant with this service has. The service was read after the list of services, which also lacks
+    /// those that are draining.
     pub(super) fn parts(&self, tenant: &TenantId, service: Option<&Service>) -> Parts {
         let listed = self.tenants_by_kind.map(|tenants| tenants.as_ref().map(|tenants| tenants.contains(tenant)));
         Parts(PerKind { service: Some(service.is_some()), ..listed })
@@ -73,7 +73,7 @@ impl Survey {
     }
 }
 
-/// A secret that is scheduled for deletion is no longer one.
+/// The tenants whose secret is not scheduled for deletion.
 pub(super) fn without_those_going(secrets: &BTreeMap<TenantId, secret::Listed>) -> BTreeSet<TenantId> {
     secrets.iter().filter(|(_, secret)| !secret.going).map(|(tenant, _)| tenant.clone()).collect()
 }

@@ -32,7 +32,7 @@ use crate::testing::settings;
 /// 2026-01-16T10:00:00Z
 const CREATED: i64 = 1_768_557_600;
 
-/// An environment with an HTTPS listener; the tests fill it, and lose some of it again.
+/// An environment with an HTTPS listener. The tests add resources and remove some of them.
 #[derive(Clone)]
 struct World {
     services: Vec<(String, &'static str)>,
@@ -47,7 +47,7 @@ struct World {
     vanished: Vec<String>,
 }
 
-/// How often AWS was called.
+/// Number of calls to AWS.
 #[derive(Debug, PartialEq, Eq)]
 struct Calls {
     list_services: usize,
@@ -80,7 +80,7 @@ fn world(tenants: u64) -> World {
     }
 }
 
-/// The items from `token` on, `size` at most, and the token of the next ones.
+/// At most `size` items from `token` on, and the token of the next ones.
 fn part<T: Clone>(items: &[T], token: Option<&str>, size: Option<i32>) -> (Vec<T>, Option<String>) {
     let from: usize = token.map_or(0, |token| token.parse().unwrap());
     let to = items.len().min(from + usize::try_from(size.unwrap()).unwrap());
@@ -95,7 +95,7 @@ fn service(name: &str, status: &str) -> Service {
 
 fn ecs(world: World) -> (aws_sdk_ecs::Client, [Rule; 4]) {
     let World { services, families, vanished, .. } = world;
-    // As on AWS: those that drain are not listed.
+    // As on AWS, draining services are not listed.
     let listed: Vec<_> =
         services.iter().filter(|(_, status)| *status != "DRAINING").map(|(name, _)| name.clone()).collect();
     let list_services = mock!(aws_sdk_ecs::Client::list_services)
@@ -221,7 +221,7 @@ fn secrets(secrets: Vec<(String, bool)>) -> (aws_sdk_secretsmanager::Client, Rul
 }
 
 impl World {
-    /// Lists it where the database is not asked: there is no mock of MySQL.
+    /// Lists the tenants with settings that leave the database out, because there is no mock of MySQL.
     async fn list(self, request: serde_json::Value) -> Result<(Page, Calls)> {
         let (ecs, [list_services, list_families, describe_services, describe_definition]) = ecs(self.clone());
         let (elb, [_, _, rules, groups, _]) = elb(self.clone());
@@ -251,7 +251,7 @@ fn ids(page: &Page) -> Vec<&TenantId> {
     page.tenants.iter().map(|tenant| &tenant.tenant_id).collect()
 }
 
-/// An environment whose database is asked: these tenants have everything but a service, which ECS tells.
+/// An environment whose database is read. These tenants have everything except a service, which is read from ECS.
 fn survey(tenants: u64) -> Survey {
     let all: BTreeSet<_> = (0..tenants).map(id).collect();
     let secret = Listed { created: Some(DateTime::from_secs(CREATED)), going: false };
@@ -265,7 +265,7 @@ async fn page_at(world: World, survey: &Survey, now: &str) -> Page {
 }
 
 #[tokio::test]
-async fn a_tenant_is_listed_with_what_a_person_wants_to_know() {
+async fn a_tenant_is_listed_with_its_status_size_and_age() {
     let page = page_at(world(1), &survey(1), "2026-01-19T09:59:59Z").await;
     assert_eq!(
         serde_json::to_value(page).unwrap(),
@@ -282,7 +282,7 @@ async fn a_tenant_is_listed_with_what_a_person_wants_to_know() {
 }
 
 #[tokio::test]
-async fn without_a_service_the_secret_tells_the_age_and_the_rest_is_left_out() {
+async fn without_a_service_the_age_is_the_secrets_and_the_rest_is_left_out() {
     let page = page_at(world(0), &survey(1), "2026-01-19T10:00:00Z").await;
     assert_eq!(
         serde_json::to_value(&page.tenants[0]).unwrap(),
@@ -296,7 +296,7 @@ async fn without_a_service_the_secret_tells_the_age_and_the_rest_is_left_out() {
 }
 
 #[tokio::test]
-async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_else() {
+async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() {
     let one = world(1);
     let with = |change: fn(&mut World, World)| {
         let mut orphans = world(0);
@@ -328,13 +328,13 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_else() {
 }
 
 #[tokio::test]
-async fn a_database_that_no_function_reaches_is_never_lacking() {
+async fn a_database_that_no_function_can_reach_is_never_missing() {
     let (page, _) = world(1).list(json!({})).await.unwrap();
     assert_eq!((page.tenants[0].status, page.tenants[0].lacks.len()), (Status::Active, 0));
 }
 
 #[tokio::test]
-async fn longer_names_and_other_environments_are_nobodys() {
+async fn longer_names_and_resources_of_other_environments_are_ignored() {
     let mut world = world(1);
     for stem in ["dev-1234567890123", "sit-123456789012", "dev-generic-db-init", "dev-123456789012-old"] {
         world.services.push((format!("{stem}-service"), "ACTIVE"));
@@ -350,7 +350,7 @@ async fn longer_names_and_other_environments_are_nobodys() {
 }
 
 #[tokio::test]
-async fn what_is_on_its_way_out_is_lacking_and_makes_no_tenant() {
+async fn a_resource_that_is_being_deleted_is_missing_and_makes_no_tenant() {
     let mut going = world(1);
     going.secrets[0].1 = true;
     going.access_points[0].1 = LifeCycleState::Deleting;
@@ -415,7 +415,7 @@ async fn pages_follow_one_another_to_the_end() {
 }
 
 #[tokio::test]
-async fn a_thousand_tenants_take_no_more_calls_than_paging_forces() {
+async fn a_thousand_tenants_take_no_more_calls_than_paging_requires() {
     let (page, calls) = world(1000).list(json!({})).await.unwrap();
     assert_eq!((page.tenants.len(), page.total), (50, 1000));
     let expected = Calls {
@@ -425,7 +425,7 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_forces() {
         target_groups: 3,
         access_points: 1,
         log_groups: 20,
-        // Three pages of the one listener, and one of the other.
+        // Three pages of one listener, and one page of the other.
         rules: 4,
         describe_services: 5,
         describe_definitions: 50,
@@ -438,7 +438,7 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_forces() {
 }
 
 #[tokio::test]
-async fn a_status_filter_counts_and_pages_what_it_lets_through() {
+async fn a_status_filter_counts_and_pages_only_the_matching_tenants() {
     let mut world = world(25);
     for number in [3, 7, 11] {
         world.services[number].1 = "DRAINING";

@@ -1,8 +1,8 @@
 //! The newest events of a log group.
 //!
-//! FilterLogEvents gives the oldest first, page by page, and a busy tenant's hour can be longer than the time there
-//! is. So the last minute is read first, then eight times as much before it, and so on, until there is enough: what
-//! is given has no gaps, and when time ends it is the oldest that is missing.
+//! FilterLogEvents returns the oldest events first, page by page, and reading an hour of a busy tenant can take longer
+//! than the function may run. So the last minute is read first, then the eight minutes before it, and so on, until
+//! there are enough events. The result has no gaps: when time runs out, the oldest events are missing.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,40 +14,41 @@ use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The first step back, in milliseconds.
+/// Length of the first window in milliseconds.
 const FIRST_WINDOW: i64 = 60_000;
-/// How much longer each step is: thirty days are seven calls when little is logged.
+/// Each window is longer than the last by this factor. Thirty days with few events take seven calls.
 const GROWTH: i64 = 8;
-/// A page is at most 1 MB. Source: API reference of FilterLogEvents.
+/// Maximum number of pages. A page has at most 1 MB. Source: API reference of FilterLogEvents.
 const PAGES: u32 = 200;
-/// The last call may begin at its end and take 25 s (see `shared::aws`), of the function's 60.
+/// Time for reading. The function has 60 s; the last call may begin at the end of this time and take 25 s (see
+/// `shared::aws`).
 const TIME: Duration = Duration::from_secs(30);
-/// Lambda answers with at most 6 MB. Source: Lambda quotas.
+/// Maximum size of all events. Lambda answers with at most 6 MB. Source: Lambda quotas.
 const MOST_BYTES: usize = 5_000_000;
-/// An event may have 1 MB, and six times as much in JSON, if all of it must be escaped.
+/// Maximum length of a message. An event may have 1 MB, and six times as much in JSON when every character is escaped.
 const LONGEST_MESSAGE: usize = 100_000;
 
-/// What is looked for.
+/// What to read.
 #[derive(Debug)]
 pub(super) struct Query<'a> {
     /// Name of the log group.
     pub(super) group: &'a str,
     /// Filter pattern.
     pub(super) filter: Option<&'a str>,
-    /// From when on.
+    /// The earliest time.
     pub(super) since: Timestamp,
-    /// Now.
+    /// The current time.
     pub(super) now: Timestamp,
-    /// How many events.
+    /// Maximum number of events.
     pub(super) limit: usize,
 }
 
-/// How much may be read.
+/// The limits of reading.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
-    /// Pages.
+    /// Number of pages.
     pub(super) pages: u32,
-    /// When the last page is begun.
+    /// No page is requested after this time.
     pub(super) until: Instant,
 }
 
@@ -56,7 +57,7 @@ impl Budget {
         Self { pages: PAGES, until: Instant::now() + TIME }
     }
 
-    /// Takes a page from it, if there is one left.
+    /// Uses up one page; `false` when the budget is spent.
     fn spend(&mut self) -> bool {
         let is_left = self.pages > 0 && Instant::now() < self.until;
         self.pages = self.pages.saturating_sub(1);
@@ -64,14 +65,14 @@ impl Budget {
     }
 }
 
-/// Something that was logged.
+/// A log event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// When.
+    /// Its time.
     pub at: Timestamp,
     /// The log stream: one for each task.
     pub stream: String,
-    /// What.
+    /// Its text.
     pub message: String,
 }
 
@@ -94,27 +95,27 @@ fn time(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or_default()
 }
 
-/// The newest events of those that were read, in whatever order they came.
+/// Collects the newest of the events that were read, in whatever order they arrive.
 #[derive(Debug)]
 pub(super) struct Newest {
     limit: usize,
-    /// By time, and among those of one time in the order of AWS; each with its size as JSON.
+    /// Sorted by time, then in the order in which AWS returned them. Each has its size as JSON.
     events: BTreeMap<(i64, u64), (Event, usize)>,
     read: u64,
     bytes: usize,
     gap: Gap,
 }
 
-/// What is missing.
+/// Which events are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gap {
-    /// Nothing.
+    /// None.
     None,
-    /// The oldest, for which there was no room.
+    /// The oldest, because the limits of the answer were reached.
     NoRoom,
-    /// What was logged before this time, for which there was no time.
+    /// Those before this time, because time ran out.
     Before(i64),
-    /// What was logged after this time, for which there was no time.
+    /// Those after this time, because time ran out.
     After(i64),
 }
 
@@ -126,7 +127,7 @@ impl Newest {
     fn push(&mut self, event: FilteredLogEvent) {
         let millis = event.timestamp.unwrap_or_default();
         let event = Event::from(event);
-        // With the comma.
+        // With the comma that follows.
         let size = serde_json::to_vec(&event).map_or(0, |json| json.len() + 1);
         self.events.insert((millis, self.read), (event, size));
         self.read += 1;
@@ -138,14 +139,14 @@ impl Newest {
         }
     }
 
-    /// Nothing of before this time would be kept.
+    /// Whether every event before this time would be dropped.
     fn is_full_before(&self, millis: Option<i64>) -> bool {
         let oldest = self.events.first_key_value().map(|((oldest, _), _)| *oldest);
         self.gap == Gap::NoRoom && millis.is_some_and(|millis| oldest.is_none_or(|oldest| oldest >= millis))
     }
 
-    /// Time ended while the events before this time, or the first ones at all, were read, oldest first: what there is
-    /// of them would stand before a gap.
+    /// Records that the budget ran out in the window that ends at `before`, or in the first window when that is `None`.
+    /// A window is read from its oldest event on, so events of an incomplete window come before a gap and are dropped.
     fn give_up(&mut self, before: Option<i64>, start: i64) {
         match before {
             Some(before) => {
@@ -156,7 +157,7 @@ impl Newest {
         }
     }
 
-    /// What is missing, and how to get it; none when nothing is.
+    /// What is missing, and how to get it; `None` when nothing is.
     pub(super) fn hint(&self) -> Option<String> {
         match self.gap {
             Gap::None => None,
@@ -186,7 +187,7 @@ impl Newest {
 /// Reads the newest events.
 ///
 /// # Errors
-/// What CloudWatch Logs says.
+/// The error of CloudWatch Logs.
 pub(super) async fn read(
     logs: &Client,
     query: &Query<'_>,
@@ -194,7 +195,7 @@ pub(super) async fn read(
 ) -> Result<Newest, SdkError<FilterLogEventsError>> {
     let since = query.since.as_millisecond();
     let mut newest = Newest::of(query.limit);
-    // The first window has no end: an event's time is that of the container's clock.
+    // The first window has no end, because an event's time comes from the container's clock.
     let (mut before, mut length) = (None, FIRST_WINDOW);
     loop {
         let start = since.max(before.unwrap_or_else(|| query.now.as_millisecond()) - length);
@@ -209,7 +210,7 @@ pub(super) async fn read(
     }
 }
 
-/// Reads what was logged from `start` on, and before `before`; false when the budget ended first.
+/// Reads the events from `start` on and before `before`. `false` when the budget ran out first.
 async fn read_window(
     logs: &Client,
     query: &Query<'_>,
@@ -228,7 +229,7 @@ async fn read_window(
             .set_next_token(token)
             .send()
             .await?;
-        // AWS includes the end, which the window before has given already.
+        // AWS includes the end of a window, which the later window has returned already.
         let in_window = |event: &FilteredLogEvent| before.is_none_or(|before| event.timestamp < Some(before));
         page.events.unwrap_or_default().into_iter().filter(in_window).for_each(|event| newest.push(event));
         token = page.next_token;
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_are_kept_in_the_order_of_time_whatever_the_order_in_which_they_come() {
+    fn the_newest_events_are_kept_by_time_in_whatever_order_they_arrive() {
         let mut newest = Newest::of(3);
         for (millis, message) in [(2, "b"), (4, "d"), (3, "c"), (1, "a"), (4, "e")] {
             newest.push(event(millis, message));
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_the_limit_are_complete() {
+    fn as_many_events_as_the_limit_are_a_complete_answer() {
         let mut newest = Newest::of(2);
         newest.push(event(1, "a"));
         newest.push(event(2, "b"));
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_fits_into_what_lambda_takes_even_if_all_must_be_escaped() {
+    fn an_answer_fits_into_lambdas_limit_even_if_everything_is_escaped() {
         let mut newest = Newest::of(1000);
         for millis in 0..100 {
             newest.push(event(millis, &"\u{1b}".repeat(1_000_000)));

@@ -1,4 +1,4 @@
-//! From when on a log is read: `15m`, `1h`, `2026-01-16T10:00:00Z`.
+//! The earliest time of the events to read: `15m`, `1h`, `2026-01-16T10:00:00Z`.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ const ALLOWED: &str = "allowed are a number with s, m, h or d, as in \"15m\", an
                        \"2026-01-16T10:00:00Z\", at most 30 days back";
 const FURTHEST: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A time, or how long ago; an hour ago when not said.
+/// A time, or a duration before now; an hour when absent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Since {
@@ -44,7 +44,7 @@ impl TryFrom<String> for Since {
 fn ago(written: &str) -> Option<SignedDuration> {
     let units = [('s', 1), ('m', 60), ('h', 60 * 60), ('d', 24 * 60 * 60)];
     let (number, seconds) = units.iter().find_map(|(unit, seconds)| Some((written.strip_suffix(*unit)?, *seconds)))?;
-    // `parse` would take a sign, too.
+    // `parse` would also accept a sign.
     if !number.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -53,10 +53,10 @@ fn ago(written: &str) -> Option<SignedDuration> {
 }
 
 impl Since {
-    /// The time that is meant `now`, in whole seconds.
+    /// The time in whole seconds, where `now` is the current time.
     ///
     /// # Errors
-    /// `InvalidRequest` when it is in the future, or more than 30 days back.
+    /// `InvalidRequest` when it is in the future, or more than 30 days ago.
     pub fn resolve(&self, now: Timestamp) -> Result<Timestamp> {
         let wrong = |why: &str| invalid(format!("since: {:?} is {why}: {ALLOWED}", self.written));
         let too_early = || wrong("too long ago");

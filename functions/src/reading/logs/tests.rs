@@ -20,7 +20,7 @@ fn ago(seconds: i64) -> i64 {
     now().as_millisecond() - 1000 * seconds
 }
 
-/// A page of the window between these times, in seconds ago, with events of these times.
+/// A page of the window between these times, with events of these times, all in seconds before now.
 fn page(window: (i64, Option<i64>), token: Option<&'static str>, events: Vec<i64>, next: Option<&'static str>) -> Rule {
     mock!(Client::filter_log_events)
         .match_requests(move |request| {
@@ -85,7 +85,7 @@ async fn the_newest_events_stand_last() {
 }
 
 #[tokio::test]
-async fn no_events_are_an_answer_after_the_whole_hour_was_looked_at() {
+async fn an_empty_answer_comes_only_after_the_whole_hour_was_read() {
     let windows = [
         page((60, None), None, vec![], None),
         page((540, Some(60)), None, vec![], None),
@@ -97,7 +97,7 @@ async fn no_events_are_an_answer_after_the_whole_hour_was_looked_at() {
 }
 
 #[tokio::test]
-async fn earlier_windows_go_before_later_ones_and_nothing_is_given_twice() {
+async fn earlier_windows_go_before_later_ones_and_no_event_is_returned_twice() {
     let windows = [
         page((60, None), None, vec![60, 1], None),
         page((540, Some(60)), None, vec![500, 61, 60], None),
@@ -125,7 +125,7 @@ async fn reading_ends_as_soon_as_there_is_one_event_too_many() {
 }
 
 #[tokio::test]
-async fn when_the_budget_ends_what_is_given_has_no_gap() {
+async fn when_the_budget_runs_out_the_answer_has_no_gap() {
     let request = || json!({"tenant_id": "123456789012"});
     let (last_minute, before) =
         (page((60, None), None, vec![1], None), page((540, Some(60)), None, vec![500], Some("many more")));
@@ -151,7 +151,7 @@ async fn when_time_is_up_nothing_more_is_read() {
 }
 
 #[tokio::test]
-async fn the_filter_is_left_to_cloudwatch() {
+async fn the_filter_is_passed_on_to_cloudwatch() {
     for (filter, sent) in [("ERROR", Some("ERROR")), ("", None)] {
         let page = mock!(Client::filter_log_events)
             .match_requests(move |request| request.filter_pattern() == sent)

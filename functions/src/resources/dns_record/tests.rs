@@ -76,13 +76,13 @@ async fn the_host_becomes_an_alias_that_bears_its_owner() {
 }
 
 #[tokio::test]
-async fn a_second_run_finds_the_first_runs() {
+async fn a_second_run_returns_the_first_runs_record() {
     let found = listed(vec![of_host(Some(MARK)), record("200000000002.example.com.", RrType::A, None)]);
     run_create(&[&refused("InvalidChangeBatch"), &found]).await.unwrap();
 }
 
 #[tokio::test]
-async fn somebody_elses_record_is_a_conflict() {
+async fn another_owners_record_is_a_conflict() {
     for foreign in [
         of_host(None),
         of_host(Some("aws:eu-west-1:536580886816:dev-provision-tenant:theirs")),
@@ -95,13 +95,13 @@ async fn somebody_elses_record_is_a_conflict() {
 
 #[tokio::test]
 async fn a_zone_that_is_being_changed_is_worth_a_retry() {
-    // The clients of tests do not retry.
+    // The clients in tests do not retry.
     let error = run_create(&[&refused("PriorRequestNotComplete")]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Throttled);
 }
 
 #[tokio::test]
-async fn a_rollback_deletes_ours_and_a_teardown_whatever_is_there() {
+async fn a_rollback_deletes_our_records_and_a_teardown_deletes_all() {
     let removal = run_delete(Some(owner()), &[&listed(vec![of_host(Some(MARK))]), &change(ChangeAction::Delete)]).await;
     assert_eq!(removal.unwrap().removed, ["A 123456789012.example.com"]);
     let kept = run_delete(Some(other_owner()), &[&listed(vec![of_host(Some(MARK)), of_host(None)])]).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_rollback_deletes_ours_and_a_teardown_whatever_is_there() {
 }
 
 #[tokio::test]
-async fn one_that_vanishes_meanwhile_is_no_error_and_one_that_stays_is() {
+async fn a_record_that_vanishes_meanwhile_is_no_error_and_one_that_remains_is() {
     let found = || listed(vec![of_host(Some(MARK))]);
     let gone = run_delete(None, &[&found(), &refused("InvalidChangeBatch"), &listed(vec![])]).await.unwrap();
     assert!(gone.removed.is_empty());

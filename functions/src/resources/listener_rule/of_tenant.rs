@@ -1,4 +1,4 @@
-//! Which rules are a tenant's.
+//! Which rules belong to a tenant.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{Action, FixedResponseActionConfig, Listener, Rule, TargetGroup};
@@ -8,10 +8,11 @@ use crate::load_balancing::listeners::listeners_of_tenant;
 use crate::load_balancing::rules::{self, hosts, target_groups};
 use crate::stack::calls::few_at_a_time;
 
-/// The tenant's rules as they are, where its target group, as far as there is one, says that they may be.
+/// The tenant's rules as AWS describes them, on the listeners where its target group, if there is one, says that they
+/// may be.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(crate) async fn of_tenant(
     elb: &Client,
     settings: &Settings,
@@ -22,10 +23,10 @@ pub(crate) async fn of_tenant(
     on_listeners(elb, settings, names, &listeners).await
 }
 
-/// The tenant's rules on these listeners, as they are.
+/// The tenant's rules on these listeners, as AWS describes them.
 ///
 /// # Errors
-/// When Elastic Load Balancing cannot be asked.
+/// When a call to Elastic Load Balancing fails.
 pub(super) async fn on_listeners(
     elb: &Client,
     settings: &Settings,
@@ -39,9 +40,10 @@ pub(super) async fn on_listeners(
     Ok(all)
 }
 
-/// A rule is the tenant's when it serves the tenant's host and no other; also a host of another domain, which the
-/// stack may have had before, when it forwards to the tenant's target group and no other, or shows that the tenant is
-/// suspended. Any other host that is sent to the tenant is somebody else's decision.
+/// A rule belongs to the tenant when its only host is the tenant's. A host of another domain, which the stack may have
+/// used before, also counts if the rule forwards only to the tenant's target group, or shows that the tenant is
+/// suspended. A rule that sends any other host to the tenant was made by somebody else on purpose, and is not the
+/// tenant's.
 pub(crate) fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
     let hosts = hosts(rule);
     let group = format!(":targetgroup/{}/", names.target_group());
@@ -56,12 +58,12 @@ pub(crate) fn is_of(rule: &Rule, host: &str, names: &Names) -> bool {
     rule.is_default() != Some(true) && (hosts == [host] || of_another_domain())
 }
 
-/// Whether the rule answers with the tenant's page.
+/// Whether the rule answers with the tenant's suspension page.
 pub(crate) fn is_page_of(rule: &Rule, names: &Names) -> bool {
     rule.actions().iter().any(|action| is_page(action, names))
 }
 
-/// What the page of a suspended tenant bears.
+/// The text that marks the page of a suspended tenant.
 pub(super) fn mark(names: &Names) -> String {
     format!("tenant-management: suspended {}", names.tenant())
 }

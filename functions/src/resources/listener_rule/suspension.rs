@@ -1,8 +1,9 @@
-//! Suspending a tenant: its listener rules answer with a fixed page, and forward to its target group again later.
+//! Suspends a tenant: its listener rules answer with a fixed page. Resuming makes them forward to its target group
+//! again.
 //!
-//! The rule stays, with its priority and conditions, and so do actions that come before the answer, as those that let
-//! visitors log in. The page bears a mark, so that a rule that shows it is known for the tenant's, and that nobody
-//! else's answer is taken for it. Turning a rule that is turned already changes nothing.
+//! The rule keeps its priority, its conditions, and all actions before the answer, such as those that let visitors log
+//! in. The page contains a mark of the tenant: a rule that shows it is recognized as the tenant's, and no other fixed
+//! answer is mistaken for it. Idempotent: a rule that is already as wanted is not changed.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::error::ProvideErrorMetadata;
@@ -34,15 +35,15 @@ pub struct Turned {
     pub listener_rule_arns: Vec<String>,
 }
 
-/// What the tenant's rules answer with: the page as soon as one of them does.
+/// What the tenant's rules answer with: the page if any of them does.
 pub(crate) fn shows(rules: &[Rule], names: &Names) -> Shows {
     if rules.iter().any(|rule| is_page_of(rule, names)) { Shows::SuspensionPage } else { Shows::Site }
 }
 
-/// Makes sure that these, the tenant's rules, can be turned.
+/// Checks that the tenant's rules can be switched between site and page.
 ///
 /// # Errors
-/// As [`turn`], but for the target group.
+/// Those of [`turn`], except about a missing target group.
 pub(crate) fn can_turn(rules: &[Rule], names: &Names) -> Result<()> {
     if rules.is_empty() {
         return Err(Error::new(
@@ -67,8 +68,8 @@ pub(crate) fn can_turn(rules: &[Rule], names: &Names) -> Result<()> {
 /// Makes the tenant's rules answer with its site or with the page.
 ///
 /// # Errors
-/// `ResourceConflict` when a rule also forwards to somebody else's target group, which would be forgotten;
-/// `EnvironmentNotReady` when there is no rule, or the target group to forward to is missing.
+/// `ResourceConflict` when a rule also forwards to another target group, since switching would lose that;
+/// `EnvironmentNotReady` when there is no rule, or no target group to forward to.
 pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Turned> {
     let names = settings.names(&request.tenant_id);
     let answers = |rule: &Rule| match request.shows {
@@ -101,7 +102,7 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
     Ok(turned)
 }
 
-/// The action, or the answer in its place if it is one.
+/// `answer` if the action is the rule's answer, otherwise the action itself.
 fn in_place_of(action: &Action, answer: &Action) -> Action {
     if matches!(action.r#type(), Some(ActionTypeEnum::Forward | ActionTypeEnum::FixedResponse)) {
         let mut answer = answer.clone();
@@ -110,7 +111,7 @@ fn in_place_of(action: &Action, answer: &Action) -> Action {
     }
     let mut kept = action.clone();
     if let Some(oidc) = &mut kept.authenticate_oidc_config {
-        // AWS does not tell the secret, but keeps it.
+        // AWS does not return the client secret, but keeps the one that it has.
         oidc.use_existing_client_secret = Some(true);
     }
     kept
@@ -225,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn resuming_forwards_to_the_tenants_target_group_again() {
-        // Also one for a domain that the stack had before.
+        // This also applies to a rule for a domain that the stack used before.
         for host in ["123456789012.example.com", "123456789012.old.example.org"] {
             let change = modified(|actions| {
                 assert_eq!(actions.len(), 1);
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_turned_already_and_what_others_answer_with_stays() {
+    async fn rules_that_are_already_switched_and_other_fixed_answers_stay() {
         let host = "123456789012.example.com";
         let teapot = FixedResponseActionConfig::builder().status_code("418").build();
         let teapot = Action::builder().r#type(ActionTypeEnum::FixedResponse).fixed_response_config(teapot).build();
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rule_that_is_missing_or_serves_another_target_group_too_is_told() {
+    async fn a_missing_rule_and_one_with_another_target_group_too_are_errors() {
         let both = rule("123456789012.example.com", vec![to(GROUP), to(OTHER)]);
         let error = run(vec![both], Shows::SuspensionPage, &[]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceConflict);

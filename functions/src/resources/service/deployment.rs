@@ -1,6 +1,6 @@
-//! A deployment of a tenant's service: whether it is complete, and if it is not and will not be, why.
+//! A deployment of a tenant's service: whether it is complete, and if it has failed, why.
 //!
-//! Only looks, so it can be asked as often as one likes.
+//! Changes nothing, so it can be called any number of times.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
 
 use super::{describe, primary};
 
-/// How many of the service's own reasons an error quotes.
+/// Maximum number of the service's reasons in an error.
 const REASONS: usize = 5;
 
 /// Input of check-service-deployment.
@@ -22,9 +22,10 @@ pub struct Check {
     pub tenant_id: TenantId,
     /// The task definition that is being deployed.
     pub task_definition_arn: String,
-    /// The deployment, where it is known: a forced one has the task definition of the one before.
+    /// The deployment, if it is known. The task definition alone does not identify it: a forced deployment has the same
+    /// one as the deployment before.
     pub deployment: Option<Started>,
-    /// A later deployment of the same task definition will do, as the one by which ECS rolls back by itself.
+    /// Accept a later deployment of the same task definition, such as the one with which ECS rolls back by itself.
     #[serde(default)]
     pub or_a_later_one: bool,
     /// This is the last check: a deployment that is still in progress has failed.
@@ -32,13 +33,13 @@ pub struct Check {
     pub last_check: bool,
 }
 
-/// A deployment that was started, or a change of the number of tasks in one that was there already.
+/// A deployment that was started, or a change of the number of tasks in an existing deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Started {
     /// ECS's id of the deployment.
     pub id: String,
-    /// The deployment before it; none when it was there already.
+    /// The deployment before it; `None` when this one existed already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
     /// Tasks that should run.
@@ -54,15 +55,15 @@ pub struct Checked {
     pub running_count: i32,
     /// Tasks that should run.
     pub desired_count: i32,
-    /// What the service says about it.
+    /// The service's messages about it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<String>,
 }
 
-/// Tells whether the tenant's deployment is complete.
+/// Checks whether the tenant's deployment is complete.
 ///
 /// # Errors
-/// `DeploymentFailed`, with the service's own reasons, when it has failed or was not steady at the last check.
+/// `DeploymentFailed`, with the service's reasons, when it has failed or is not complete at the last check.
 pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<Checked> {
     let names = settings.names(&request.tenant_id);
     let failed = |why: &str, reasons: &[String]| {
@@ -74,7 +75,7 @@ pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<
         return Err(failed("cannot end: somebody deleted the service", &[]));
     }
     let Some(service) = service.filter(|service| service.status() == Some("ACTIVE")) else {
-        // Right after its creation a service may not be visible yet, or only an INACTIVE one of the same name.
+        // A new service may not be visible yet, or ECS may still show only an INACTIVE one of the same name.
         return if request.last_check {
             Err(failed("cannot end: there is no such service", &[]))
         } else {
@@ -110,12 +111,12 @@ pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<
     })
 }
 
-/// The deployment that was asked about, among those of the service.
+/// How the service's current deployment relates to the one in the request.
 enum Seen<'service> {
     It(&'service Deployment),
-    /// ECS shows what was before.
+    /// ECS still shows the deployment before it.
     NotYet,
-    /// It is not the one that the service works on.
+    /// The current deployment is a different one.
     Another,
 }
 
@@ -138,8 +139,8 @@ fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'se
     }
 }
 
-/// Whether the service's deployment has failed: it then starts no tasks any more.
-/// Source: the API reference of ECS, Deployment, `rolloutState`.
+/// Whether the service's deployment has failed. ECS then no longer starts tasks for it. Source: the API reference of
+/// ECS, Deployment, `rolloutState`.
 pub(crate) fn has_failed(service: &Service) -> bool {
     primary(service).and_then(Deployment::rollout_state) == Some(&DeploymentRolloutState::Failed)
 }
@@ -155,7 +156,7 @@ fn is_steady(service: &Service, deployment: &Deployment) -> bool {
         && service.running_count() == service.desired_count()
 }
 
-/// Why the deployment does not end: what the deployment, the stopped tasks and the service's events say.
+/// Why the deployment does not complete: messages of the deployment, the stopped tasks and the service's events.
 async fn reasons(ecs: &Client, names: &Names, service: &Service) -> Result<Vec<String>> {
     let deployments = service.deployments().iter().filter_map(Deployment::rollout_state_reason).map(str::to_owned);
     let events = service.events().iter().filter_map(|event| event.message()).map(str::to_owned);
@@ -241,7 +242,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn steady_means_completed_with_every_task_running() {
+    async fn a_deployment_is_steady_when_it_is_completed_and_every_task_runs() {
         let at = |state: DeploymentRolloutState, running: i32| {
             found(
                 service("ACTIVE")
@@ -299,14 +300,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_is_not_visible_yet_is_looked_for_again() {
+    async fn a_service_that_is_not_visible_yet_is_read_again() {
         for early in [missing(), found(service("INACTIVE"))] {
             assert!(!run_check(&[&early], false).await.unwrap().steady);
         }
     }
 
     #[tokio::test]
-    async fn a_deployment_is_told_from_the_one_before_it_and_from_the_one_after_it() {
+    async fn a_deployment_is_distinguished_from_the_one_before_and_the_one_after() {
         let shown = |ids: &[&str], desired: i32, definition: &str| {
             let deployments = ids.iter().enumerate().map(|(place, id)| {
                 Deployment::builder()
@@ -339,12 +340,12 @@ mod tests {
             let checked = check(&client, &settings(&[]), of(Some(started))).await;
             assert_eq!(checked.ok().map(|checked| checked.steady), steady, "{ids:?} {desired}");
         }
-        // On the way back, any deployment of what was there before will do.
+        // When an update goes back, any deployment of the previous task definition is accepted.
         let (service, tasks) = shown(&["newest", "new"], 2, DEFINITION);
         let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
         let request = Check { or_a_later_one: true, ..of(Some(forced())) };
         assert!(check(&client, &settings(&[]), request).await.unwrap().steady);
-        // It was rolled back even before the call that started it was answered.
+        // ECS rolled the deployment back before the call that started it was answered.
         let (service, tasks) = shown(&["old"], 2, "arn:other:1");
         let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
         let error = check(&client, &settings(&[]), of(Some(scaled()))).await.unwrap_err();

@@ -1,7 +1,7 @@
-//! Changing a tenant's service: its task definition, and how many tasks run.
+//! Changes a tenant's service: its task definition, and its desired count.
 //!
-//! How many ran before a suspension is remembered in a tag of the service, which is written before the tasks stop.
-//! Running it twice starts one deployment, unless it is forced.
+//! The count before a suspension is stored in a tag of the service, which is written before the tasks stop. Idempotent:
+//! two runs start one deployment, unless it is forced.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
@@ -22,7 +22,7 @@ pub struct Update {
     pub tenant_id: TenantId,
     /// What the service is to run.
     pub state: State,
-    /// Start new tasks although nothing else changes.
+    /// Start new tasks even if nothing else changes.
     #[serde(default)]
     pub force_new_deployment: bool,
 }
@@ -34,16 +34,17 @@ pub struct Updated {
     pub deployment: Started,
 }
 
-/// How many tasks will run once the service is resumed, if somebody suspended it.
+/// The desired count after resuming, if the service was suspended.
 pub(crate) fn resume_count(service: &Service) -> Option<u32> {
     service.tags().iter().find(|tag| tag.key() == Some(TAG_RESUME_COUNT))?.value()?.parse().ok()
 }
 
-/// Gives the tenant's service a task definition and a number of tasks. What it has already is left alone.
+/// Sets the task definition and the desired count of the tenant's service. Values that are already right are not
+/// changed.
 ///
 /// # Errors
-/// `TenantNotFound` when somebody deleted the service meanwhile; `ResourceConflict` when ECS changes nothing about
-/// a suspended service, whose target group no rule forwards to.
+/// `TenantNotFound` when the service was deleted meanwhile; `ResourceConflict` when ECS refuses every change because
+/// the tenant is suspended and no rule forwards to its target group.
 pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Result<Updated> {
     let names = settings.names(&request.tenant_id);
     let state = request.state;
@@ -56,10 +57,10 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
     }
     let desired_count = i32::try_from(state.desired_count).unwrap_or(i32::MAX);
     let started = |id, replaces| Started { id, replaces, desired_count: state.desired_count };
-    // A service whose revision was deregistered can be scaled, but not be told to run that revision.
+    // A service whose revision was deregistered can be scaled, but a call that names that revision fails.
     let definition = Some(&state.task_definition_arn).filter(|arn| before.task_definition() != Some(arn.as_str()));
-    // Only a deployment tells whether its tasks stay alive. Scaling from nothing starts none by itself, and one that has
-    // failed starts no tasks any more.
+    // Only a new deployment shows whether tasks stay alive. Scaling up from 0 does not start one, and a failed
+    // deployment no longer starts tasks.
     let starts_anew = before.desired_count() == 0 || has_failed(&before);
     let force = request.force_new_deployment || (starts_anew && desired_count > 0);
     if definition.is_none() && before.desired_count() == desired_count && !force {
@@ -83,7 +84,7 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
         Err(error) if error.message().is_some_and(|text| text.contains(UNREACHED)) => {
             let message = Error::aws(doing(), error).chain();
             return Err(match state.shows {
-                // The rule was turned a moment ago.
+                // The rule was switched to the site a moment ago.
                 Shows::Site => Error::new(ErrorKind::Transient, message),
                 Shows::SuspensionPage => {
                     let hint = "; resume the tenant by the same update (\"suspended\": false)";
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_service_that_vanished_meanwhile_is_no_tenant_any_more() {
+    async fn a_service_that_vanished_meanwhile_is_a_missing_tenant() {
         for rules in [
             &[&found(Service::builder().status("DRAINING").build())][..],
             &[&found(service("old", None)), &refused("ServiceNotActiveException", "Service was not ACTIVE.")],
@@ -204,23 +205,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tasks_that_nobody_could_reach_are_a_conflict_that_says_what_to_do() {
+    async fn tasks_that_no_rule_forwards_to_are_a_conflict_that_says_what_to_do() {
         let message = "The target group with targetGroupArn arn does not have an associated load balancer.";
         let refusal = || refused("InvalidParameterException", message);
         let error = run(&[&found(service("old", Some("1"))), &refusal()], 0, Some(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ResourceConflict);
         assert!(error.chain().contains("\"suspended\": false"), "{}", error.chain());
-        // On the way to the site, the rule was turned a moment ago.
+        // When the tenant is being resumed, the rule was switched to the site a moment ago.
         let error = run(&[&found(service("old", None)), &refusal()], 1, None).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transient);
     }
 
     #[tokio::test]
-    async fn what_the_service_has_already_is_left_alone() {
+    async fn values_that_the_service_already_has_are_not_changed() {
         let there = || running("old", None).task_definition(DEFINITION).desired_count(2).build();
         let updated = run(&[&found(there())], 2, None).await.unwrap();
         assert_eq!(updated.deployment, Started { id: "old".to_owned(), replaces: None, desired_count: 2 });
-        // Also when that revision is deregistered.
+        // This also holds when that revision is deregistered.
         let scaled = mock!(Client::update_service)
             .match_requests(|request| {
                 assert_eq!(request.force_new_deployment(), Some(false));

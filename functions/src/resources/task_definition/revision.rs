@@ -1,8 +1,9 @@
-//! A new revision of a tenant's task definition: the one that the service runs, with another image or size and nothing
-//! else changed, whoever made it.
+//! Registers a new revision of a tenant's task definition: the revision that the service runs, with another image or
+//! size and no other change. The original may have been made by any owner.
 //!
-//! A revision bears the mark of the execution that registered it, so that asking twice gives one revision, and an update
-//! that failed takes its own away again: by the name of the family alone ECS would start the newest.
+//! The revision is tagged with the execution that registered it. Idempotent: a second call by the same execution
+//! returns the same revision. An update that failed deletes its own revision, because ECS starts the newest one when
+//! only the family is named.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
@@ -23,25 +24,25 @@ pub struct Revise {
     pub tenant_id: TenantId,
     /// The execution that updates it.
     pub owner: Owner,
-    /// What the service runs.
+    /// The state that the service has.
     pub previous: State,
-    /// What it is to run.
+    /// The state that it should have.
     pub wanted: State,
 }
 
 /// Output of revise-task-definition.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Revised {
-    /// What the service is to run, with its task definition.
+    /// The state that the service should have, with its task definition.
     pub state: State,
-    /// There is a new revision.
+    /// A new revision was registered.
     pub registered: bool,
 }
 
-/// Registers a revision with the wanted image and size, if they are other than now.
+/// Registers a revision with the wanted image and size, if they differ from the current ones.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Result<Revised> {
     let Revise { tenant_id, owner, previous, wanted } = request;
     if wanted.has_the_tasks_of(&previous) {
@@ -68,7 +69,7 @@ pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Resul
     Ok(with(arn.to_owned()))
 }
 
-/// Everything that can be registered of what is described.
+/// Copies everything of a description that can be registered.
 fn copy(
     current: &DescribeTaskDefinitionOutput,
     previous: &State,
@@ -95,8 +96,8 @@ fn copy(
         .set_enable_fault_injection(definition.enable_fault_injection)
 }
 
-/// The containers, of which the site's has the wanted image. Where a container was given all of the task, it gets all of
-/// the task again.
+/// The containers, with the wanted image in the one that serves the site. A container that had all CPU or memory of the
+/// task gets all of the new size.
 fn with_changes(definition: &TaskDefinition, previous: &State, wanted: &State) -> Vec<ContainerDefinition> {
     let mut containers = definition.container_definitions().to_vec();
     let named = containers.iter().position(|container| container.name() == Some(CONTAINER));
@@ -117,7 +118,7 @@ fn as_i32(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
 
-/// The tags that were there, and those of this execution. Nobody may set those of AWS.
+/// The existing tags and those of this execution. Tags that AWS set itself cannot be set and are left out.
 fn tags_of(current: &DescribeTaskDefinitionOutput, names: &Names, owner: &Owner) -> Vec<Tag> {
     let ours = tags(names.environment(), names.tenant(), owner);
     let theirs = current.tags().iter().filter(|tag| {
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_registration_is_not_tried_again_before_anybody_has_looked_for_its_revision() {
+    async fn a_registration_is_not_tried_again_before_its_revision_was_searched() {
         let registration = mock!(Client::register_task_definition)
             .sequence()
             .http_status(503, None)

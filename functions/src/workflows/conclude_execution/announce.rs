@@ -1,4 +1,4 @@
-//! Puts the event on the bus.
+//! Sends the event about an execution's end.
 
 use aws_sdk_eventbridge::Client as EventBridge;
 use serde::Serialize;
@@ -14,7 +14,7 @@ pub struct Announced {
     pub event_id: String,
 }
 
-/// Puts an event on the bus of the stack's parameter.
+/// Sends an event to the bus that the stack's parameter names.
 ///
 /// # Errors
 /// `Throttled`, `Transient` or another error when EventBridge refuses the call, or takes it and refuses the event.
@@ -54,13 +54,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_that_is_taken_has_an_id() {
+    async fn an_event_that_is_sent_has_an_id() {
         let announced = put(PutEventsResultEntry::builder().event_id("id").build(), 0).await.unwrap();
         assert_eq!(announced.event_id, "id");
     }
 
     #[tokio::test]
-    async fn a_call_that_succeeds_and_puts_nothing_is_an_error_which_may_be_worth_a_retry() {
+    async fn a_call_that_succeeds_without_sending_the_event_is_an_error_that_may_pass() {
         for (code, kind) in [("InternalFailure", ErrorKind::Transient), ("ThrottlingException", ErrorKind::Throttled)] {
             let refused = PutEventsResultEntry::builder().error_code(code).error_message("later").build();
             let error = put(refused, 1).await.unwrap_err();

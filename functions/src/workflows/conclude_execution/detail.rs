@@ -1,4 +1,4 @@
-//! The events that go out. Their forms are in `events/schemas`.
+//! The events that this stack sends. Their schemas are in `events/schemas`.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,41 +9,41 @@ use super::execution::{ExecutionArn, Machine};
 use crate::workflows::deprovision_tenant::outcome::Remaining;
 use crate::workflows::events::SignupId;
 
-/// An event takes 256 KB at most. A message of this many characters and so many leftovers stay far below.
-/// Source: the API reference of EventBridge, PutEvents.
+/// Maximum number of characters of a message. An event may have 256 KB; with a message and leftovers within these
+/// limits, it stays far below. Source: the API reference of EventBridge, PutEvents.
 const LONGEST_MESSAGE: usize = 2000;
 const MOST_LEFTOVERS: usize = 50;
 const LONGEST_REASON: usize = 500;
 
-/// What is put on the bus.
+/// An event to send.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Announcement {
-    /// What has happened, in a word.
+    /// What happened.
     pub detail_type: DetailType,
-    /// What is said of it.
+    /// The details.
     pub detail: Detail,
 }
 
-/// What has happened, in a word: the event's `detail-type`.
+/// The event's `detail-type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DetailType {
-    /// There is a new tenant.
+    /// A tenant was created.
     TenantProvisioned,
-    /// There is none.
+    /// A tenant was not created.
     TenantProvisioningFailed,
-    /// A tenant is as it was wanted.
+    /// A tenant was changed as requested.
     TenantUpdated,
-    /// It is not.
+    /// A tenant was not changed.
     TenantUpdateFailed,
-    /// A tenant is gone.
+    /// A tenant was removed.
     TenantDeprovisioned,
-    /// It is not, or there was none.
+    /// A tenant was not removed completely, or did not exist.
     TenantDeprovisioningFailed,
 }
 
 impl DetailType {
-    /// Of an execution of this machine.
+    /// The type for this machine and status.
     pub(super) fn of(machine: Machine, status: Status) -> Self {
         match (machine, status) {
             (Machine::Provision, Status::Succeeded) => Self::TenantProvisioned,
@@ -55,7 +55,7 @@ impl DetailType {
         }
     }
 
-    /// The name.
+    /// The name in the event.
     pub fn name(self) -> &'static str {
         match self {
             Self::TenantProvisioned => "TenantProvisioned",
@@ -76,7 +76,7 @@ pub enum Status {
     Succeeded,
     /// With an error.
     Failed,
-    /// It took longer than it may.
+    /// It took longer than its timeout.
     TimedOut,
     /// Somebody stopped it.
     Aborted,
@@ -97,18 +97,18 @@ impl Status {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detail {
-    /// The tenant. Absent when the execution ended before there was a valid id.
+    /// The tenant. Absent when the execution ended before it had a valid id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant_id: Option<TenantId>,
     /// The environment.
     pub environment: EnvironmentName,
-    /// The signup that the tenant comes from.
+    /// The signup that asked for the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signup_id: Option<SignupId>,
-    /// Where the site is.
+    /// The URL of the tenant's site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// The execution. An event that comes twice is known by it.
+    /// The execution. Receivers recognize an event that comes twice by it.
     pub execution_arn: ExecutionArn,
     /// How it ended.
     pub status: Status,
@@ -116,36 +116,36 @@ pub struct Detail {
     pub started_at: Timestamp,
     /// When it ended.
     pub stopped_at: Timestamp,
-    /// Seconds in between.
+    /// Seconds from its start to its end.
     pub duration_seconds: f64,
     /// What an update changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changes: Option<Vec<String>>,
-    /// How the tenant was before an update, in the form of update-tenant's output.
+    /// The state before an update, in the form of update-tenant's output.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<Value>,
-    /// How it is now.
+    /// The state after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub current: Option<Value>,
-    /// A failure's name.
+    /// Name of the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The step that failed, or the state in which the execution was ended.
+    /// The step that failed, or the state in which the execution was stopped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
     /// What was wrong, with which value, and what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Everything is again as it was before. Also false when nothing had been touched. With a failure only.
+    /// Everything was restored to the state before. Also false when nothing had been changed. Only with a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rolled_back: Option<bool>,
-    /// What should not be there any more. With a failure only.
+    /// What should have been removed. Only with a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leftovers: Option<Vec<Remaining>>,
 }
 
 impl Detail {
-    /// The same within the bounds of an event.
+    /// Shortens the details to the limits of an event.
     #[must_use]
     pub(super) fn bounded(mut self) -> Self {
         self.message = self.message.map(|message| shortened(&message));
@@ -182,7 +182,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_event_stays_within_its_bounds_however_much_there_is_to_say() {
+    fn a_long_event_is_shortened_to_its_limits() {
         let mut told = failed();
         told["message"] = json!("é".repeat(100_000));
         told["leftovers"] =
@@ -194,7 +194,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_within_the_bounds_is_left_as_it_is() {
+    fn an_event_within_the_limits_is_not_changed() {
         let detail = serde_json::from_value::<Detail>(failed()).unwrap().bounded();
         assert_eq!(serde_json::to_value(detail).unwrap(), failed());
     }

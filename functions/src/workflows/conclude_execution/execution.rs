@@ -1,18 +1,19 @@
-//! The executions that are concluded: those of three state machines of this environment.
+//! The executions that are concluded: those of three of this environment's state machines.
 
 use shared::input::invalid;
 use shared::{Result, Settings, owner};
 
 shared::checked_text! {
-    /// The ARN of an execution. Unlike an owner it need not fit into a tag, since such an execution is concluded, too.
+    /// The ARN of an execution. Unlike an owner, it need not fit into a tag: an execution with a longer ARN is
+    /// concluded, too.
     ExecutionArn, check
 }
 
 impl ExecutionArn {
-    /// The state machine that it is an execution of.
+    /// The state machine of the execution.
     ///
     /// # Errors
-    /// `InvalidRequest` when it is none of the three, or another environment's.
+    /// `InvalidRequest` when its executions are not concluded, or when it belongs to another environment.
     pub(super) fn machine(&self, settings: &Settings) -> Result<Machine> {
         let name = self.0.split(':').nth(6).unwrap_or_default();
         let ours = name.strip_prefix(settings.environment().as_str()).and_then(|name| name.strip_prefix('-'));
@@ -23,7 +24,8 @@ impl ExecutionArn {
         })
     }
 
-    /// The name under which its end is concluded. An execution that is redriven ends once more.
+    /// The name of the execution that concludes this one. A redriven execution ends again, and each end gets its own
+    /// name.
     pub(super) fn name_of_conclusion(&self, redrives: u32) -> String {
         match redrives {
             0 => owner::token(&self.0, "conclusion"),
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn each_end_has_a_conclusion_of_its_own_and_the_same_one_always() {
+    fn each_end_has_its_own_conclusion_and_a_repeat_the_same_one() {
         let (first, second) = (arn("dev-provision-tenant"), arn("dev-update-tenant"));
         let names = [(&first, 0), (&first, 1), (&first, 2), (&second, 0)];
         let names: BTreeSet<_> = names.map(|(arn, redrives)| arn.name_of_conclusion(redrives)).into();

@@ -1,5 +1,5 @@
-//! Where an execution was when it was ended, from its history: an execution that was stopped, or died of what nobody
-//! could catch, says nothing itself.
+//! Reads from an execution's history where it ended. An execution that was stopped, or that could not catch its error,
+//! does not report this itself.
 
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::types::HistoryEvent;
@@ -10,22 +10,23 @@ use super::execution::ExecutionArn;
 
 /// GetExecutionHistory gives 1,000 events at most. Source: its API reference.
 const EVENTS_PER_CALL: i32 = 1000;
-/// The state of provision-tenant that decides on the id, before anything bears it.
+/// The state of provision-tenant that chooses the id. No resource has the id before this state ends.
 const CHOICE_OF_THE_ID: &str = "Choose the tenant id";
 
-/// Where an execution was.
+/// Where an execution ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct LastSeen {
-    /// The state that it entered last.
+    /// The last state that it entered.
     pub(super) state: Option<String>,
-    /// The id that it chose last. Nothing of it bears another: an id that was taken is replaced before anything is made.
+    /// The last id that it chose. No resource of this execution has another id: an id that is taken is replaced before
+    /// anything is made.
     pub(super) tenant_id: Option<TenantId>,
 }
 
-/// Reads the history of an execution that has ended, from its end.
+/// Reads the history of an execution that has ended, from its last event backwards.
 ///
 /// # Errors
-/// `Transient` when the history does not have its end yet.
+/// `Transient` when the history does not contain the execution's end yet.
 pub(super) async fn read(machines: &StepFunctions, execution: &ExecutionArn) -> Result<LastSeen> {
     let doing = || format!("reading the history of execution ({execution})");
     let history = machines.get_execution_history().execution_arn(execution.as_str()).reverse_order(true);
@@ -42,7 +43,7 @@ pub(super) async fn read(machines: &StepFunctions, execution: &ExecutionArn) -> 
         is_last = false;
         if let Some(entered) = event.state_entered_event_details() {
             seen.state.get_or_insert_with(|| entered.name().to_owned());
-            // It was about to choose another id.
+            // It was about to replace the id, so nothing was made with it.
             if entered.name() == CHOICE_OF_THE_ID {
                 break;
             }
@@ -95,7 +96,7 @@ pub(super) mod tests {
         event(HistoryEventType::TaskStateExited).state_exited_event_details(details).build().unwrap()
     }
 
-    /// A history, newest first, in pages of one event.
+    /// A history with the newest event first, in pages of one event.
     pub(crate) fn history(events: Vec<HistoryEvent>) -> Rule {
         mock!(StepFunctions::get_execution_history)
             .match_requests(|request| request.reverse_order() == Some(true))
@@ -131,7 +132,7 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
-    async fn an_id_that_was_to_be_replaced_is_none_of_ours() {
+    async fn an_id_that_was_about_to_be_replaced_is_ignored() {
         let seen = seen(vec![ended(), entered(CHOICE_OF_THE_ID), chose("999999999999")]).await.unwrap();
         assert_eq!(seen, LastSeen { state: Some(CHOICE_OF_THE_ID.to_owned()), tenant_id: None });
     }

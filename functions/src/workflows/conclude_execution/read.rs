@@ -1,4 +1,4 @@
-//! Tells what became of an execution, and what may be left of it.
+//! Finds out how an execution ended, and what may be left of it.
 
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
@@ -17,7 +17,8 @@ use crate::resources::database;
 use crate::workflows::SECONDS_OF_A_FUNCTION;
 use crate::workflows::deprovision_tenant::outcome::Remaining;
 
-/// A database task reads the secret right before its statements, so one that runs on for longer finds none.
+/// Seconds to wait for a database task. The task reads the tenant's secret right before its statements, so a task that
+/// runs for longer than this finds no secret.
 const SECONDS_OF_A_DATABASE_TASK: u32 = 300;
 
 /// Input of read-execution, and of conclude-execution.
@@ -31,9 +32,9 @@ pub struct Read {
 /// Output of read-execution.
 #[derive(Debug, Serialize)]
 pub struct Conclusion {
-    /// What has happened, in a word.
+    /// The type of the event.
     pub detail_type: DetailType,
-    /// What is to be said of it, unless the clean-up changes it.
+    /// The details of the event, which the clean-up may still change.
     pub detail: Detail,
     /// How to remove what may be left.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -45,24 +46,25 @@ pub struct Conclusion {
 pub struct CleanUp {
     /// The tenant.
     pub tenant_id: TenantId,
-    /// The execution: what others made stays.
+    /// The execution. Resources of other owners are kept.
     pub owner: Owner,
-    /// For how many seconds after the execution's end something may still run that it started. Stopping an execution
-    /// does not stop a function.
+    /// Number of seconds after the execution's end in which something that it started may still run. Stopping an
+    /// execution does not stop its functions.
     pub quiet_seconds: u32,
 }
 
-/// Tells what became of an execution.
+/// Finds out how an execution ended, and what may be left of it.
 ///
 /// # Errors
-/// `InvalidRequest` when executions of that machine are not concluded; `Transient` while it seems to run.
+/// `InvalidRequest` when executions of that machine are not concluded; `Transient` while Step Functions still reports
+/// it as running.
 pub async fn read(machines: &StepFunctions, settings: &Settings, request: Read) -> Result<Conclusion> {
     let Read { execution_arn } = request;
     let machine = execution_arn.machine(settings)?;
     let doing = || format!("reading execution ({execution_arn})");
     let described = machines.describe_execution().execution_arn(execution_arn.as_str()).send().await;
     let described = described.map_err(|error| Error::aws(doing(), error))?;
-    // DescribeExecution is eventually consistent, and may not know the end yet. Source: its API reference.
+    // DescribeExecution is eventually consistent, and may not show the end yet. Source: its API reference.
     let status = status(&described.status).ok_or_else(|| {
         Error::new(ErrorKind::Transient, format!("{}: it has not ended, but is {}", doing(), described.status))
     })?;
@@ -80,7 +82,7 @@ pub async fn read(machines: &StepFunctions, settings: &Settings, request: Read) 
     let leftovers: Vec<Remaining> = told.field("leftovers").unwrap_or_default();
     let rolled_back = told.field("rolled_back").unwrap_or(false);
     let clean_up = (machine == Machine::Provision && failed && !rolled_back)
-        // Its own report of a failure without a rollback and without leftovers: it had made nothing.
+        // The execution reported a failure without a rollback and without leftovers, so it had made nothing.
         .then_some(())
         .filter(|()| !(told.is_ours() && leftovers.is_empty()))
         .and_then(|()| clean_up(settings, tenant_id.clone()?, &execution_arn, told.is_ours()));
@@ -117,7 +119,7 @@ fn status(status: &ExecutionStatus) -> Option<Status> {
 }
 
 fn clean_up(settings: &Settings, tenant_id: TenantId, arn: &ExecutionArn, ended_by_itself: bool) -> Option<CleanUp> {
-    // An execution whose ARN is no owner cannot have made anything: no step takes it.
+    // An execution whose ARN cannot be an owner has made nothing, because every create step refuses such an ARN.
     let owner = Owner::try_from(arn.to_string()).ok()?;
     let quiet_seconds = match (ended_by_itself, database::only_a_task_reaches_it(settings)) {
         (true, _) => 0,
@@ -127,8 +129,8 @@ fn clean_up(settings: &Settings, tenant_id: TenantId, arn: &ExecutionArn, ended_
     Some(CleanUp { tenant_id, owner, quiet_seconds })
 }
 
-/// What an execution says of itself: its output, or the cause of its failure. A person who stops it may write a cause
-/// as well.
+/// What an execution reports: its output, or the cause of its failure. A person who stops an execution may also write a
+/// cause.
 struct Told {
     text: String,
     fields: Value,
@@ -137,17 +139,17 @@ struct Told {
 impl Told {
     fn by(execution: &DescribeExecutionOutput, status: Status) -> Self {
         let text = if status == Status::Succeeded { execution.output() } else { execution.cause() };
-        // Only a machine's own words are taken for facts.
+        // Only the words of a state machine are read as data, not those of a person.
         let fields = if [Status::Succeeded, Status::Failed].contains(&status) { json(text) } else { Value::Null };
         Self { text: text.unwrap_or_default().trim().to_owned(), fields }
     }
 
-    /// It is a report of one of our machines.
+    /// Whether it is a report of one of this project's state machines.
     fn is_ours(&self) -> bool {
         ["error", "message", "step"].iter().all(|name| self.fields[name].is_string())
     }
 
-    /// A field that is there and makes sense. One that does not hides no other.
+    /// A field with a valid value. An invalid field does not affect the others.
     fn field<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         field(&self.fields, name)
     }

@@ -15,13 +15,13 @@ pub struct StatusChange {
     pub detail: Changed,
 }
 
-/// The execution whose status has changed. How it ended is asked of Step Functions: an event may leave it out.
+/// The execution whose status has changed. How it ended is read from Step Functions, because an event may leave it out.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Changed {
     /// Its ARN.
     pub execution_arn: ExecutionArn,
-    /// How often it was redriven.
+    /// How many times it was redriven.
     pub redrive_count: Option<u32>,
 }
 
@@ -32,7 +32,8 @@ pub struct Started {
     pub execution_arn: String,
 }
 
-/// Starts conclude-execution for an execution that has ended. Told twice, it is the same execution.
+/// Starts conclude-execution for an execution that has ended. Idempotent: a second event about the same end returns the
+/// same execution.
 ///
 /// # Errors
 /// `InvalidRequest` when executions of that machine are not concluded.
@@ -46,7 +47,7 @@ pub async fn start(machines: &StepFunctions, settings: &Settings, event: StatusC
     let input = serde_json::to_string(&input).map_err(|error| Error::internal(doing()).with_source(error))?;
     match machines.start_execution().state_machine_arn(machine).name(&name).input(input).send().await {
         Ok(started) => Ok(Started { execution_arn: started.execution_arn }),
-        // It has ended: an event may be delivered again hours later.
+        // The conclusion has ended already: an event may be delivered again hours later.
         Err(error) if error.code() == Some("ExecutionAlreadyExists") => {
             Ok(Started { execution_arn: format!("{}:{name}", machine.replace(":stateMachine:", ":execution:")) })
         }

@@ -1,8 +1,8 @@
-//! A tenant cancelled: its deprovisioning is started, once for each event.
+//! Starts the deprovisioning of a tenant that cancelled, once for each event.
 //!
-//! The execution's name is made of the tenant's and the event's id. EventBridge may deliver an event once more; that
-//! finds the first one's execution. An event that the signup system sends again has a new id, and starts a new one,
-//! which finds no tenant when nothing is left to remove.
+//! The execution's name is made from the tenant's id and the event's id. When EventBridge delivers an event again, the
+//! execution of the first delivery is found. An event that the signup system sends again has a new id and starts a new
+//! execution, which fails with `TenantNotFound` when nothing is left to remove.
 
 use aws_sdk_sfn::Client;
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::workflows::events::{self, Event, Status};
 /// Output of start-deprovisioning.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// What became of the event.
+    /// What was done with the event.
     pub status: Status,
     /// The tenant.
     pub tenant_id: TenantId,
@@ -28,11 +28,11 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
-/// Starts the deprovisioning of a tenant, unless this event has done so already. The detail of the event
+/// Starts the deprovisioning of a tenant, unless this event has already started it. The detail of the event
 /// `TenantCancelled` is the input of deprovision-tenant.
 ///
 /// # Errors
-/// As [`deprovision_tenant::check`].
+/// Those of [`deprovision_tenant::check`].
 pub async fn start(machines: &Client, settings: &Settings, event: Event<DeletionRequest>) -> Result<Answer> {
     let Event { id, detail } = event;
     let (tenant_id, environment) = (detail.tenant_id.clone(), settings.environment());
@@ -42,7 +42,7 @@ pub async fn start(machines: &Client, settings: &Settings, event: Event<Deletion
     }
     deprovision_tenant::check(settings, detail.clone())?;
     let machine = settings.required("DEPROVISION_TENANT_ARN")?;
-    // At most 12 + 1 + 64 characters, of 80 that Step Functions allows.
+    // At most 12 + 1 + 64 characters. Step Functions allows 80.
     let execution = events::start(machines, machine, &format!("{tenant_id}-{id}"), &detail).await?;
     tracing::info!(%tenant_id, execution = execution.arn, status = ?execution.state, "cancellation");
     Ok(Answer {

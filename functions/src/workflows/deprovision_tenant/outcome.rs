@@ -1,14 +1,15 @@
-//! How a deprovision-tenant ended, for those who started it: in bulk, or in another environment.
+//! How an execution of deprovision-tenant ended. This is read by the state machines that start it: in bulk, or in
+//! another environment.
 
 use serde::{Deserialize, Serialize};
 use shared::ErrorKind;
 
 use crate::workflows::failure::Failure;
 
-/// How it ended, and what it said.
+/// How it ended, and its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// In a word.
+    /// Its status.
     pub status: Status,
     /// The error's name, when it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -19,23 +20,23 @@ pub struct Outcome {
     /// What was removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
-    /// What is kept on purpose.
+    /// What was kept on purpose.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<Remaining>,
-    /// What should not be there any more.
+    /// What should have been removed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub leftovers: Vec<Remaining>,
 }
 
-/// How it ended, in a word.
+/// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Something is left, or nothing was touched for an error.
+    /// Something is left, or an error came before anything was touched.
     Failed,
-    /// There was no such tenant.
+    /// The tenant did not exist.
     Absent,
-    /// The tenant is gone.
+    /// The tenant was removed.
     Deprovisioned,
 }
 
@@ -50,13 +51,13 @@ pub struct Remaining {
 }
 
 impl Remaining {
-    /// Leaves out what the reason has beyond `most` characters.
+    /// Shortens the reason to `most` characters.
     pub(crate) fn shorten_reason(&mut self, most: usize) {
         self.reason = self.reason.take().map(|reason| reason.chars().take(most).collect());
     }
 }
 
-/// What a success and a failure say, as JSON. They say more.
+/// The fields that are read from the JSON of a success or a failure.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Told {
@@ -74,15 +75,15 @@ impl Told {
 }
 
 impl Outcome {
-    /// Of an execution that succeeded with this output.
+    /// The outcome of an execution that succeeded with this output.
     pub fn of_output(output: &str) -> Self {
         let told = serde_json::from_str(output);
         let told = told.unwrap_or_else(|error| Told::in_words(format!("its output cannot be read: {error}")));
         Self::new(Status::Deprovisioned, None, told)
     }
 
-    /// Of an execution that failed, or of the task that ran it. A cause that is no JSON (cut off, or Step Functions'
-    /// own) is the message.
+    /// The outcome of an execution that failed, or of the task that ran it. A cause that is not JSON (cut off, or
+    /// written by Step Functions) becomes the message.
     pub fn of_failure(failure: Failure) -> Self {
         let Failure { error, cause } = failure.innermost();
         let status = if error == ErrorKind::TenantNotFound.name() { Status::Absent } else { Status::Failed };
@@ -90,7 +91,7 @@ impl Outcome {
         Self::new(status, Some(error), told)
     }
 
-    /// Leaves out what was removed and kept, and what the message has beyond `most` characters.
+    /// Removes the lists of what was removed and kept, and shortens the message to `most` characters.
     pub(crate) fn shorten(&mut self, most: usize) {
         self.removed.clear();
         self.kept.clear();
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_output_leaves_out_hides_nothing_else() {
+    fn a_field_missing_in_an_output_does_not_hide_the_others() {
         let outcome = Outcome::of_output(r#"{"removed": ["arn:a"], "kept": [{"kind": "secret"}]}"#);
         assert_eq!((outcome.removed.len(), outcome.kept.len()), (1, 1));
         assert!(Outcome::of_output("[").message.is_some());

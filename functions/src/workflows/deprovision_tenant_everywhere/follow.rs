@@ -1,4 +1,4 @@
-//! Follows a deprovisioning in another environment.
+//! Checks the state of a deprovisioning in another environment.
 
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client as StepFunctions;
@@ -16,16 +16,16 @@ use crate::workflows::failure::Failure;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// Where it runs.
+    /// The environment in which it runs.
     pub environment: EnvironmentName,
-    /// The execution there, as start-peer-execution gave it.
+    /// The execution there, as returned by start-peer-execution.
     pub execution_arn: String,
 }
 
 /// Output of check-peer-execution.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// It does not run any more.
+    /// The execution has ended.
     pub ended: bool,
     /// How it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,10 +43,10 @@ pub struct Ended {
     outcome: Outcome,
 }
 
-/// Looks whether a deprovisioning in another environment has ended, and how.
+/// Checks whether a deprovisioning in another environment has ended, and how.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when the environment is no peer; `AccessDenied` when its role does not let us in.
+/// `EnvironmentNotReady` when the environment is not a peer; `AccessDenied` when its role cannot be assumed.
 pub async fn check(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Check) -> Result<Checked> {
     let peer = Peer::of(settings, request.environment)?;
     let machines = peer.step_functions(sts, aws).await?;

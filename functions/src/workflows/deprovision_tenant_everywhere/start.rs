@@ -1,7 +1,7 @@
 //! Starts a deprovisioning in another environment.
 //!
-//! Its name is made of the execution that starts it and of the environment. A second start finds the first one's
-//! execution, whether that still runs or has ended.
+//! The execution's name is made from the execution that starts it and from the environment. Idempotent: a second start
+//! finds the execution of the first, whether it still runs or has ended.
 
 use aws_config::SdkConfig;
 use aws_sdk_sfn::Client as StepFunctions;
@@ -20,23 +20,23 @@ use crate::workflows::deprovision_tenant::DeletionRequest;
 pub struct Start {
     /// The execution that starts it.
     pub execution: Owner,
-    /// Where to start it.
+    /// The environment in which to start it.
     pub environment: EnvironmentName,
-    /// What deprovision-tenant is asked there.
+    /// The input of deprovision-tenant there.
     pub request: DeletionRequest,
 }
 
 /// Output of start-peer-execution.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Started {
-    /// The execution there.
+    /// ARN of the execution there.
     pub execution_arn: String,
 }
 
 /// Starts deprovision-tenant in another environment.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when the environment is no peer; `AccessDenied` when its role does not let us in.
+/// `EnvironmentNotReady` when the environment is not a peer; `AccessDenied` when its role cannot be assumed.
 pub async fn start(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Start) -> Result<Started> {
     let peer = Peer::of(settings, request.environment)?;
     let machines = peer.step_functions(sts, aws).await?;
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_execution_of_an_earlier_start_is_ours_also_when_it_has_ended() {
+    async fn an_execution_of_an_earlier_start_is_returned_even_when_it_has_ended() {
         let started = start_with(&refusing("ExecutionAlreadyExists"), &peer(), &request()).await.unwrap();
         let name = owner().idempotency_token("sit");
         assert_eq!(

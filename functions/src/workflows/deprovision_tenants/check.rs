@@ -1,7 +1,7 @@
-//! The request to delete many tenants: checked as a whole before the first of them is touched.
+//! The request to deprovision many tenants. All of it is checked before the first tenant is touched.
 //!
-//! The tenants are listed in the request, or in a file in the stack's bucket. The list that is left, without
-//! duplicates, is written there too: each entry is what deprovision-tenant is asked for one tenant.
+//! The tenants are listed in the request, or in a file in the stack's bucket. The list without duplicates is written to
+//! the bucket as well: each entry is the input of deprovision-tenant for one tenant.
 
 use std::collections::HashSet;
 
@@ -17,7 +17,7 @@ use crate::workflows::deprovision_tenant::DeletionRequest;
 
 const MOST_IN_A_REQUEST: usize = 200;
 const MOST_IN_A_FILE: usize = 10_000;
-/// Room for 10,000 entries with confirmations, generously spaced.
+/// Maximum size of the file in bytes: enough for 10,000 entries with confirmations and much white space.
 const LONGEST_FILE: i64 = 4 << 20;
 const FAULTS_SHOWN: usize = 10;
 const LONGEST_SHOWN: usize = 60;
@@ -26,7 +26,7 @@ const LONGEST_SHOWN: usize = 60;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// The execution that asks.
+    /// The execution that deprovisions the tenants.
     pub execution: Owner,
     /// Input of deprovision-tenants, as a person writes it.
     pub request: Request,
@@ -37,9 +37,9 @@ pub struct Check {
 pub struct Request {
     /// The tenants: ids, or objects of `tenant_id` and `confirmation`.
     pub tenant_ids: Option<Vec<Value>>,
-    /// Where such a list is: `s3://<the stack's bucket>/<key>`.
+    /// The file with such a list: `s3://<the stack's bucket>/<key>`.
     pub tenant_ids_file: Option<String>,
-    /// What deprovision-tenant is asked, for every tenant the same.
+    /// The other fields of deprovision-tenant's input, the same for every tenant.
     #[serde(flatten)]
     pub common: Map<String, Value>,
 }
@@ -49,27 +49,27 @@ pub struct Request {
 pub struct Approved {
     /// Number of tenants.
     pub tenants: usize,
-    /// Number of entries that were there already.
+    /// Number of entries that were left out because the tenant was listed already.
     pub duplicates: usize,
-    /// Where the list is.
+    /// The location of the list.
     pub list: Location,
-    /// Where the results are to be written.
+    /// The location for the results.
     pub results: Prefix,
 }
 
-/// Where objects are whose keys begin alike.
+/// The location of objects whose keys have the same prefix.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Prefix {
     /// The bucket.
     pub bucket: String,
-    /// How the keys begin.
+    /// The common beginning of the keys.
     pub prefix: String,
 }
 
 /// Checks the request, and writes the list of tenants.
 ///
 /// # Errors
-/// As the check of a single deprovisioning, with every entry that is wrong; `InvalidRequest` for a list that is empty,
+/// Those of the check of a single deprovisioning, with every wrong entry; `InvalidRequest` for a list that is empty,
 /// too long or missing.
 pub async fn check(s3: &Client, settings: &Settings, check: Check) -> Result<Approved> {
     let Check { execution, request } = check;
@@ -97,7 +97,7 @@ pub async fn check(s3: &Client, settings: &Settings, check: Check) -> Result<App
     })
 }
 
-/// What is asked for every tenant, with an id that stands for each of them.
+/// Parses the fields that are the same for every tenant, with a placeholder as the tenant's id.
 fn common(settings: &Settings, mut fields: Map<String, Value>) -> Result<DeletionRequest> {
     for field in ["tenant_id", "confirmation"] {
         if fields.contains_key(field) {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_list_is_what_each_tenants_deprovisioning_is_asked_without_duplicates() {
+    async fn the_list_has_the_input_of_each_deprovisioning_without_duplicates() {
         let ids = json!(["100000000001", {"tenant_id": "100000000002"}, "100000000001"]);
         let (approved, list) = run("dev", json!({"tenant_ids": ids, "purge_files": false}), "").await.unwrap();
         assert_eq!((approved.tenants, approved.duplicates), (2, 1));
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn prod_wants_every_id_typed_once_more() {
+    async fn prod_requires_a_confirmation_of_every_id() {
         let entry = |id: &str, typed: &str| json!({"tenant_id": id, "confirmation": typed});
         let ids = json!([entry("100000000001", "100000000001"), "100000000002", entry("100000000003", "100000000001")]);
         let error = run("prod", json!({"tenant_ids": ids}), "").await.unwrap_err();

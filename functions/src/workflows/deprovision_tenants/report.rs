@@ -1,4 +1,5 @@
-//! What became of many tenants: one entry for each of the list, whatever became of its execution.
+//! Reports how the deprovisioning of many tenants ended: one entry for each tenant of the list, however its execution
+//! ended.
 
 use std::collections::HashMap;
 
@@ -13,14 +14,14 @@ use crate::workflows::deprovision_tenant::DeletionRequest;
 use crate::workflows::deprovision_tenant::outcome::{Outcome, Status};
 use crate::workflows::failure::Failure;
 
-/// What a function may hold of one file. Step Functions' result files are the longest.
+/// Maximum size in bytes of a file that is read. The result files of Step Functions are the longest.
 const LONGEST_FILE: i64 = 64 << 20;
 
-/// A cause has at most 32,768 characters; the rest of it needs some.
-/// Source: the API reference of Step Functions, DescribeExecution.
+/// Maximum length in characters of the tenants in the summary. A cause has at most 32,768 characters, and the rest of
+/// it needs some. Source: the API reference of Step Functions, DescribeExecution.
 const LONGEST_EXCERPT: usize = 24_000;
 
-/// The whole message is in the report.
+/// Maximum length of a message in the summary. The report has the whole message.
 const LONGEST_MESSAGE: usize = 1_000;
 
 const NO_RESULT: &str = "there is no result of its deprovisioning: run it again, which is harmless";
@@ -29,11 +30,11 @@ const NO_RESULT: &str = "there is no result of its deprovisioning: run it again,
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The execution whose tenants they are.
+    /// The execution that deprovisioned the tenants.
     pub execution: Owner,
-    /// Where the list is, as check-deletions wrote it.
+    /// The location of the list, as written by check-deletions.
     pub list: Location,
-    /// Where the manifest of the results is.
+    /// The location of the manifest of the results.
     pub manifest: Option<Location>,
     /// Why there are no results.
     pub failure: Option<Failure>,
@@ -42,17 +43,17 @@ pub struct Request {
 /// Output of report-deletions.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// How many ended how.
+    /// Number of tenants by outcome.
     pub totals: Totals,
-    /// Where the whole report is.
+    /// The address of the whole report.
     pub report: String,
-    /// What became of each tenant: the failed ones first, and as many as fit into an execution's cause.
+    /// The outcome of each tenant: failures first, and as many as fit into an execution's cause.
     pub tenants: Vec<Entry>,
-    /// How many more are in the report.
+    /// Number of tenants that are only in the report.
     pub more: usize,
 }
 
-/// How many ended how.
+/// Number of tenants by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     tenants: usize,
@@ -61,7 +62,7 @@ pub struct Totals {
     failed: usize,
 }
 
-/// What became of a tenant.
+/// The outcome of one tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Entry {
     tenant_id: TenantId,
@@ -69,7 +70,7 @@ pub struct Entry {
     outcome: Outcome,
 }
 
-/// The whole report, as it is written.
+/// The whole report as it is written to the bucket.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     execution: &'a Owner,
@@ -105,7 +106,7 @@ struct Child {
     failure: Option<Failure>,
 }
 
-/// A child execution that failed itself. Its input is JSON in a string.
+/// A child execution that failed without catching its error. Its input is JSON in a string.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FailedChild {
@@ -116,7 +117,7 @@ struct FailedChild {
     cause: String,
 }
 
-/// Writes the report, and sums it up.
+/// Writes the report and returns its summary.
 ///
 /// # Errors
 /// When the list or the results cannot be read, or the report cannot be written.
@@ -188,7 +189,7 @@ async fn read<T: serde::de::DeserializeOwned>(s3: &Client, location: &Location) 
     serde_json::from_slice(&content).map_err(|error| Error::internal(format!("reading {location}")).with_source(error))
 }
 
-/// The failed ones first, with their leftovers; of the others, that they are gone.
+/// The failures first, with their leftovers. The others have only their status.
 fn excerpt(entries: &[Entry]) -> Result<Vec<Entry>> {
     let mut sorted: Vec<_> = entries.to_vec();
     sorted.sort_by_key(|entry| entry.outcome.status);
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_tenant_of_the_list_is_in_the_report_whatever_became_of_it() {
+    async fn every_tenant_of_the_list_is_in_the_report_however_its_execution_ended() {
         let left = r#"{"message": "still there", "leftovers": [{"kind": "target-group", "identifier": "arn", "reason": "in use"}]}"#;
         let nested = json!({"ExecutionArn": "arn", "Status": "FAILED", "Error": "TeardownIncomplete", "Cause": left});
         let nested = nested.to_string();
@@ -313,7 +314,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn why_there_are_no_results_is_said_of_every_tenant() {
+    async fn without_results_every_tenant_is_reported_with_the_reason() {
         let failure = json!({"failure": {"Error": "States.ItemReaderFailed", "Cause": "access denied"}});
         let (summary, _) = run(vec![list(1..=2)], failure).await;
         for entry in summary["tenants"].as_array().unwrap() {
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_failure_with_much_to_say_does_not_hide_the_others() {
+    async fn one_long_failure_does_not_hide_the_others() {
         let many: Vec<_> = (0..900)
             .map(|number| json!({"kind": "task-definition", "identifier": format!("arn:{number:030}")}))
             .collect();

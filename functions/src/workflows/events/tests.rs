@@ -17,10 +17,11 @@ use crate::workflows::provision_tenant::signup::{self, TenantSignedUp};
 
 const MACHINE: &str = "arn:aws:states:eu-west-1:536580886816:stateMachine:dev-provision-tenant";
 
-/// Executions by their ARN: state and input.
+/// The status and input of executions, by their ARN.
 type Executions = Arc<Mutex<BTreeMap<String, (ExecutionStatus, String)>>>;
 
-/// A Step Functions that knows these executions, starts others, and is never asked twice for one name with success.
+/// A mock of Step Functions that knows these executions and starts others. It fails when a name is started successfully
+/// twice.
 fn machines(executions: &Executions) -> Client {
     let (starting, describing) = (Arc::clone(executions), Arc::clone(executions));
     let start = mock!(Client::start_execution).then_compute_response(move |request| {
@@ -126,7 +127,7 @@ async fn a_failed_signup_is_tried_again_by_a_new_event_and_not_by_the_same_one()
 }
 
 #[tokio::test]
-async fn a_signup_is_not_tried_for_ever() {
+async fn a_signup_has_a_limited_number_of_attempts() {
     let executions = Executions::default();
     for number in 0..10 {
         signed_up(&executions, &format!("e-{number}"), json!({"signup_id": "s-1"})).await.unwrap();
@@ -224,7 +225,7 @@ async fn a_refusal_names_what_was_to_be_started() {
     assert!(error.chain().contains("execution:dev-provision-tenant:s-1-"), "{}", error.chain());
 }
 
-/// The fields that a type takes, as serde lists them for one that it does not take.
+/// The fields of a type, as serde lists them in its error about an unknown field.
 fn fields<T: DeserializeOwned>() -> BTreeSet<String> {
     let told = serde_json::from_value::<T>(json!({"no such field": 0})).err().unwrap().to_string();
     let fields: BTreeSet<_> = told.split('`').skip(3).step_by(2).map(str::to_owned).collect();
@@ -246,7 +247,7 @@ fn the_schemas_have_the_fields_that_the_functions_take() {
     assert_eq!(properties(&schema("TenantSignedUp")), fields::<TenantSignedUp>());
     assert_eq!(properties(&schema("TenantCancelled")["properties"]["checklist"]), fields::<Checklist>());
     let mut of_deletion = fields::<DeletionRequest>();
-    // Step Functions' own, for nested executions.
+    // The field of Step Functions for nested executions.
     assert!(of_deletion.remove("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"));
     assert_eq!(properties(&schema("TenantCancelled")), of_deletion);
 }

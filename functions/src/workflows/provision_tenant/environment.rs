@@ -1,8 +1,8 @@
-//! What an environment must offer before anything is made in it.
+//! Finds what an environment must offer before a tenant is made in it.
 //!
-//! Everything is found by the runbook's conventions, or given by a stack parameter. Where the runbook takes the
-//! first match, exactly one is required here; whatever is missing or ambiguous is named with its candidates.
-//! Load balancers and file systems may be several: those that a parameter names, or a tag.
+//! Everything is found by the runbook's conventions, or given by a stack parameter. Where the runbook takes the first
+//! match, there must be exactly one here; the error names what is missing or ambiguous, with the candidates. There may
+//! be several load balancers and file systems, if a parameter or a tag names them.
 
 use aws_config::SdkConfig;
 use serde::Serialize;
@@ -56,7 +56,7 @@ impl Clients {
 pub struct Resolved {
     /// The request with the stack's defaults filled in.
     pub request: Provision,
-    /// What the tenant is made in.
+    /// The environment in which the tenant is made.
     pub environment: Environment,
 }
 
@@ -79,18 +79,18 @@ pub struct Environment {
     pub security_group_id: String,
     /// File systems of the tenants' files, those with the most room first.
     pub file_systems: Vec<FileSystem>,
-    /// Listeners that tenants' rules are added to, each of a load balancer of its own, those with the most room first. Of
-    /// many load balancers, only those with the most room are looked at.
+    /// Listeners for tenants' rules, each of a different load balancer, those with the most room first. If there are
+    /// many load balancers, only those with the most room are described.
     pub listeners: Vec<Placement>,
     /// Host of the database server.
     pub database_host: String,
     /// TCP port of the database server.
     pub database_port: u16,
-    /// Room for tenants, over all of them.
+    /// Room for tenants on all load balancers and file systems together.
     pub capacity: Capacity,
 }
 
-/// Checks the request, the account and everything that a new tenant needs, `network` being where its tasks are to run.
+/// Checks the request, the account and everything that a new tenant needs. `network` is where its tasks are to run.
 /// Changes nothing.
 ///
 /// # Errors
@@ -111,14 +111,14 @@ pub async fn resolve(
         cluster(&clients.ecs, settings),
         secret::read_master_credentials(&clients.secrets, settings),
     );
-    // In another account, nothing else is as it should be either.
+    // In a wrong account, other errors would be misleading, so this one comes first.
     let (account, region) = account?;
     let (network, file_systems, database) = (network?, file_systems?, database?);
     let Placements { listeners, others } = placements?;
     zone?;
     cluster?;
     let capacity = Capacity::of(&listeners, &others, &file_systems);
-    // Before anything is refused: a full environment is what the alarm is there for.
+    // Written before a refusal, because the alarm has to see a full environment.
     metrics::room_left(settings.environment(), capacity.left()).write();
     capacity::suffices(settings, &listeners, &file_systems)?;
     Ok(Resolved {

@@ -1,13 +1,13 @@
-//! A tenant signed up: its provisioning is started, once.
+//! Starts the provisioning of a tenant that signed up, once.
 //!
-//! The execution's name is made of the signup's id, the environment and the number of the attempt. While an attempt
-//! runs, and when one has succeeded, every further event of the signup finds it. When all attempts have failed, were
-//! aborted or ran out of time, another event starts the next one.
+//! The execution's name is made from the signup's id, the environment and the number of the attempt. While an attempt
+//! runs, and after one has succeeded, every further event of the signup finds that attempt. When all attempts have
+//! failed, were aborted or timed out, another event starts the next one.
 //!
-//! EventBridge may deliver an event once more, also after its attempt has failed. That is no new attempt: the event's
-//! id is the same then, and is in the input of the attempt that it started. An event that the signup system sends
-//! again has a new id. Step Functions forgets an execution 90 days after its end; a signup that comes in again
-//! after that is a new one.
+//! EventBridge may deliver an event again, even after its attempt has failed. That must not start a new attempt. It is
+//! recognized by the event's id, which is the same for every delivery and is part of the input of the attempt that it
+//! started. An event that the signup system sends again has a new id. Step Functions keeps an execution for 90 days
+//! after its end; a signup that arrives again after that counts as new.
 
 use aws_sdk_sfn::Client;
 use serde::{Deserialize, Serialize};
@@ -18,19 +18,20 @@ use uuid::Uuid;
 use crate::workflows::events::{self, Event, EventId, Execution, SignupId, State, Status};
 use crate::workflows::provision_tenant::ProvisionRequest;
 
-/// How often a signup is tried before a person has to look at it.
+/// Maximum number of attempts for a signup. After that, a person has to look at it.
 const MOST_ATTEMPTS: u32 = 10;
-/// With the rest of it, the name has at most 68 characters. Step Functions allows 80; but a tenant's DNS record bears the
-/// execution's name as well, and has no room for more than that.
+/// Number of characters of the signup's id in the name. The whole name then has at most 68 characters. Step Functions
+/// allows 80, but the owner in the set identifier of a tenant's DNS record contains the name, and has no room for more
+/// than 68.
 const LONGEST_READABLE: usize = 28;
 
 /// The detail of the event `TenantSignedUp`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TenantSignedUp {
-    /// The signup.
+    /// The signup's id.
     pub signup_id: SignupId,
-    /// Where the tenant is wanted; where the event is, when absent.
+    /// The environment for the tenant; the one that receives the event when absent.
     pub environment: Option<EnvironmentName>,
     /// Container image; the stack's default when absent.
     pub image: Option<ImageReference>,
@@ -45,7 +46,7 @@ pub struct TenantSignedUp {
 }
 
 impl TenantSignedUp {
-    /// What provision-tenant is asked.
+    /// The input of provision-tenant.
     fn request(self, event: EventId) -> ProvisionRequest {
         ProvisionRequest {
             tenant_id: None,
@@ -63,7 +64,7 @@ impl TenantSignedUp {
 /// Output of start-provisioning.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// What became of the event.
+    /// What was done with the event.
     pub status: Status,
     /// The signup.
     pub signup_id: SignupId,
@@ -72,7 +73,7 @@ pub struct Answer {
     /// The execution that provisions the tenant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub execution_arn: Option<String>,
-    /// Which attempt that execution is, from 1.
+    /// Number of the attempt, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
     /// Why nothing was started.
@@ -80,10 +81,10 @@ pub struct Answer {
     pub reason: Option<String>,
 }
 
-/// Starts the provisioning of a signup, unless that is under way or done already.
+/// Starts the provisioning of a signup, unless it is already running or done.
 ///
 /// # Errors
-/// `InvalidRequest` as provision-tenant's first step, and when the signup has failed too often.
+/// `InvalidRequest` for what provision-tenant's first step would refuse, and when the signup has failed too often.
 pub async fn start(machines: &Client, settings: &Settings, event: Event<TenantSignedUp>) -> Result<Answer> {
     let Event { id, detail } = event;
     let (signup_id, environment) = (detail.signup_id.clone(), settings.environment());
@@ -122,8 +123,8 @@ pub async fn start(machines: &Client, settings: &Settings, event: Event<TenantSi
     )))
 }
 
-/// The name of an attempt's execution: the beginning of the signup's id for people, and a hash of all of it, so that two
-/// long ids that begin alike differ.
+/// The name of an attempt's execution. It contains the beginning of the signup's id, for people, and a hash of the
+/// whole id, because two long ids may have the same beginning.
 fn name(environment: EnvironmentName, signup: &SignupId, attempt: u32) -> String {
     let signup = signup.to_string();
     let unambiguous = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{environment}/{signup}").as_bytes());
@@ -131,7 +132,7 @@ fn name(environment: EnvironmentName, signup: &SignupId, attempt: u32) -> String
     format!("{readable}-{unambiguous}-{attempt}")
 }
 
-/// Whether this very event started the execution.
+/// Whether this event started the execution, in an earlier delivery.
 fn came_from(execution: &Execution, event: &EventId) -> bool {
     serde_json::from_str::<ProvisionRequest>(&execution.input)
         .is_ok_and(|request| request.event_id.as_ref() == Some(event))
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_fits_and_is_one_signups_and_one_attempts_alone() {
+    fn a_name_fits_and_is_unique_to_a_signup_and_an_attempt() {
         let long = "s".repeat(63);
         let names = [
             name(EnvironmentName::Dev, &signup("signup-1"), 1),

@@ -1,4 +1,4 @@
-//! The id of a new tenant: the one that was asked for, or a new one.
+//! Chooses the id of a new tenant: the requested one, or a new one.
 
 use serde::{Deserialize, Serialize};
 use shared::{Result, TenantId};
@@ -7,7 +7,7 @@ use shared::{Result, TenantId};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
-    /// The id, if one was asked for.
+    /// The requested id, if there is one.
     pub tenant_id: Option<TenantId>,
 }
 
@@ -16,14 +16,14 @@ pub struct Request {
 pub struct Chosen {
     /// The tenant's id.
     pub tenant_id: TenantId,
-    /// Nobody asked for it.
+    /// The id is new, not requested.
     pub generated: bool,
 }
 
-/// Gives the tenant's id.
+/// Chooses the tenant's id.
 ///
 /// # Errors
-/// When there is no randomness.
+/// When the operating system has no random bytes.
 pub fn choose(request: Request) -> Result<Chosen> {
     let generated = request.tenant_id.is_none();
     Ok(Chosen { tenant_id: request.tenant_id.map_or_else(TenantId::generate, Ok)?, generated })

@@ -1,4 +1,4 @@
-//! What the end of a task means.
+//! Interprets the end of a task.
 
 use aws_sdk_cloudwatchlogs::Client as Logs;
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
@@ -14,22 +14,22 @@ const LINES_OF_A_FAILURE: usize = 5;
 const CHARACTERS_OF_A_FAILURE: usize = 800;
 const PAGES_OF_A_LOG: usize = 10;
 
-/// Exit statuses of `run.sh`, beside 0 and those of the programs that it runs.
+/// Exit statuses of `run.sh`, besides 0 and those of the programs that it runs.
 mod status {
     pub(super) const ABSENT: i32 = 3;
     pub(super) const FOREIGN: i32 = 4;
     pub(super) const LOCKED: i32 = 5;
     pub(super) const LEFT: i32 = 6;
     pub(super) const NOT_READY: i32 = 78;
-    /// 128 and the signal: somebody or something stopped the container.
+    /// 128 plus the signal's number: the container was stopped from outside.
     pub(super) const STOPPED: [i32; 2] = [137, 143];
 }
 
-/// Input of read-database-task: either a task that has ended, or why there was none.
+/// Input of read-database-task: either a task that has ended, or the reason why there is none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reading {
-    /// What the task was for.
+    /// The request of the task.
     pub request: Request,
     /// The task, as ECS describes it.
     pub task: Option<Task>,
@@ -37,7 +37,7 @@ pub struct Reading {
     pub failure: Option<Failure>,
 }
 
-/// A task that has ended. ECS describes more of it.
+/// A task that has ended, with the fields of ECS's description that are used here.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Task {
@@ -60,19 +60,19 @@ struct Container {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Read {
-    /// The task has done its work. It gives what create-database gives.
+    /// The task succeeded. The content is the output of create-database.
     Created(Created),
-    /// The task has done its work. It gives what drop-database gives.
+    /// The task succeeded. The content is the output of drop-database.
     Removed(Removal),
-    /// It may work when tried again; why.
+    /// The task may succeed when it is run again. The content is the reason.
     Again(String),
 }
 
-/// Tells what a task has done.
+/// Interprets a task that has ended, or that could not be run.
 ///
 /// # Errors
-/// `ResourceConflict` when somebody else made the database that was to be created; `EnvironmentNotReady` when the
-/// task cannot be run; `AccessDenied`; `Internal`. What may work when tried again is no error.
+/// `ResourceConflict` when another owner made the database that was to be created; `EnvironmentNotReady` when the task
+/// cannot be run; `AccessDenied`; `Internal`. A failure that may pass is [`Read::Again`], not an error.
 pub async fn read(logs: &Logs, settings: &Settings, reading: Reading) -> Result<Read> {
     let names = reading.request.names(settings)?;
     let outcome = match (&reading.task, &reading.failure) {
@@ -127,7 +127,7 @@ async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Re
     }
 }
 
-/// What an exit status and the end of the log mean.
+/// The kind of error for an exit status and the end of the log.
 fn kind_of(exit: i32, lines: &[String]) -> ErrorKind {
     match exit {
         status::LOCKED => return ErrorKind::Transient,
@@ -139,7 +139,8 @@ fn kind_of(exit: i32, lines: &[String]) -> ErrorKind {
     lines.iter().rev().find_map(|line| kind_of_line(line)).unwrap_or(ErrorKind::Internal)
 }
 
-/// What a line says: the MySQL client's `ERROR 1045 (28000): …`, or the AWS CLI's `An error occurred (Code) when …`.
+/// The kind of error in a log line. Lines are those of the MySQL client, `ERROR 1045 (28000): …`, and of the AWS CLI,
+/// `An error occurred (Code) when …`.
 fn kind_of_line(line: &str) -> Option<ErrorKind> {
     if let Some((_, rest)) = line.split_once("ERROR ") {
         return rest.split(' ').next()?.parse().ok().map(mysql::kind_of_code);
@@ -148,7 +149,7 @@ fn kind_of_line(line: &str) -> Option<ErrorKind> {
         return Some(ErrorKind::Transient);
     }
     let (code, _) = line.split_once("An error occurred (")?.1.split_once(')')?;
-    // The tenant's secret is so new that it may not be visible yet.
+    // The tenant's secret is new and may not be visible yet.
     if code == "ResourceNotFoundException" {
         return Some(ErrorKind::Transient);
     }
@@ -166,8 +167,8 @@ fn not_started(doing: &str, reason: &str) -> Error {
     Error::new(kind, format!("{doing}: it did not start: {reason}"))
 }
 
-/// An error of RunTask. Its names are ECS's errors with `ECS.` before them; `AmazonECS.Unknown` has the answer's
-/// `failures`, which are those of capacity.
+/// An error of RunTask. Its names are ECS's errors with the prefix `ECS.`. The cause of `AmazonECS.Unknown` contains
+/// `failures`, which are about capacity.
 fn not_run(names: &Names, failure: &Failure) -> Error {
     let family = names::database_task(names.environment());
     let code = failure.error.rsplit('.').next().unwrap_or_default();
@@ -184,12 +185,12 @@ fn not_run(names: &Names, failure: &Failure) -> Error {
     Error::new(kind, format!("running task {family}: {}: {}", failure.error, failure.cause))
 }
 
-/// The end of the task's log. A log that cannot be read is one line that says so.
+/// The end of the task's log. If the log cannot be read, the result is one line that says so.
 async fn last_lines(logs: &Logs, names: &Names, task: &str) -> Result<Vec<String>> {
     let group = names::database_task_log_group(names.environment());
     let stream = format!("{}/{CONTAINER}/{task}", names::DATABASE_TASK);
     let (mut lines, mut token) = (Vec::new(), None);
-    // A page may be empty although there are more: the last one gives the token that it was asked with.
+    // A page may be empty although more follow. The last page returns the token of its request.
     for _ in 0..PAGES_OF_A_LOG {
         let page = logs.get_log_events().log_group_name(&group).log_stream_name(&stream).start_from_head(false);
         match page.set_next_token(token.clone()).send().await {
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_gives_what_the_function_gives() {
+    async fn a_task_returns_the_same_output_as_the_function() {
         assert_eq!(
             run("create", exit(0), &[]).await.unwrap(),
             json!({"created": {"database": "123456789012_db", "database_user": "123456789012_user"}})
@@ -271,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_somebody_else_made_is_a_conflict_or_is_kept() {
+    async fn what_another_owner_made_is_a_conflict_or_is_kept() {
         let line: &'static str = Box::leak(format!("foreign {}", other_owner()).into_boxed_str());
         let lines: &'static [&'static str] = Box::leak(Box::new([line]));
         let (kind, message) = error(run("create", exit(4), lines).await);
@@ -305,7 +306,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_may_work_when_tried_again_is_no_error() {
+    async fn a_failure_that_may_pass_is_no_error() {
         for (ended, lines) in [
             (exit(5), &["locked"][..]),
             (exit(137), &[]),
@@ -342,7 +343,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_log_is_read_over_its_empty_pages() {
+    async fn reading_a_log_continues_after_an_empty_page() {
         let page = |token: Option<&'static str>, next: &'static str, line: Option<&'static str>| {
             mock!(Logs::get_log_events).match_requests(move |request| request.next_token() == token).then_output(
                 move || {

@@ -1,4 +1,4 @@
-//! What a task is run with.
+//! Prepares the arguments of a task.
 
 use aws_sdk_secretsmanager::Client as Secrets;
 use serde::Serialize;
@@ -8,10 +8,10 @@ use shared::{Error, Names, Network, Result, Settings, names};
 use super::{Action, CONTAINER, Request, statements};
 use crate::resources::secret;
 
-/// What the container runs. Every value reaches it by an environment variable.
+/// The script that the container runs. It receives every value in an environment variable.
 const SCRIPT: &str = include_str!("run.sh");
 
-/// Source: the API reference of ECS, RunTask, `overrides`.
+/// Maximum length of a task's overrides. Source: the API reference of ECS, RunTask, `overrides`.
 const MOST_CHARACTERS_OF_OVERRIDES: usize = 8192;
 
 /// Output of prepare-database-task: the arguments of ECS's RunTask.
@@ -60,10 +60,11 @@ struct Variable {
     value: String,
 }
 
-/// Gives what to run the task with. Changes nothing.
+/// Prepares the arguments of a task. Changes nothing.
 ///
 /// # Errors
-/// `InvalidRequest`, `WrongEnvironment`; `EnvironmentNotReady` when there is no network or no server for the task.
+/// `InvalidRequest`, `WrongEnvironment`; `EnvironmentNotReady` when the task's network or the database server cannot be
+/// found.
 pub async fn prepare(
     network: impl Future<Output = Result<Network>>,
     secrets: &Secrets,
@@ -158,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_task_is_told_everything_but_the_passwords() {
+    async fn the_task_gets_every_value_except_the_passwords() {
         let prepared =
             run(json!({"action": "create", "tenant_id": "123456789012", "owner": owner().as_str()})).await.unwrap();
         assert_eq!(

@@ -1,4 +1,4 @@
-# Runs $STATEMENTS on the database server, and ends with what their last row says.
+# Runs $STATEMENTS on the database server. Their last row sets the exit status.
 set -eu
 case $(mysql --version) in
   *MariaDB*) verify=--ssl-verify-server-cert encrypt=--ssl trust=--skip-ssl-verify-server-cert ;;
@@ -20,7 +20,7 @@ if [ -n "$TENANT_SECRET" ]; then
     echo "secret $TENANT_SECRET has no password of letters and digits: it was changed by hand"
     exit 1
   fi
-  # By the shell itself: a command line is for everyone to see.
+  # By the shell itself, because command lines are visible.
   while case $statements in *@PASSWORD@*) true ;; *) false ;; esac; do
     statements=${statements%%@PASSWORD@*}$password${statements#*@PASSWORD@}
   done

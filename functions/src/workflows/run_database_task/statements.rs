@@ -1,23 +1,23 @@
-//! The statements of a task: those of [`crate::resources::database`], for a client that cannot branch.
+//! The statements of a task. They do the same as [`crate::resources::database`], in a client that has no conditions.
 //!
-//! One session holds the tenant's lock from the first look to the last, as the Lambda functions do. It gives a row that
-//! says whether it goes on, and where it does not, a statement that cannot be prepared ends it. Owners are letters,
-//! digits and `+-=._:/@` (see [`Owner`]), and names are made of digits, so both are quoted as they are. In the place of
-//! [`PASSWORD`], `run.sh` puts the tenant's.
+//! One session holds the tenant's lock from the first statement to the last, as in the Lambda functions. Each check
+//! selects a row that says whether the session continues; if it does not, a statement that cannot be prepared ends it.
+//! Owners consist of letters, digits and `+-=._:/@` (see [`Owner`]), and names contain digits, so both can be put
+//! between quotes unchanged. `run.sh` replaces [`PASSWORD`] by the tenant's password.
 //!
-//! The last row is the outcome: created, removed, absent, foreign (and whose), locked, left.
+//! The last row is the outcome: created, removed, absent, foreign (with the owner), locked, left.
 
 use shared::{Names, Owner};
 
 use crate::resources::database::{LOCK_WAIT, OWNERS, lock_name};
 
-/// Stands for the password. The statements around it are those whose passwords MySQL keeps out of its logs.
-/// Source: the MySQL 8 manual, "Passwords and Logging".
+/// Placeholder of the password. It only occurs in statements whose passwords MySQL keeps out of its logs. Source: the
+/// MySQL 8 manual, "Passwords and Logging".
 const PASSWORD: &str = "@PASSWORD@";
 
 pub(super) fn create(names: &Names, owner: &Owner, connections: u32) -> String {
     let (database, user) = (names.database(), names.user());
-    // In GRANT an underscore stands for any character, and would grant more than one database.
+    // In GRANT an unescaped underscore matches any character, which would grant access to other databases as well.
     let pattern = database.replace('_', "\\_");
     let identified = format!("'{user}'@'%' IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS {connections}");
     [
@@ -26,7 +26,7 @@ pub(super) fn create(names: &Names, owner: &Owner, connections: u32) -> String {
         go_on("WHEN NOT @ours THEN CONCAT('foreign ', @owner)"),
         format!("REPLACE INTO tenant_management.owners (database_name, owner) VALUES ('{database}', '{owner}');"),
         format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;"),
-        // IF NOT EXISTS keeps the password of an earlier run: ALTER USER sets the one in the secret.
+        // IF NOT EXISTS keeps the password of an earlier run. ALTER USER sets the password from the secret.
         format!("CREATE USER IF NOT EXISTS {identified};"),
         format!("ALTER USER {identified};"),
         format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%';"),
@@ -52,7 +52,7 @@ pub(super) fn drop(names: &Names, scope: Option<&Owner>) -> String {
     .join("\n")
 }
 
-/// Takes the lock and looks what there is.
+/// Takes the lock and reads what exists.
 fn looked(names: &Names) -> String {
     let (lock, database) = (lock_name(names), names.database());
     [
@@ -67,7 +67,7 @@ fn looked(names: &Names) -> String {
     .join("\n")
 }
 
-/// Ends the session with an outcome, unless the lock was given and none of these cases is met.
+/// Ends the session with an outcome if the lock is not held or if one of these cases applies.
 fn go_on(cases: &str) -> String {
     format!(
         "SET @outcome = CASE WHEN NOT (@locked <=> 1) THEN 'locked' {cases} ELSE 'go on' END;\n\
@@ -86,7 +86,7 @@ fn found(names: &Names) -> String {
     )
 }
 
-/// Compared byte by byte: owners that differ in case are different ones, whatever the column's collation.
+/// Compares byte by byte: owners that differ only in case are different, whatever the column's collation.
 fn owned(names: &Names, owner: &Owner) -> String {
     let database = names.database();
     format!(
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_password_stands_where_mysql_keeps_it_out_of_its_logs_and_nowhere_else() {
+    fn the_password_is_only_where_mysql_keeps_it_out_of_its_logs() {
         let created = create(&settings(&[]).names(&tenant()), &owner(), 40);
         let with_password: Vec<_> = created.lines().filter(|line| line.contains(PASSWORD)).collect();
         assert_eq!(with_password.len(), 2);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drop_without_an_owner_takes_what_anybody_made() {
+    fn a_drop_without_an_owner_drops_what_anybody_made() {
         let names = settings(&[]).names(&tenant());
         assert!(drop(&names, None).contains("SET @ours = TRUE;"));
     }

@@ -1,4 +1,4 @@
-//! The end of task definition revisions that nobody needs after an update.
+//! Deregisters task definition revisions that are no longer needed after an update.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use shared::{Owner, Result, Settings, TenantId};
 use crate::resources::service;
 use crate::resources::task_definition::{delete_revisions, deregister, described, revisions};
 
-/// How many revisions a family keeps.
+/// Number of revisions that a family keeps.
 const KEPT: usize = 10;
-/// How many old ones go at a time; the next update goes on.
+/// Maximum number of old revisions that one update deregisters. The next update continues.
 const DEREGISTERED_AT_A_TIME: usize = 50;
 
 /// Input of prune-task-definitions.
@@ -23,7 +23,7 @@ pub struct Prune {
     pub tenant_id: TenantId,
     /// The execution that updated it.
     pub owner: Owner,
-    /// The update failed: what this execution registered is of no use.
+    /// The update failed, so revisions that this execution registered are deleted.
     pub discard: bool,
 }
 
@@ -34,11 +34,11 @@ pub struct Pruned {
     pub deregistered: Vec<String>,
 }
 
-/// Deregisters the tenant's revisions beyond the last ten, and deletes those of an update that failed. What the service
-/// runs always stays.
+/// Deregisters the tenant's revisions beyond the last ten, and deletes those of an update that failed. The revision
+/// that the service runs is always kept.
 ///
 /// # Errors
-/// When ECS refuses.
+/// When ECS refuses a call.
 pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<Pruned> {
     let names = settings.names(&request.tenant_id);
     let service = service::describe(ecs, &names).await?.filter(|service| service.status() == Some("ACTIVE"));
@@ -51,8 +51,8 @@ pub async fn prune(ecs: &Client, settings: &Settings, request: Prune) -> Result<
     let active = revisions(ecs, &names, TaskDefinitionStatus::Active).await?;
     let mut useless = Vec::new();
     if request.discard {
-        // One that is deregistered already may come from a run that got no further. Tasks of a failed deployment that
-        // still end need no revision.
+        // A revision that is already deregistered may come from a run that was interrupted. Tasks of a failed
+        // deployment that are still stopping do not need their revision.
         let inactive = revisions(ecs, &names, TaskDefinitionStatus::Inactive).await?;
         let newest = active.iter().rev().take(KEPT).chain(inactive.iter().rev().take(KEPT));
         for arn in newest.filter(|arn| runs != Some(arn.as_str())) {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_update_takes_its_own_revision_away_and_no_other() {
+    async fn a_failed_update_deletes_its_own_revision_and_no_other() {
         let gone = || {
             mock!(Client::delete_task_definitions)
                 .match_requests(|request| request.task_definitions() == [arn(3)])
@@ -143,7 +143,7 @@ mod tests {
             || mock!(Client::list_task_definitions).then_output(|| ListTaskDefinitionsOutput::builder().build());
         let rules = [&service(2), &listed(1..=3), &nothing(), &looks.0, &looks.1, &deregistered(), &gone()];
         assert_eq!(pruned(&rules, true).await, [arn(3)]);
-        // A run before this one got no further than the deregistration.
+        // An earlier run was interrupted after the deregistration.
         let rules = [&service(2), &nothing(), &listed(3..=3), &definition(3, owner()), &gone()];
         assert!(pruned(&rules, true).await.is_empty());
     }

@@ -34,7 +34,7 @@ fn wanted(request: Value, previous: &State) -> Result<State> {
 }
 
 #[test]
-fn what_is_not_asked_for_stays() {
+fn fields_that_the_request_leaves_out_stay_unchanged() {
     let state = wanted(json!({"image": "wordpress:7"}), &running(2)).unwrap();
     assert_eq!(state, State { image: "wordpress:7".to_owned(), ..running(2) });
     let state = wanted(json!({"memory": "1024"}), &running(2)).unwrap();

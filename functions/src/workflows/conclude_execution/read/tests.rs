@@ -1,4 +1,4 @@
-//! What is told of every kind of end.
+//! The event for every kind of end.
 
 use aws_sdk_sfn::types::HistoryEvent;
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
@@ -64,7 +64,7 @@ fn report(fields: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_success_is_told_with_the_tenant_and_where_its_site_is() {
+async fn a_success_is_reported_with_the_tenant_and_its_url() {
     let output = json!({"tenant_id": tenant(), "signup_id": "signup-7", "url": "https://x", "secret_arn": "arn"});
     let execution = Execution { output: Some(output), ..Execution::of("provision-tenant", ExecutionStatus::Succeeded) };
     assert_eq!(
@@ -90,7 +90,7 @@ async fn a_failure_that_was_rolled_back_needs_no_clean_up() {
 }
 
 #[tokio::test]
-async fn what_a_rollback_left_is_removed_at_once_since_nothing_runs_any_more() {
+async fn leftovers_of_a_rollback_are_removed_without_waiting() {
     let leftovers = json!([{"kind": "target-group", "identifier": "arn:tg"}]);
     let cause = report(json!({"tenant_id": tenant(), "rolled_back": false, "leftovers": leftovers}));
     let read = Execution::failed("provision-tenant", "DeploymentFailed", cause).read().await.unwrap();
@@ -99,7 +99,7 @@ async fn what_a_rollback_left_is_removed_at_once_since_nothing_runs_any_more() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_refused_is_told_without_an_id_that_is_none_and_needs_no_clean_up() {
+async fn a_refused_request_is_reported_without_its_invalid_id_and_needs_no_clean_up() {
     for (given, told) in [(json!("12"), None), (json!(tenant()), Some(json!(tenant())))] {
         let cause = report(json!({"tenant_id": given, "rolled_back": false, "leftovers": []}));
         let mut execution = Execution::failed("provision-tenant", "InvalidRequest", cause);
@@ -111,7 +111,7 @@ async fn a_request_that_was_refused_is_told_without_an_id_that_is_none_and_needs
 }
 
 #[tokio::test]
-async fn of_an_execution_that_was_stopped_the_history_knows_the_id_and_the_state() {
+async fn the_history_of_a_stopped_execution_has_its_id_and_state() {
     let mut execution = Execution::of("provision-tenant", ExecutionStatus::Aborted);
     execution.cause = Some("Ada thought better of it".to_owned());
     execution.history = vec![ended(), entered("Create the service"), chose(tenant().as_str())];
@@ -125,7 +125,7 @@ async fn of_an_execution_that_was_stopped_the_history_knows_the_id_and_the_state
 }
 
 #[tokio::test]
-async fn whoever_stops_an_execution_cannot_talk_its_clean_up_away() {
+async fn a_cause_written_by_a_person_cannot_prevent_the_clean_up() {
     let mut execution = Execution::of("provision-tenant", ExecutionStatus::Aborted);
     execution.cause = Some(report(json!({"rolled_back": true, "tenant_id": "999999999999"})).to_string());
     execution.history = vec![ended(), entered("Create the service"), chose(tenant().as_str())];
@@ -133,7 +133,7 @@ async fn whoever_stops_an_execution_cannot_talk_its_clean_up_away() {
 }
 
 #[tokio::test]
-async fn what_nobody_could_catch_is_cleaned_up_after_and_a_database_task_is_waited_for() {
+async fn an_uncaught_error_is_cleaned_up_after_waiting_for_a_database_task() {
     for (status, message) in [
         (ExecutionStatus::TimedOut, "the execution took longer than it may in its state \"Claim the tenant id\""),
         (ExecutionStatus::Failed, "the execution failed in its state \"Claim the tenant id\": too large"),
@@ -158,7 +158,7 @@ async fn an_execution_that_had_no_id_yet_has_made_nothing() {
 }
 
 #[tokio::test]
-async fn an_update_and_a_deprovisioning_are_told_and_never_cleaned_up_after() {
+async fn an_update_and_a_deprovisioning_are_reported_and_never_cleaned_up() {
     let output = json!({"tenant_id": tenant(), "changes": ["cpu"], "previous": {"cpu": 256}, "current": {"cpu": 512}});
     let updated = Execution { output: Some(output), ..Execution::of("update-tenant", ExecutionStatus::Succeeded) };
     let updated = updated.read().await.unwrap();
@@ -191,7 +191,7 @@ async fn an_execution_that_seems_to_run_is_read_again_later() {
 }
 
 #[tokio::test]
-async fn a_field_that_makes_no_sense_hides_no_other() {
+async fn an_invalid_field_does_not_hide_the_others() {
     let output = json!({"tenant_id": 5, "changes": "cpu", "url": "https://x"});
     let execution = Execution { output: Some(output), ..Execution::of("update-tenant", ExecutionStatus::Succeeded) };
     let detail = &execution.read().await.unwrap()["detail"];

@@ -1,4 +1,4 @@
-//! How many more tenants there is room for.
+//! How many more tenants fit into the environment.
 
 use serde::Serialize;
 use shared::metrics::RoomLeft;
@@ -8,7 +8,7 @@ use super::file_systems::FileSystem;
 use crate::load_balancing::placement::Placement;
 use crate::load_balancing::room::Room;
 
-/// Room for tenants, over all load balancers and file systems.
+/// Room for tenants on all load balancers and file systems together.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Capacity {
     /// Rules.
@@ -20,7 +20,8 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// `others` is the room for target groups on load balancers that were not looked at: a target group stands for a rule.
+    /// `others` is the room for target groups on load balancers that were not described. Each tenant has one target
+    /// group and one rule, so it also counts as room for rules.
     pub(super) fn of(placements: &[Placement], others: &[Room], file_systems: &[FileSystem]) -> Self {
         let others = || others.iter().copied();
         Self {

@@ -1,4 +1,4 @@
-//! Where tenants' files go: EFS file systems, and how many access points each has.
+//! The EFS file systems for tenants' files, and the number of access points on each.
 
 use std::cmp::Reverse;
 
@@ -13,20 +13,20 @@ use crate::load_balancing::room::Room;
 use crate::resources::access_point::LISTED_PER_CALL;
 use shared::candidate::{Candidate, exactly_one};
 
-/// A file system that a tenant's access point may be made on.
+/// A file system on which a tenant's access point may be made.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct FileSystem {
     /// Its id.
     pub file_system_id: String,
-    /// Its access points.
+    /// Access points on it.
     pub access_points: Room,
 }
 
-/// The environment's file systems, those with the most room first: the ones that the stack names, or those that bear
-/// the tag `tenant:environment`, or the only one whose name contains the environment.
+/// The environment's file systems, those with the most room first: those that the stack names; else those with the tag
+/// `tenant:environment`; else the only one whose name contains the environment.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when there is none, or it is ambiguous.
+/// `EnvironmentNotReady` when there is none, or when the choice is ambiguous.
 pub(super) async fn file_systems(efs: &Client, settings: &Settings) -> Result<Vec<FileSystem>> {
     let ids = ids(efs, settings).await?;
     let mut systems = try_join_all(ids.into_iter().map(|id| with_room(efs, settings, id))).await?;

@@ -1,13 +1,13 @@
-//! The Route 53 hosted zone that tenants' records are made in.
+//! The Route 53 hosted zone for tenants' records.
 
 use aws_sdk_route53::Client;
 use aws_sdk_route53::error::ProvideErrorMetadata;
 use shared::{Error, Result, Settings};
 
-/// Checks the hosted zone, where the stack has one.
+/// Checks the hosted zone, if the stack has one.
 ///
 /// # Errors
-/// `EnvironmentNotReady` when there is none of that id, or the tenants' domain is not in it.
+/// `EnvironmentNotReady` when there is no hosted zone with that id, or when it does not contain the tenants' domain.
 pub(super) async fn check(route53: &Client, settings: &Settings) -> Result<()> {
     let Some(id) = settings.optional("HOSTED_ZONE_ID") else { return Ok(()) };
     let zone = match route53.get_hosted_zone().id(id).send().await {

@@ -24,16 +24,16 @@ use crate::testing::settings;
 
 type Mock = aws_smithy_mocks::Rule;
 
-/// A dev environment; the tests break it one piece at a time.
+/// A dev environment. Each test breaks one part of it.
 #[derive(Clone)]
 struct World {
     account: &'static str,
     systems: Vec<(&'static str, &'static str)>,
     balancers: Vec<(&'static str, &'static str)>,
-    /// Those that bear the environment's tag.
+    /// The load balancers with the environment's tag.
     tagged: Vec<&'static str>,
     ports: Vec<i32>,
-    /// On each listener of a load balancer.
+    /// Number of rules on each listener of a load balancer.
     rules: fn(&str) -> usize,
     access_points: usize,
     cluster: Option<&'static str>,
@@ -52,10 +52,10 @@ fn world() -> World {
     }
 }
 
-/// So many rules of a listener forward to a target group; the others answer something themselves.
+/// Number of a listener's rules that forward to a target group. The others have another action.
 const TARGET_GROUPS: usize = 30;
 
-/// The first item, and then the rest: every list comes in two pages.
+/// The first item, or the rest, so that every list has two pages.
 fn page<T>(items: impl Iterator<Item = T>, token: Option<&str>) -> (Vec<T>, Option<String>) {
     let mut items: Vec<_> = items.collect();
     match token {
@@ -291,7 +291,7 @@ async fn a_full_load_balancer_is_no_reason_to_refuse_while_another_has_room() {
     assert_eq!(arns(&listeners), ["arn:lb/2/listener/443", "arn:lb/1/listener/443"]);
 }
 
-/// `arn:lb/1` to `arn:lb/6`, with so many rules on each of two listeners.
+/// Load balancers `arn:lb/1` to `arn:lb/6`, each with two listeners that have this number of rules.
 async fn of_six(rules: fn(&str) -> usize, extra: &[(&str, &str)]) -> Environment {
     let arns = ["arn:lb/1", "arn:lb/2", "arn:lb/3", "arn:lb/4", "arn:lb/5", "arn:lb/6"];
     let balancers = arns.iter().map(|arn| (*arn, "tenants")).collect();
@@ -300,31 +300,31 @@ async fn of_six(rules: fn(&str) -> usize, extra: &[(&str, &str)]) -> Environment
 }
 
 #[tokio::test]
-async fn of_many_load_balancers_only_those_with_the_fewest_target_groups_are_looked_at() {
+async fn of_many_load_balancers_only_those_with_the_fewest_target_groups_are_described() {
     let environment = of_six(|arn| arn.trim_start_matches("arn:lb/").parse().unwrap(), &[]).await;
     let expected = [1, 2, 3, 4].map(|number| format!("arn:lb/{number}/listener/443"));
     assert_eq!(arns(&environment.listeners), expected);
-    // Of the others it is known how many target groups they have.
+    // For the others, only the number of target groups is known.
     let (rules, groups) = (environment.capacity.listener_rules, environment.capacity.target_groups);
     assert_eq!(rules, Room { used: 2 * (1 + 2 + 3 + 4) + 5 + 6, limit: 600 });
     assert_eq!(groups, Room { used: 1 + 2 + 3 + 4 + 5 + 6, limit: 600 });
 }
 
 #[tokio::test]
-async fn more_are_looked_at_while_the_rules_of_others_leave_less_room_than_there_may_be() {
+async fn more_are_described_while_a_remaining_one_may_have_more_room() {
     let environment = of_six(|arn| if arn == "arn:lb/6" { 31 } else { 49 }, &[]).await;
     assert_eq!((environment.listeners.len(), arns(&environment.listeners)[0]), (6, "arn:lb/6/listener/443"));
 }
 
 #[tokio::test]
-async fn more_are_looked_at_while_there_is_less_room_than_for_tenants_that_come_together() {
+async fn more_are_described_while_there_is_too_little_room_for_simultaneous_tenants() {
     let rules: fn(&str) -> usize = |arn| if arn == "arn:lb/1" { 25 } else { 49 };
     let environment = of_six(rules, &[("MAX_TARGET_GROUPS", "35")]).await;
     assert_eq!(environment.listeners.len(), 6, "10 on the first, and at most 5 on any other");
 }
 
 #[tokio::test]
-async fn what_several_load_balancers_need_is_said() {
+async fn the_error_says_what_several_load_balancers_need() {
     let two = || World { tagged: vec!["arn:lb/1", "arn:lb/2"], ..world() };
     let elsewhere = [ZONE, ("DOMAIN", "example.org")];
     let same = ("LISTENER_ARNS", "arn:lb/1/listener/80,arn:lb/1/listener/443");
