@@ -1,4 +1,4 @@
-//! HTTP messages as they stand on the wire: as much of HTTP/1.1 as the SDK and the emulator speak with each other.
+//! Raw HTTP messages. It understands as much of HTTP/1.1 as the SDK and the emulator use.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 const HEADERS: usize = 64;
 
-/// A request or an answer, unchanged.
+/// The unchanged bytes of a request or an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
     bytes: Vec<u8>,
@@ -31,7 +31,7 @@ impl RequestHead<'_> {
 }
 
 impl Message {
-    /// Reads a request; none when the connection is closed.
+    /// Reads a request; returns none when the connection is closed.
     pub(super) async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Self>> {
         Self::read(stream, |bytes| {
             let mut headers = [EMPTY_HEADER; HEADERS];
@@ -44,7 +44,7 @@ impl Message {
         .await
     }
 
-    /// Reads an answer; none when the connection is closed.
+    /// Reads an answer; returns none when the connection is closed.
     pub(super) async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Self>> {
         Self::read(stream, |bytes| {
             let mut headers = [EMPTY_HEADER; HEADERS];
@@ -78,13 +78,13 @@ impl Message {
         Ok(Some(Self { bytes, head }))
     }
 
-    /// An answer with this status line, header lines, and body.
+    /// Makes an answer from a status line, header lines and a body.
     pub(super) fn of(status: &str, headers: &str, body: &str) -> Self {
         let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
         Self { bytes: (head.clone() + body).into_bytes(), head: head.len() }
     }
 
-    /// All of it.
+    /// The whole message.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
