@@ -1,4 +1,5 @@
-//! Many tenants at once, at the rates that AWS allows: as much faster as waits are shorter here.
+//! Many tenants at once, within AWS's rate limits. The limits are raised by the factor by which waits are shortened
+//! here.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,11 +14,11 @@ use tokio::task::JoinSet;
 
 use crate::{directory, plot};
 
-/// A list that deprovision-tenants takes.
+/// The longest list that deprovision-tenants accepts.
 const LIST: usize = 200;
-/// How many are provisioned at once: with more, it is this machine that is measured.
+/// How many tenants are provisioned at once. With more, this machine would be the limit, and not AWS's rates.
 const AT_ONCE: usize = 20;
-/// How many tenants a load balancer gets here.
+/// How many tenants share a load balancer here.
 const ON_A_LOAD_BALANCER: usize = 80;
 
 /// Prints a table and draws a plot.
@@ -81,7 +82,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
     plot::lines(&directory().join("bulk.svg"), "Many tenants at once, in seconds", "tenants", &lines);
 }
 
-/// Nothing of the tenants is left.
+/// Checks that nothing of the tenants is left.
 async fn left(stack: &Stack, tenants: &[String]) {
     let listed: Vec<_> = stack.listed(json!({"limit": 100})).await.iter().map(|one| text(&one["tenant_id"])).collect();
     let left: Vec<_> = tenants.iter().filter(|tenant| listed.contains(tenant)).collect();

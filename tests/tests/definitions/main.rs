@@ -1,4 +1,4 @@
-//! What the definitions of the state machines promise, read from the files: no stack is needed.
+//! Checks of the state machines' definitions. They read the files, and need no stack.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 

@@ -1,4 +1,4 @@
-//! Tenants that stay incomplete are told, and touched by nobody.
+//! The audit reports tenants that stay incomplete, and changes nothing.
 
 use serde_json::{Value, json};
 use tests::Stack;

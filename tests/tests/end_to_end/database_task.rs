@@ -1,4 +1,4 @@
-//! A database that only an ECS task reaches. The stack of sit has one.
+//! A database server that only ECS tasks can reach. The stack of sit has one.
 
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -24,7 +24,7 @@ async fn it_is_made_as_a_function_makes_it_and_leaves_as_completely() {
     let mut made = Vec::new();
     for stack in [dev, sit] {
         stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
-        // The authentication string and the owner differ.
+        // Leave out the authentication string and the owner, which differ.
         let lines = database_of(stack, &tenant).await;
         made.push(lines.iter().map(|line| line.split(" *").next().unwrap().to_owned()).collect::<Vec<_>>());
     }
@@ -134,7 +134,7 @@ async fn a_teardown_that_is_stopped_is_not_silent_about_the_database() {
     assert_eq!(sit.snapshot(&tenant).await, Vec::<String>::new());
 }
 
-/// The execution of a machine that works on this tenant just now.
+/// Waits for a running execution of a machine that works on this tenant, and returns its ARN.
 async fn running(stack: &Stack, machine: &str, tenant: &str) -> String {
     let start = std::time::Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! A tenant leaves: with its checklist, completely, and nobody else with it.
+//! A deprovisioning checks the checklist, removes the tenant completely, and touches no other tenant.
 
 use aws_sdk_ecs::types::ContainerDefinition;
 use serde_json::{Value, json};
@@ -94,7 +94,7 @@ async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
     stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert!(std::fs::exists(format!("{files}/{tenant}/wp-content/uploads/picture")).unwrap());
 
-    // The tenant is gone, and its files can still be deleted.
+    // The tenant is gone, but its files can still be deleted.
     let result = stack.run("deprovision-tenant", with(&tenant, "purge_files", json!(true))).await.succeeded();
     assert_eq!(result["removed"], json!([format!("/wordpress/{tenant}")]), "{result}");
     assert!(!std::fs::exists(format!("{files}/{tenant}")).unwrap());

@@ -1,4 +1,4 @@
-//! A signup becomes a running tenant.
+//! A provisioning creates a running tenant.
 
 use std::collections::BTreeSet;
 
@@ -230,7 +230,8 @@ async fn every_step_run_again_gives_what_the_first_run_gave() {
             assert_eq!(*value, made[name], "{name} of {function}");
         }
     }
-    // ALTER USER with the same password writes a new hash of it where hashes are salted; MariaDB's are not.
+    // This comparison works because MariaDB's password hashes have no salt. With salted hashes, ALTER USER with the
+    // same password would write another hash.
     assert_eq!(before, stack.snapshot(&tenant).await);
 }
 

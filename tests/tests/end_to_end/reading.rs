@@ -1,4 +1,4 @@
-//! Tenants as they are seen: listed, described, located, and their logs.
+//! The functions that only read: list-tenants, describe-tenant, locate-tenant, tail-tenant-logs.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,7 +39,7 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
     let name = Tag::builder().key("Name").value(format!("dev-{access_point}-ap")).build().unwrap();
     let made = stack.efs.create_access_point().client_token(&access_point).tags(name);
     made.file_system_id(text(&environment["file_systems"][0]["file_system_id"])).send().await.unwrap();
-    // One of exactly this family, and one of a longer name, which is nobody's.
+    // One task definition of exactly this family, and one of a family with a longer name, which belongs to no tenant.
     for family in [family.clone(), format!("{}0", new_tenant_id())] {
         let container = ContainerDefinition::builder().name("x").image("x").build();
         let definition = stack.ecs.register_task_definition().family(format!("dev-{family}"));

@@ -1,4 +1,4 @@
-//! Everything, or nothing; and never somebody else's.
+//! A failed provisioning leaves nothing behind, and never touches foreign resources.
 
 use serde_json::json;
 use tests::Stack;
@@ -79,7 +79,8 @@ async fn what_somebody_else_made_under_the_id_is_neither_used_nor_removed() {
     assert_eq!(error, "TenantAlreadyExists", "{cause}");
     assert_eq!(stack.snapshot(&tenant).await, before);
 
-    // Made between the inventory and the step: the step refuses it, and the rollback passes it by.
+    // A foreign resource appears between the inventory and the step: the step refuses it, and the rollback leaves it
+    // alone.
     let owner =
         format!("arn:aws:states:{}:{}:execution:dev-provision-tenant:test-{tenant}", stack.region, stack.account);
     let step = json!({"tenant_id": tenant, "owner": owner});

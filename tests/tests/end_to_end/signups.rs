@@ -1,4 +1,4 @@
-//! Tenants sign up and cancel, by events on the bus.
+//! Tenants sign up and cancel by events on the bus.
 
 use serde_json::{Value, json};
 use tests::Stack;
@@ -40,7 +40,7 @@ async fn one_event_gives_one_tenant() {
 #[tokio::test]
 async fn ten_of_the_same_at_once_give_one_tenant() {
     let (stack, _together) = Stack::together().await;
-    // As long as an id may be, and so is cut in the execution's name.
+    // An id of the greatest length, so that the execution's name has only a part of it.
     let signup = format!("{:x<64}", new_signup_id());
     let detail = json!({"signup_id": signup});
     let events = stack.put_times(10, SIGNED_UP, &detail).await;
@@ -71,7 +71,7 @@ async fn an_event_for_another_environment_is_left_alone() {
     remove(stack, &result).await;
     assert_eq!(stack.executions("provision-tenant", &foreign).await, Vec::<String>::new());
 
-    // By the rule, and by the function, should it be called all the same.
+    // The rule leaves the event out, and the function would ignore it as well.
     let rule = stack.events.describe_rule().name("dev-start-provisioning").send().await.unwrap();
     for (environment, delivers) in [("dev", true), ("sit", false), ("prod", false), ("staging", true)] {
         let event = delivered("e", SIGNED_UP, &json!({"signup_id": foreign, "environment": environment}));
@@ -99,7 +99,7 @@ async fn a_malformed_event_is_in_the_queue_with_the_reason() {
     ] {
         sent.push((stack.put_malformed(SIGNED_UP, &detail).await, detail, named));
     }
-    // Well-formed, and yet no pair that Fargate offers.
+    // This event fits the schema, but Fargate does not offer this pair of CPU and memory.
     let detail = json!({"signup_id": signup, "cpu": 256, "memory": 8192});
     sent.push((stack.put(SIGNED_UP, &detail).await, detail, "memory: 8192"));
     for (event, detail, named) in sent {

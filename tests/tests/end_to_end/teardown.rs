@@ -1,4 +1,4 @@
-//! The one chain of deletions.
+//! The teardown, which every removal of a tenant uses.
 
 use serde_json::json;
 use tests::Stack;

@@ -1,4 +1,4 @@
-//! A tenant is changed, and is as before when that fails.
+//! An update changes a tenant. If it fails, the tenant is as before.
 
 use aws_sdk_ecs::types::{ContainerDefinition, TaskDefinitionStatus};
 use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Rule};
@@ -164,7 +164,7 @@ async fn the_lock_of_an_update_that_was_stopped_is_taken_over_but_not_at_once() 
     assert!(!is_locked(stack, &tenant).await);
 }
 
-/// What visitors of the tenant get, and how many tasks should run.
+/// What visitors get (the action of the listener rule, and the fixed page if any), and the desired count.
 async fn seen(stack: &Stack, tenant: &str) -> (Option<ActionTypeEnum>, Option<String>, Value) {
     let action = rule(stack, tenant).await.actions()[0].clone();
     let code = action.fixed_response_config.and_then(|response| response.status_code);
