@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inventory_with_anything_but_absent_is_not_empty() {
+    fn an_inventory_with_a_present_or_going_resource_is_not_empty() {
         let inventory = json!({"resources": {"database": {"status": "present"}, "secret": {"status": "absent"}, "service": {"status": "going"}}});
         assert_eq!(present(&inventory), ["database", "service"]);
         assert!(present(&json!({"resources": {"secret": {"status": "absent"}}})).is_empty());
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_inventory_does_not_pass_for_an_empty_one() {
+    fn an_answer_that_is_not_an_inventory_does_not_count_as_empty() {
         assert!(!present(&json!({"errorMessage": "x"})).is_empty());
     }
 }

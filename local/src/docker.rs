@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bridges_address_is_its_gateway_or_the_first_of_its_subnet() {
+    fn the_bridges_address_is_its_gateway_or_the_first_address_of_its_subnet() {
         assert_eq!(address("192.168.5.1 192.168.5.0/24\n"), Some(Ipv4Addr::new(192, 168, 5, 1)));
         assert_eq!(address(" 172.17.0.0/16\n"), Some(Ipv4Addr::new(172, 17, 0, 1)));
         assert_eq!(address(" fd00::/64\n"), None);

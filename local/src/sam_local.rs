@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_keeps_nothing_of_another_account() {
+    fn the_shell_keeps_no_variable_of_another_account() {
         let settings = Settings::new(Path::new("/checkout"), |_| None).unwrap();
         let mut sh = Command::new("sh");
         sh.args(["-c", &format!("{}\nenv", shell(&settings, &settings.environments[0]))]);

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn stopping_ends_children_that_ignore_the_polite_signal_too() {
+    fn stopping_also_ends_children_that_ignore_sigterm() {
         let service = service("stubborn");
         let ready = service.log.with_extension("ready");
         let script = format!("(trap '' TERM; touch '{}'; sleep 60; sleep 60) & wait", ready.display());
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_instead_of_getting_ready_is_reported_with_its_output() {
+    fn a_program_that_ends_before_it_is_ready_is_reported_with_its_output() {
         let failure = shell(&service("broken"), "echo no port; exit 3", || false).unwrap_err().to_string();
         assert!(failure.contains("no port") && failure.contains('3'), "{failure}");
     }

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_contract() {
+    fn the_default_settings_are_as_documented() {
         let settings = settings(&[]).unwrap();
         assert_eq!(settings.environments, [Environment::of(EnvironmentName::Dev)]);
         assert_eq!(settings.gateway(), "http://127.0.0.1:4566");
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_are_named_once_each() {
+    fn an_environment_that_is_named_twice_counts_once() {
         let settings = settings(&[("ENVIRONMENTS", "prod dev  prod")]).unwrap();
         assert_eq!(
             settings.environments.iter().map(|environment| environment.name.as_str()).collect::<Vec<_>>(),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn another_stack_has_a_directory_of_its_own_and_the_same_tools() {
+    fn another_stack_has_its_own_directory_and_the_same_tools() {
         let other = settings(&[("LOCAL_DIR", ".local/test")]).unwrap();
         assert_eq!(other.directory, Path::new("/checkout/.local/test"));
         assert_eq!(other.tools(), settings(&[]).unwrap().tools());

@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_of_any_mend_starts_ministack_anew() {
+    fn a_change_of_any_mend_needs_a_new_ministack() {
         let root = std::env::temp_dir().join(format!("launch-settings-{}", std::process::id()));
         let package = root.join("local/emulator/emulator");
         fs::create_dir_all(package.join("fidelity/ecs")).unwrap();
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_env_file_is_the_contract() {
+    fn the_env_file_has_the_documented_variables() {
         let domain = |name: &str| (name == "DOMAIN").then(|| "it's.example".to_owned());
         let settings = Settings::new(Path::new("/checkout"), domain).unwrap();
         let database = Database { port: 3307, password: "secret".to_owned() };

@@ -193,7 +193,7 @@ fn service_of(word: &str) -> Option<String> {
 }
 
 #[test]
-fn every_parameter_in_the_guides_commands_is_one_of_the_stacks() {
+fn every_parameter_in_the_guides_commands_is_in_the_template() {
     let known: BTreeSet<_> = parameters().into_iter().map(|(name, _)| name).collect();
     let guide = read(GUIDE);
     let words = guide.split(|c: char| c.is_whitespace() || "`\"'()".contains(c));
@@ -208,7 +208,7 @@ fn every_parameter_in_the_guides_commands_is_one_of_the_stacks() {
 }
 
 #[test]
-fn every_parameter_is_in_the_guide_and_what_has_no_default_in_the_commands() {
+fn every_parameter_is_in_the_guide_and_one_without_default_is_in_its_commands() {
     let (commands, table) = (section("## 7. Build and deploy"), section("## 5. Parameters"));
     let guide = section("## 4. The network") + &commands + &table;
     for (name, text) in parameters() {
@@ -235,7 +235,7 @@ fn every_function_in_the_vpc_and_the_endpoints_that_it_needs_are_in_the_guide() 
 }
 
 #[test]
-fn the_guide_counts_what_the_stack_has_and_removes_it_by_its_name() {
+fn the_guide_has_the_stacks_number_of_resources_and_its_name() {
     let (guide, template) = (read(GUIDE), read("template.yaml"));
     let count = |text: &str| template.matches(text).count();
     let (functions, machines) =

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_says_from_what_it_is_generated_and_keeps_the_order_of_fields() {
+    fn a_definition_names_its_source_and_keeps_the_order_of_fields() {
         let macros = Macros::new(&Node::from_yaml("Retry: {}\nCatch: {}\nJSONata: {}").unwrap()).unwrap();
         let machine =
             Node::from_yaml("Comment: Does it.\nStartAt: B\nStates: { B: { Type: Pass, End: true } }").unwrap();

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_found_by_either_spelling_and_a_wrong_one_is_told_the_nearest() {
+    fn a_function_is_found_by_either_spelling_and_a_wrong_name_gets_a_suggestion() {
         let functions = ["CreateLogGroup", "CreateDnsRecord", "DeleteLogGroup", "ListTenants"].map(str::to_owned);
         for name in ["CreateLogGroup", "create-log-group", "createloggroup"] {
             assert_eq!(find(&functions, name).unwrap(), "CreateLogGroup");
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logical_id_has_the_functions_name_in_it() {
+    fn a_functions_name_is_derived_from_its_logical_id() {
         assert_eq!(kebab("CreateDnsRecord"), "create-dns-record");
     }
 

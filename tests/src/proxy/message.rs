@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn messages_on_one_connection_are_read_one_after_the_other_when_each_waits_for_its_answer() {
+    async fn a_request_is_read_unchanged_and_the_end_of_the_connection_gives_none() {
         let text = "POST /a HTTP/1.1\r\nX-Amz-Target: S.Op\r\ncontent-length: 2\r\n\r\nhi";
         let mut connection = text.as_bytes();
         let message = Message::request(&mut connection).await.unwrap().unwrap();
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_a_message_is_an_error() {
+    async fn an_incomplete_message_is_an_error() {
         let mut connection = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi".as_bytes();
         assert_eq!(Message::answer(&mut connection).await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 
     #[tokio::test]
-    async fn an_answer_of_our_own_reads_as_one() {
+    async fn an_answer_that_the_proxy_makes_can_be_read() {
         let answer = Message::of("400 Bad Request", "x: y\r\n", "{}");
         let mut connection = answer.bytes();
         assert_eq!(Message::answer(&mut connection).await.unwrap().unwrap(), answer);

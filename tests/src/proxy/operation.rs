@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_protocol_names_its_operation() {
+    async fn the_operation_is_found_in_requests_of_every_protocol() {
         let target = "x-amz-target: AmazonEC2ContainerServiceV20141113.CreateService\r\n";
         assert_eq!(asked("POST /", "ecs", target, "{}").await, "ecs:CreateService");
         let form = "Action=DescribeRules&Version=2015-12-01";

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_of_a_program_that_is_no_function_has_no_function() {
+    fn a_connection_of_another_program_belongs_to_no_function() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (_, peer) = listener.accept().unwrap();

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_empties_and_fills_again_as_fast_as_time_passes() {
+    fn a_bucket_is_refilled_as_fast_as_time_passes() {
         let begin = Instant::now();
         let mut rates = Rates::new(10.0);
         let describe = |rates: &mut Rates, now| rates.allow("dev", "elasticloadbalancing:DescribeRules", now);

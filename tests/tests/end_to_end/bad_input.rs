@@ -79,7 +79,7 @@ async fn a_wrong_teardown_request_is_refused() {
 }
 
 #[tokio::test]
-async fn every_function_refuses_what_is_no_request() {
+async fn every_function_refuses_an_invalid_input() {
     let (stack, _together) = Stack::together().await;
     for function in tests::stack::functions() {
         for input in [json!([]), json!("x"), json!({"no_such_field": 1}), json!({"tenant_id": "x"}), Value::Null] {

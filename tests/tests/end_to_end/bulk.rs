@@ -38,7 +38,7 @@ async fn hold_the_target_group(stack: &Stack, environment: &Value, tenant: &str)
 }
 
 #[tokio::test]
-async fn of_two_hundred_tenants_three_that_cannot_be_removed_are_reported_with_their_reasons_and_the_rest_is_gone() {
+async fn three_of_200_tenants_cannot_be_removed_and_are_reported_with_reasons_and_the_others_are_gone() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     // Three, because each has room for only a hundred tenants.
@@ -129,7 +129,7 @@ async fn a_list_may_be_a_file_in_the_stacks_bucket() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_one_entry_keeps_every_tenant() {
+async fn a_list_with_one_wrong_entry_is_refused_and_every_tenant_stays() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();

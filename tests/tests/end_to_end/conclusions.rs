@@ -62,7 +62,7 @@ async fn start(stack: &'static Stack, machine: &str, input: Value) -> Run {
 }
 
 #[tokio::test]
-async fn a_provisioning_that_succeeds_and_one_that_fails_are_told_once_each() {
+async fn a_provisioning_that_succeeds_and_one_that_fails_are_reported_once_each() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let (tenant, failing) = (new_tenant_id(), new_tenant_id());
@@ -91,7 +91,7 @@ async fn a_provisioning_that_succeeds_and_one_that_fails_are_told_once_each() {
 }
 
 #[tokio::test]
-async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_told_once() {
+async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_reported_once() {
     let (stack, _together) = Stack::together().await;
     let begun = Instant::now();
     let mut bus = stack.announcements().await;
@@ -161,7 +161,7 @@ async fn chosen(stack: &Stack, arn: &str) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well() {
+async fn a_resource_that_a_slow_function_creates_during_the_clean_up_is_removed_as_well() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
@@ -183,7 +183,7 @@ async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well(
 }
 
 #[tokio::test]
-async fn a_database_that_only_a_task_reaches_is_dropped_once_more_when_no_task_can_still_run() {
+async fn a_database_that_only_a_task_reaches_is_dropped_again_when_no_task_can_still_run() {
     let (_, _together) = Stack::together().await;
     let stack = Stack::of("sit").await;
     let mut bus = stack.announcements().await;
@@ -201,7 +201,7 @@ async fn a_database_that_only_a_task_reaches_is_dropped_once_more_when_no_task_c
 }
 
 #[tokio::test]
-async fn an_end_that_is_told_again_and_again_is_concluded_once() {
+async fn an_end_that_is_reported_several_times_is_concluded_once() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let mut ends = stack.ends_of("deprovision-tenant").await;
@@ -222,7 +222,7 @@ async fn an_end_that_is_told_again_and_again_is_concluded_once() {
 }
 
 #[tokio::test]
-async fn a_deprovisioning_is_told_whether_it_succeeds_or_is_refused_and_its_teardown_is_not() {
+async fn a_deprovisioning_is_reported_whether_it_succeeds_or_is_refused_but_its_teardown_is_not() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
@@ -246,7 +246,7 @@ async fn a_deprovisioning_is_told_whether_it_succeeds_or_is_refused_and_its_tear
 }
 
 #[tokio::test]
-async fn an_update_is_told_with_what_it_changed_and_one_that_is_refused_is_told_as_well() {
+async fn an_update_is_reported_with_its_changes_and_a_refused_one_is_reported_as_well() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
@@ -268,7 +268,7 @@ async fn an_update_is_told_with_what_it_changed_and_one_that_is_refused_is_told_
 }
 
 #[tokio::test]
-async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
+async fn an_execution_that_ends_by_an_error_no_state_can_catch_is_cleaned_up_and_reported() {
     let (stack, _alone) = Stack::alone().await;
     let mut bus = stack.announcements().await;
     let machine = stack.machine_arn("provision-tenant");
@@ -302,7 +302,7 @@ async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
 }
 
 #[tokio::test]
-async fn what_the_clean_up_cannot_remove_is_told_and_fails_the_conclusion() {
+async fn leftovers_of_the_clean_up_are_reported_and_fail_the_conclusion() {
     let (stack, _alone) = Stack::alone().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();

@@ -17,7 +17,7 @@ async fn database_of(stack: &Stack, tenant: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn it_is_made_as_a_function_makes_it_and_leaves_as_completely() {
+async fn a_task_creates_the_same_database_as_a_function_and_drops_it_as_completely() {
     let (dev, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
@@ -45,7 +45,7 @@ async fn it_is_made_as_a_function_makes_it_and_leaves_as_completely() {
 }
 
 #[tokio::test]
-async fn it_may_be_made_and_dropped_twice() {
+async fn a_task_may_create_and_drop_a_database_twice() {
     let (_, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
@@ -114,7 +114,7 @@ async fn a_task_that_cannot_do_its_work_says_why_and_the_database_is_a_leftover(
 }
 
 #[tokio::test]
-async fn a_teardown_that_is_stopped_is_not_silent_about_the_database() {
+async fn a_teardown_that_is_stopped_has_the_database_as_a_leftover() {
     let (_, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();

@@ -13,7 +13,7 @@ fn with(tenant: &str, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_what_is_kept() {
+async fn a_tenant_is_removed_completely_and_the_answer_says_what_was_removed_and_what_is_kept() {
     let (stack, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     stack.run("provision-tenant", json!({"tenant_id": neighbour})).await.succeeded();
@@ -34,7 +34,7 @@ async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_wha
 }
 
 #[tokio::test]
-async fn what_is_open_is_named_at_once_and_nothing_is_touched() {
+async fn open_checklist_items_are_named_all_together_and_nothing_is_touched() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -63,7 +63,7 @@ async fn what_is_open_is_named_at_once_and_nothing_is_touched() {
 }
 
 #[tokio::test]
-async fn a_secret_within_its_recovery_window_and_a_log_group_are_kept_on_request_and_go_in_a_second_run() {
+async fn secret_and_log_group_are_kept_on_request_and_deleted_in_a_second_run() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -82,7 +82,7 @@ async fn a_secret_within_its_recovery_window_and_a_log_group_are_kept_on_request
 }
 
 #[tokio::test]
-async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
+async fn files_are_deleted_on_request_and_those_of_another_tenant_are_not() {
     let (stack, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     let files = stack.variables("purge-files").await["FILES_DIRECTORY"].clone();
@@ -105,7 +105,7 @@ async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
 }
 
 #[tokio::test]
-async fn what_is_left_is_named_with_its_arn_and_the_reason() {
+async fn a_leftover_is_named_with_its_arn_and_the_reason() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -128,7 +128,7 @@ async fn what_is_left_is_named_with_its_arn_and_the_reason() {
 }
 
 #[tokio::test]
-async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
+async fn a_tenant_that_the_runbook_made_is_removed_by_its_exact_names() {
     let (stack, _together) = Stack::together().await;
     let (tenant, longer) = (new_tenant_id(), format!("{}-old", new_tenant_id()));
     let tenant_of_longer = &longer[..12];

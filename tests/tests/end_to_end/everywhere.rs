@@ -21,7 +21,7 @@ async fn all() -> [&'static Stack; 3] {
 }
 
 #[tokio::test]
-async fn a_tenant_leaves_every_account_and_database_and_its_neighbours_stay() {
+async fn a_tenant_is_removed_from_every_account_and_database_and_other_tenants_stay() {
     let (_, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     let mut before = Vec::new();
@@ -53,7 +53,7 @@ async fn a_tenant_leaves_every_account_and_database_and_its_neighbours_stay() {
 }
 
 #[tokio::test]
-async fn what_is_not_asked_for_stays_absent_is_a_result_and_absent_everywhere_is_a_wrong_id() {
+async fn absent_in_one_environment_is_a_result_and_absent_everywhere_is_an_error() {
     let (dev, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let [_, sit, prod] = all().await;

@@ -28,7 +28,7 @@ async fn line(stack: &Stack, what: &str, wanted: impl Fn(&Value) -> bool) -> Val
 }
 
 #[tokio::test]
-async fn a_function_that_fails_counts_by_its_error_and_its_step_and_says_for_whom_it_worked() {
+async fn a_failed_function_is_counted_by_error_and_step_and_logs_its_tenant() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let execution = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-provision-tenant:{tenant}");
@@ -61,7 +61,7 @@ async fn a_function_that_fails_counts_by_its_error_and_its_step_and_says_for_who
 }
 
 #[tokio::test]
-async fn a_provisioning_measures_the_room_that_is_left() {
+async fn a_provisioning_measures_the_capacity_that_is_left() {
     let (stack, _together) = Stack::together().await;
     let answer = stack.invoke("resolve-environment", &json!({"tenant_id": new_tenant_id()})).await.unwrap();
     let limit = &answer["environment"]["capacity"]["listener_rules"]["limit"];

@@ -16,7 +16,7 @@ async fn listeners(stack: &Stack) -> Vec<Listener> {
 }
 
 #[tokio::test]
-async fn a_listener_a_cluster_and_a_file_system_that_are_gone_are_no_error() {
+async fn a_teardown_succeeds_when_listener_cluster_and_file_system_are_gone() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let tenant = new_tenant_id();

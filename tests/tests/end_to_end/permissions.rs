@@ -120,7 +120,7 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
 }
 
 #[tokio::test]
-async fn what_is_asked_only_sometimes_is_permitted_then() {
+async fn permissions_that_are_needed_only_sometimes_are_granted() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
@@ -174,7 +174,7 @@ async fn what_is_asked_only_sometimes_is_permitted_then() {
 }
 
 #[tokio::test]
-async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_needs() {
+async fn functions_for_many_tenants_peers_and_database_tasks_have_the_permissions_that_they_need() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let execution = |machine: &str| format!("arn:aws:states:eu-west-1:536580886816:execution:dev-{machine}:{tenant}");
@@ -227,7 +227,7 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
 }
 
 #[tokio::test]
-async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_it_lacks() {
+async fn each_function_of_a_conclusion_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let stopped = stack.start("provision-tenant", &json!({"tenant_id": new_tenant_id()})).await;
     stack.sfn.stop_execution().execution_arn(&stopped).send().await.unwrap();
@@ -249,7 +249,7 @@ async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_
 }
 
 #[tokio::test]
-async fn what_events_start_has_the_permissions_that_it_needs() {
+async fn functions_that_events_start_have_the_permissions_that_they_need() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let details = [json!({"signup_id": format!("signup-{tenant}")}), crate::deprovisioning::request(&tenant)];
@@ -282,7 +282,7 @@ async fn what_events_start_has_the_permissions_that_it_needs() {
 }
 
 #[tokio::test]
-async fn whoever_reads_names_the_one_permission_that_it_lacks() {
+async fn each_function_that_reads_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();

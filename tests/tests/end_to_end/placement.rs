@@ -50,7 +50,7 @@ async fn remove(stack: &Stack, tenants: &[Value]) {
 }
 
 #[tokio::test]
-async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any() {
+async fn tenants_go_where_most_room_is_and_none_is_refused_while_there_is_room() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let balancers = stack.more_load_balancers(3).await;
@@ -86,7 +86,7 @@ async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any(
 }
 
 #[tokio::test]
-async fn where_the_stack_names_listeners_tenants_go_on_these_and_no_other() {
+async fn if_the_stack_names_listeners_tenants_go_on_these_and_no_others() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let balancers = stack.more_load_balancers(3).await;

@@ -181,7 +181,7 @@ async fn ten_tenants_at_once_get_ten_ids_and_ten_priorities() {
 }
 
 #[tokio::test]
-async fn every_step_run_again_gives_what_the_first_run_gave() {
+async fn every_step_that_runs_again_returns_the_same_answer() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;

@@ -27,7 +27,7 @@ async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one(
 }
 
 #[tokio::test]
-async fn every_function_has_a_sample_that_it_takes() {
+async fn every_function_accepts_its_sample_event() {
     let (stack, _alone) = Stack::alone().await;
     for function in tests::stack::functions() {
         // The ids in a sample are made up, so the step may fail, but not because of the input's form.

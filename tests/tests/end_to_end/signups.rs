@@ -38,7 +38,7 @@ async fn one_event_gives_one_tenant() {
 }
 
 #[tokio::test]
-async fn ten_of_the_same_at_once_give_one_tenant() {
+async fn ten_equal_events_at_once_give_one_tenant() {
     let (stack, _together) = Stack::together().await;
     // An id of the greatest length, so that the execution's name has only a part of it.
     let signup = format!("{:x<64}", new_signup_id());
@@ -179,7 +179,7 @@ async fn a_cancellation_with_open_items_or_a_wrong_confirmation_is_in_the_queue_
 }
 
 #[tokio::test]
-async fn an_event_that_the_function_may_not_be_given_is_in_the_queue_with_the_reason() {
+async fn an_event_that_eventbridge_may_not_deliver_is_in_the_queue_with_the_reason() {
     let (stack, _alone) = Stack::alone().await;
     let function = "dev-start-provisioning";
     let policy = stack.lambda.get_policy().function_name(function).send().await.unwrap().policy.unwrap();

@@ -182,7 +182,7 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
 }
 
 #[tokio::test]
-async fn what_looks_starts_and_tells_may_run_twice_at_once_and_once_more() {
+async fn functions_that_read_start_and_report_may_run_twice_at_once_and_once_more() {
     let (stack, _together) = Stack::together().await;
     let signup = format!("signup-{}", new_tenant_id());
     let signed_up = delivered(&signup, "TenantSignedUp", &json!({"signup_id": signup}));
@@ -217,7 +217,7 @@ async fn what_looks_starts_and_tells_may_run_twice_at_once_and_once_more() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_many_or_everywhere_may_do_everything_twice_at_once_and_once_more() {
+async fn every_step_of_a_deprovisioning_of_many_or_everywhere_may_run_twice_at_once_and_once_more() {
     let (stack, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();

@@ -48,7 +48,7 @@ async fn started(stack: &Stack, input: Value) -> String {
 }
 
 #[tokio::test]
-async fn image_size_and_count_change_and_nothing_else() {
+async fn an_update_changes_image_size_and_count_and_nothing_else() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
     let before = described(stack, &tenant).await;
@@ -110,7 +110,7 @@ async fn a_forced_deployment_starts_new_tasks_of_the_same_definition() {
 }
 
 #[tokio::test]
-async fn an_image_that_never_gets_steady_ends_back_on_the_old_revision() {
+async fn an_image_that_never_becomes_steady_leads_back_to_the_old_revision() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6", "desired_count": 2})).await;
     let before = stack.snapshot(&tenant).await;
@@ -130,7 +130,7 @@ async fn an_image_that_never_gets_steady_ends_back_on_the_old_revision() {
 }
 
 #[tokio::test]
-async fn of_two_updates_at_once_the_second_is_refused_and_names_the_first() {
+async fn the_second_of_two_updates_at_once_is_refused_and_names_the_first() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
     let first = started(stack, json!({"tenant_id": tenant, "image": "wordpress:7"})).await;
@@ -221,7 +221,7 @@ async fn a_suspension_that_fails_halfway_is_undone() {
 }
 
 #[tokio::test]
-async fn a_way_back_that_fails_is_told() {
+async fn an_update_that_cannot_go_back_says_so() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = provisioned(stack, json!({})).await;
     let before = stack.snapshot(&tenant).await;

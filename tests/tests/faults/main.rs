@@ -27,7 +27,7 @@ use tests::Stack;
 use crate::sweep::Sweep;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_befalls_any_one_call_nothing_is_left_by_halves_and_nothing_foreign_is_touched() {
+async fn a_fault_at_any_one_call_leaves_nothing_incomplete_and_touches_nothing_foreign() {
     let stack = Stack::of("dev").await;
     let mut sweep = Sweep::begin(stack).await;
     sweep.over(&provisioning::PROVISIONING).await;

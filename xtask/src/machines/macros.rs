@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catcher_may_be_of_certain_errors_and_stand_before_one_of_asl() {
+    fn a_catcher_may_name_its_errors_and_precede_one_in_plain_asl() {
         let state = "Catch: [{ ErrorEquals: [A], collect: B, kind: c, Comment: D }, { ErrorEquals: [E], Next: F }]";
         let expected = r#"{"Catch":[{"ErrorEquals":["A"],"Output":"c","Comment":"D","Next":"B"},"#.to_owned()
             + r#"{"ErrorEquals":["E"],"Next":"F"}]}"#;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named_with_its_place() {
+    fn an_unknown_name_is_reported_with_its_place() {
         let refused = |state| expanded(state).unwrap_err().to_string();
         assert_eq!(refused("A: { Retry: other }"), "A: Retry: there are no retriers of the name other");
         assert_eq!(refused("A: { Catch: { kep: B } }"), "A: Catch: there is no catcher kep");

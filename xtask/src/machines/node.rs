@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_has_not_is_refused() {
+    fn yaml_that_has_no_equivalent_in_json_is_refused() {
         for text in ["a: 1\na: 2", "1: a", "a: 0.5", "a: 1\n---\nb: 1", "a: !sub b", ""] {
             assert!(Node::from_yaml(text).is_err(), "{text}");
         }
