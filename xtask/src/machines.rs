@@ -1,7 +1,7 @@
-//! The state machines: `statemachines/*.asl.json`, which are deployed, are written from `statemachines/src/*.yaml`,
-//! which people edit.
+//! Generates the state machines' definitions: `statemachines/*.asl.json`, which are deployed, are written from
+//! `statemachines/src/*.yaml`, which people edit.
 //!
-//! A source is ASL in YAML, field by field. Only what many states have in common stands in `macros.yaml`, once.
+//! A source has the same fields as ASL, but in YAML. Only what many states have in common is in `macros.yaml`.
 
 mod macros;
 mod node;
@@ -37,10 +37,10 @@ pub fn write(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the definitions are those of the sources.
+/// Checks that the definitions are up to date with the sources.
 ///
 /// # Errors
-/// When one is not, or has no source.
+/// When a definition is not, or has no source.
 pub fn check(root: &Path) -> Result<()> {
     let definitions = definitions(root)?;
     for (name, definition) in &definitions {

@@ -1,4 +1,4 @@
-//! `make invoke`: one function in a container, by the plain `sam local invoke` that anyone can type.
+//! `make invoke`: runs one function in a container, with a plain `sam local invoke` that anyone can type.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,11 +10,12 @@ use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 use crate::{command, docker, emulator, say};
 
-/// Invokes `function` (`create-log-group` or `CreateLogGroup`) with the event in a file, or else with its own one.
+/// Invokes `function` (`create-log-group` or `CreateLogGroup`) with the event in a file, by default with the event that
+/// `make up` has written for it.
 ///
 /// # Errors
-/// Before SAM CLI starts, when anything is missing that it needs; and when it fails. What the function answers is no
-/// failure, whatever it is.
+/// When anything is missing that SAM CLI needs, or when SAM CLI fails. An error that the function returns is not a
+/// failure.
 pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level: Option<&str>) -> Result<()> {
     let directory = directory(settings);
     if !emulator::service(settings).is_running() {
@@ -50,7 +51,7 @@ pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level:
     command::show(&format!("invoking {logical_id}"), shell.args(["-c", &line]).current_dir(&settings.root))
 }
 
-/// A path as one types it at the root of the checkout.
+/// A path relative to the root of the checkout, if it is below it.
 fn shown(root: &Path, path: &Path) -> String {
     let path: PathBuf = path.strip_prefix(root).unwrap_or(path).to_owned();
     path.display().to_string()
@@ -91,12 +92,12 @@ fn find(functions: &[String], wanted: &str) -> Result<String> {
     Err(format!("there is no function {wanted:?}; the nearest names are {}", nearest.join(", ")).into())
 }
 
-/// Without what the spellings differ in.
+/// A name in lower case and without punctuation, in which both spellings are equal.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// `create-log-group` of `CreateLogGroup`.
+/// Converts `CreateLogGroup` to `create-log-group`.
 fn kebab(logical_id: &str) -> String {
     let mut name = String::new();
     for letter in logical_id.chars() {

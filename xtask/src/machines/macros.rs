@@ -1,4 +1,4 @@
-//! What a source may say in short, as `statemachines/src/macros.yaml` has it.
+//! Expands the abbreviations of the sources, which `statemachines/src/macros.yaml` defines.
 //!
 //! - `Retry: functions` is the list of retriers of that name.
 //! - `Catch: { keep: Roll back }` is the catcher of that name, with `Roll back` as its `Next`. It may also stand in a
@@ -33,10 +33,10 @@ impl Macros {
         Ok(Self { retriers: section("Retry")?.clone(), catchers: section("Catch")?.clone(), expressions })
     }
 
-    /// A machine, or a part of one, as ASL has it.
+    /// Expands a machine, or a part of one, to ASL.
     ///
     /// # Errors
-    /// When it names something that is not there. The error begins with the path to it.
+    /// When it uses a name that is not defined. The error begins with the path to the place.
     pub(crate) fn expand(&self, node: &Node) -> Result<Node> {
         Ok(match node {
             Node::Object(fields) => {
