@@ -47,7 +47,7 @@ async fn show(settings: &Settings) -> Result<()> {
         roles: aws_sdk_iam::Client::new(&aws::config(settings, environment)),
     };
 
-    say::chapter("Two tenants sign up at once: an event on the bus for each, and one of the events comes twice");
+    say::chapter("Two tenants sign up at once, by events on the bus. One of the events comes twice");
     let mut first = event(settings, "tenant-signed-up")?["detail"].take();
     // A known signup id starts no second provisioning, and this stack may have been up before the demo. So use new ids.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).doing("reading the clock")?.as_secs();
@@ -75,7 +75,7 @@ async fn show(settings: &Settings) -> Result<()> {
     let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
     say::result(table(&format!("Tenant {}", tenants[0]), &described));
 
-    say::chapter("One is updated: a new image, and two tasks; then to an image that does not exist, which leads back");
+    say::chapter("One is updated: a new image, and two tasks. An update to an image that does not exist goes back");
     let update = json!({"tenant_id": tenants[0], "image": NEW_IMAGE, "desired_count": 2});
     let updated = demo.run("update-tenant", &[(tenants[0].clone(), update)]).await?.remove(0);
     succeeded(&updated)?;
@@ -91,14 +91,14 @@ async fn show(settings: &Settings) -> Result<()> {
         return Err(format!("the failed update of {} does not say that it was rolled back", tenants[0]).into());
     }
 
-    say::chapter("A third one fails at create-service, which lacks the permission: it is rolled back");
+    say::chapter("A third provisioning fails, because create-service lacks a permission. It is rolled back");
     let role = demo.take_away_create_service().await?;
     let outcome =
         demo.run("provision-tenant", &[(REFUSED_TENANT.to_owned(), json!({"tenant_id": REFUSED_TENANT}))]).await;
     demo.give_back_create_service(&role).await?;
     demo.expect_rollback(REFUSED_TENANT, &outcome?.remove(0), "AccessDenied").await?;
 
-    say::chapter("A fourth one has an image that does not exist: it is rolled back");
+    say::chapter("A fourth provisioning fails, because its image does not exist. It is rolled back");
     let broken = json!({"tenant_id": BROKEN_TENANT, "image": MISSING_IMAGE});
     let outcome = demo.run("provision-tenant", &[(BROKEN_TENANT.to_owned(), broken)]).await?.remove(0);
     demo.expect_rollback(BROKEN_TENANT, &outcome, "DeploymentFailed").await?;

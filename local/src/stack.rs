@@ -89,7 +89,7 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
         return Ok(());
     }
     if emulator.is_running() {
-        say::progress("MiniStack runs with other settings, or has changed: starting everything afresh");
+        say::progress("MiniStack's settings or files have changed: starting everything anew");
     }
     stop_services(settings)?;
     thread::scope(|scope| {

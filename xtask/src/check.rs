@@ -131,7 +131,7 @@ pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     tools::baselines(settings)?;
     let least = ["build", "--release", "--example", "hello"];
-    cargo(settings, "compiling the least function", &least)?;
+    cargo(settings, "compiling the smallest possible function", &least)?;
     let targets = Targets::of(&settings.root)?;
     on_a_stack(settings, || {
         let mut tests = targets.of_command("bench")?.iter();

@@ -57,7 +57,9 @@ pub(super) async fn refresh(settings: &Settings, environment: &Environment, func
     if functions.iter().all(|function| file(function).exists()) && samples.are_usable().await? {
         return Ok(());
     }
-    say::progress(format!("provisioning tenant {STAYING}, and {GONE} that leaves again, for `make invoke` …"));
+    say::progress(format!(
+        "provisioning tenant {STAYING}, and {GONE}, which is deprovisioned again, for `make invoke` …"
+    ));
     let (mut inputs, execution) = samples.make().await?;
     for function in functions {
         let input = match inputs.remove(*function) {
