@@ -49,8 +49,8 @@ pub fn only(settings: &Settings, environment: &Environment) -> Vec<(&'static str
     variables
 }
 
-/// Points a program at the local stack and at nothing else: neither a profile nor a configuration file of the user's
-/// may lead it to a real account.
+/// Points a program at the local stack only. Otherwise a profile or a configuration file of the user could lead it to a
+/// real account.
 pub fn point(command: &mut Command, settings: &Settings, environment: &Environment) {
     for name in
         ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"]

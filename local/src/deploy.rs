@@ -200,7 +200,7 @@ pub fn files_directory(settings: &Settings, environment: &Environment) -> PathBu
     settings.path("efs").join(environment.name.as_str()).join("wordpress")
 }
 
-/// A tool of the Python environment, with a PATH on which it finds the other tools.
+/// A tool of the Python environment. It runs in the checkout, with the other tools on its PATH.
 fn tool(settings: &Settings, name: &str) -> Result<Command> {
     let mut path = OsString::from(settings.tools());
     if let Some(rest) = std::env::var_os("PATH") {

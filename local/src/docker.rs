@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 
-/// The address of this machine on Docker's default bridge. Only containers can reach it there.
+/// The address of this machine on Docker's default bridge. Containers can reach it there, but other machines cannot.
 ///
 /// None if no daemon answers, or if the bridge is not on this machine, as with Docker Desktop.
 pub fn bridge() -> Option<Ipv4Addr> {

@@ -74,7 +74,7 @@ impl Ear {
             if !about.is_empty() {
                 return about;
             }
-            assert!(start.elapsed() < BOUND, "nothing was said of {execution} within {BOUND:?}");
+            assert!(start.elapsed() < BOUND, "no event about {execution} within {BOUND:?}");
         }
     }
 
@@ -109,7 +109,7 @@ impl Ear {
             if silent.is_empty() {
                 break;
             }
-            assert!(start.elapsed() < BOUND, "nothing was said of {silent:#?}");
+            assert!(start.elapsed() < BOUND, "no event about {silent:#?} within {BOUND:?}");
             self.hand_on(may_wait).await;
         }
         // Read once more after the last event, so that a second event about the same execution is noticed.

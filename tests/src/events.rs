@@ -63,7 +63,7 @@ impl Stack {
     /// # Panics
     /// As [`Stack::put`].
     pub async fn put_times(&self, times: usize, detail_type: &str, detail: &Value) -> Vec<String> {
-        assert!(fits_its_schema(detail_type, detail), "{detail} is no detail of {detail_type}");
+        assert!(fits_its_schema(detail_type, detail), "{detail} does not fit the schema of {detail_type}");
         self.send(times, detail_type, detail).await
     }
 
@@ -72,7 +72,7 @@ impl Stack {
     /// # Panics
     /// When its detail fits its schema, or EventBridge refuses it.
     pub async fn put_malformed(&self, detail_type: &str, detail: &Value) -> String {
-        assert!(!fits_its_schema(detail_type, detail), "{detail} is a detail of {detail_type}");
+        assert!(!fits_its_schema(detail_type, detail), "{detail} fits the schema of {detail_type}");
         self.send(1, detail_type, detail).await.remove(0)
     }
 

@@ -59,7 +59,7 @@ pub fn start() {
     }
 }
 
-/// Delays every call to AWS from now on, whoever makes it. Real AWS has a network latency that the emulator has not.
+/// Delays every call to AWS from now on, whoever makes it. Real AWS has a network latency that the emulator does not have.
 pub fn delay(delay: Duration) {
     let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
     PROXY.delay.store(milliseconds, Ordering::Relaxed);
@@ -131,7 +131,7 @@ fn listen(endpoint: &str) -> std::net::TcpListener {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
-    listener.unwrap_or_else(|error| panic!("the functions' calls are to come to {endpoint}: {error}"))
+    listener.unwrap_or_else(|error| panic!("the proxy cannot listen at {endpoint}: {error}"))
 }
 
 /// Host and port of an endpoint.

@@ -41,7 +41,7 @@ pub fn check(settings: &Settings) -> Result<()> {
     if drawn(settings)? == written {
         return Ok(());
     }
-    Err(format!("the diagrams in {PAGE} are not those of the state machines: run make diagrams").into())
+    Err(format!("the diagrams in {PAGE} do not fit the state machines: run make diagrams").into())
 }
 
 fn drawn(settings: &Settings) -> Result<String> {

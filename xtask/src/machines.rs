@@ -45,7 +45,7 @@ pub fn check(root: &Path) -> Result<()> {
     let definitions = definitions(root)?;
     for (name, definition) in &definitions {
         if fs::read_to_string(root.join(name)).ok().as_ref() != Some(definition) {
-            return Err(format!("{name} is not what its source in {SOURCES} says: {REMEDY}").into());
+            return Err(format!("{name} does not fit its source in {SOURCES}: {REMEDY}").into());
         }
     }
     for name in files(root, DEFINITIONS, ".asl.json")? {
@@ -76,7 +76,7 @@ fn definitions(root: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 fn definition(source: &str, machine: &Node, macros: &Macros) -> Result<String> {
-    let Node::Object(mut fields) = macros.expand(machine)? else { return Err("it is no state machine".into()) };
+    let Node::Object(mut fields) = macros.expand(machine)? else { return Err("it is not a state machine".into()) };
     let comment = fields.iter_mut().find(|(name, _)| name == "Comment");
     let Some((_, Node::Text(comment))) = comment else { return Err("the machine has no Comment".into()) };
     comment.push_str(&format!(" Generated from {source}: edit that, and {REMEDY}."));

@@ -35,7 +35,7 @@ pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level:
         );
     }
     if !directory.join("events").join(format!("{}.json", kebab(&logical_id))).exists() {
-        return Err("`make up` has written no event for it, and has said why: run it again".into());
+        return Err("`make up` has written no event for this function: run it again, and it says why".into());
     }
     image::ensure(settings)?;
     if !directory.join(&event).is_file() {

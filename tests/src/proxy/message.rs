@@ -1,4 +1,4 @@
-//! Raw HTTP messages. It understands as much of HTTP/1.1 as the SDK and the emulator use.
+//! Raw HTTP messages: as much of HTTP/1.1 as the SDK and the emulator use.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -116,7 +116,7 @@ fn find<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a str> {
 /// The length of the body.
 fn length(headers: &[Header<'_>]) -> Result<usize> {
     if let Some(encoding) = find(headers, "transfer-encoding") {
-        return Err(Error::other(format!("transfer encoding {encoding} is not spoken here")));
+        return Err(Error::other(format!("transfer encoding {encoding} is not supported")));
     }
     find(headers, "content-length").map_or(Ok(0), |length| length.trim().parse().map_err(Error::other))
 }

@@ -67,6 +67,6 @@ mod tests {
         let later = begin + Duration::from_millis(100);
         assert_eq!((0..50).filter(|_| describe(&mut rates, later)).count(), 10);
         assert!(rates.allow("sit", "elasticloadbalancing:DescribeRules", begin), "another account has its own");
-        assert!(rates.allow("dev", "ec2:DescribeVpcs", begin), "what is not limited");
+        assert!(rates.allow("dev", "ec2:DescribeVpcs", begin), "this operation has no limit");
     }
 }

@@ -25,10 +25,9 @@ const ON_A_LOAD_BALANCER: usize = 80;
 pub(crate) async fn measure(stack: &'static Stack) {
     let sizes = std::env::var("BENCH_BULK").unwrap_or_else(|_| "1 10 100 500".to_owned());
     println!("\nMany tenants at once\n");
-    let mut table =
-        "| tenants | provisioned, s | per s | refused for their rate | failed | deprovisioned, s | per s | \
-                     refused for their rate | failed |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
-            .to_owned();
+    let mut table = "| tenants | provisioned, s | per s | throttled calls | failed | deprovisioned, s | per s | \
+                     throttled calls | failed |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
     let mut lines = [("provisioned", Vec::new()), ("deprovisioned", Vec::new())];
     for size in sizes.split_whitespace().map(|size| size.parse::<usize>().expect("BENCH_BULK")) {
         let balancers = stack.more_load_balancers(size.div_ceil(ON_A_LOAD_BALANCER)).await;
@@ -71,7 +70,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
             count / gone
         )
         .expect("a line");
-        println!("{size} tenants came in {made:.0} s and went in {gone:.0} s");
+        println!("{size} tenants were provisioned in {made:.0} s and deprovisioned in {gone:.0} s");
         lines[0].1.push((count, made));
         lines[1].1.push((count, gone));
         left(stack, &tenants).await;

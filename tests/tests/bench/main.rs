@@ -6,7 +6,7 @@
 //! provisioned together (`1 10 100 500`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark ends by panicking")]
-#![allow(clippy::print_stdout, reason = "it is there to tell")]
+#![allow(clippy::print_stdout, reason = "it prints its results")]
 
 mod bulk;
 mod functions;

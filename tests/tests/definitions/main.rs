@@ -26,7 +26,7 @@ fn states() -> Vec<(String, String, Value)> {
         }
         let machine: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(machine["QueryLanguage"], "JSONata");
-        assert!(machine["TimeoutSeconds"].is_number(), "{path:?} ends at some time");
+        assert!(machine["TimeoutSeconds"].is_number(), "{path:?} has a time limit");
         collect(path.file_name().unwrap().to_str().unwrap(), &machine, &mut all);
     }
     assert!(all.len() > 30);
@@ -153,7 +153,7 @@ fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine
     let told: BTreeSet<_> =
         ["start-provisioning", "start-deprovisioning", "start-conclusion"].map(str::to_owned).into();
     let used: BTreeSet<_> = used.into_iter().chain(read).chain(told).collect();
-    assert_eq!(used, functions(), "people read, events start, machines do the rest");
+    assert_eq!(used, functions(), "a state machine, a person or an event uses each function");
     for function in functions() {
         assert!(template.contains(&format!("Binary: {function} }}")), "{function} is not in template.yaml");
         assert!(template.contains(&format!("FunctionName: !Sub \"${{Environment}}-{function}\"")), "{function}");

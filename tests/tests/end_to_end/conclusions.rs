@@ -208,7 +208,7 @@ async fn an_end_that_is_reported_several_times_is_concluded_once() {
     let input = json!({"tenant_id": new_tenant_id()});
     let run = start(stack, "deprovision-tenant", input).await;
     let told = ends.about(&run.arn).await;
-    assert_eq!(told.len(), 1, "Step Functions tells it once");
+    assert_eq!(told.len(), 1, "Step Functions reports it once");
     let mut conclusions = BTreeSet::new();
     for _ in 0..3 {
         conclusions.insert(text(&stack.invoke("start-conclusion", &told[0]).await.unwrap()["execution_arn"]));

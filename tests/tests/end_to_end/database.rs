@@ -49,7 +49,7 @@ async fn plain_text_is_refused_unless_the_stack_allows_it_and_a_wrong_ca_is_refu
     let (stack, _alone) = Stack::alone().await;
     let function = "create-database";
     let original = stack.variables(function).await;
-    assert!(!original["DATABASE_CA_BUNDLE"].is_empty(), "the local stack speaks TLS");
+    assert!(!original["DATABASE_CA_BUNDLE"].is_empty(), "the local stack offers TLS");
     let with = |changes: &[(&str, &str)]| {
         let mut variables = original.clone();
         variables.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));

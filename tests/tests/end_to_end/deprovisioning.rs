@@ -140,8 +140,11 @@ async fn a_tenant_that_the_runbook_made_is_removed_by_its_exact_names() {
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert_eq!(result["absent"], json!(["dns-record", "log-group"]), "the runbook makes none: {result}");
     let left = stack.snapshot(&tenant).await;
-    assert!(left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")), "only the longer name's: {left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")),
+        "only the one with the longer name: {left:?}"
+    );
 
     let (error, cause) = stack.run("deprovision-tenant", request(tenant_of_longer)).await.failed();
-    assert_eq!(error, "TenantNotFound", "a name that only begins alike is nobody's: {cause}");
+    assert_eq!(error, "TenantNotFound", "a resource whose name only begins like the tenant's is ignored: {cause}");
 }

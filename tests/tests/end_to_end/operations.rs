@@ -93,7 +93,7 @@ async fn the_stack_has_alarms_a_dashboard_and_queries() {
             assert_eq!(kinds.get(name), Some(&kind), "{name}");
         }
     }
-    assert_eq!(kinds.get("AlarmSubscription"), None, "nobody is told unless AlarmEmail says whom");
+    assert_eq!(kinds.get("AlarmSubscription"), None, "without AlarmEmail there is no subscription");
 }
 
 #[tokio::test]

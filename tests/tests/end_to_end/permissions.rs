@@ -381,7 +381,7 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
         ("prune-task-definitions", 5),
         ("end-update", 3),
     ] {
-        assert_eq!(stack.granted(function).await.len(), count, "{function}: each is above");
+        assert_eq!(stack.granted(function).await.len(), count, "{function}: every permission is tested above");
     }
 }
 

@@ -163,7 +163,7 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     for shows in ["suspension-page", "site"] {
         let [_, _, turned] =
             each_succeeds(stack, "update-listener-rule", &json!({"tenant_id": tenant, "shows": shows})).await;
-        assert_eq!(turned, json!({"shows": shows, "listener_rule_arns": []}), "the last of them finds it done");
+        assert_eq!(turned, json!({"shows": shows, "listener_rule_arns": []}), "the last run finds nothing to do");
     }
     each_succeeds(stack, "update-service", &json!({"tenant_id": tenant, "state": revised["state"]})).await;
     let prune = json!({"tenant_id": tenant, "owner": owner, "discard": false});

@@ -42,7 +42,7 @@ async fn started(stack: &Stack, input: Value) -> String {
     while !is_locked(stack, input["tenant_id"].as_str().unwrap()).await {
         tick.tick().await;
         let execution = stack.sfn.describe_execution().execution_arn(&arn).send().await.unwrap();
-        assert_eq!(execution.status, ExecutionStatus::Running, "it ended before it was seen with its lock");
+        assert_eq!(execution.status, ExecutionStatus::Running, "the update ended before its lock was seen");
     }
     arn
 }
@@ -201,7 +201,7 @@ async fn a_suspended_tenant_shows_a_page_comes_back_as_it_was_and_can_be_deprovi
         stack.run("update-tenant", suspend).await.succeeded();
         stack.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
         let left = stack.snapshot(&tenant).await;
-        assert!(left.iter().all(|left| left.contains("deleted")), "but for the secret in its window: {left:?}");
+        assert!(left.iter().all(|left| left.contains("deleted")), "only the secret in its recovery window: {left:?}");
     }
 }
 

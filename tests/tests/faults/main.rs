@@ -9,7 +9,7 @@
 //! `FAULTS_TABLE`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
-#![allow(clippy::print_stdout, reason = "it takes long, and says how far it is")]
+#![allow(clippy::print_stdout, reason = "it takes long, and reports its progress")]
 
 mod checks;
 mod deprovisioning;

@@ -156,7 +156,7 @@ impl Sweep {
         let leaked: Vec<_> = secrets.iter().filter(|secret| texts.contains(*secret)).collect();
         assert!(leaked.is_empty(), "{} passwords are in a log, an event or a history", leaked.len());
         self.bus.close().await;
-        assert!(self.wrong.is_empty(), "wrong, each to be run again alone with:\n{}", self.wrong.join("\n"));
+        assert!(self.wrong.is_empty(), "these runs went wrong. To run one again alone:\n{}", self.wrong.join("\n"));
         if let (Ok(file), Err(_)) = (std::env::var("FAULTS_TABLE"), std::env::var("FAULT")) {
             self.table.write_into(&file);
         }
