@@ -1,4 +1,4 @@
-"""What the state machines' expressions promise, with the evaluator of the local stack.
+"""Tests of the state machines' expressions, with the JSONata evaluator of the local stack.
 
 A cause can be any text. If an expression cannot be evaluated, its state ends with States.QueryEvaluationError, and the
 original error is lost.
@@ -30,7 +30,7 @@ REPORT = {
 
 
 def nested(cause=None, **more):
-    """The cause of a task whose nested execution did not succeed, as Step Functions writes it."""
+    """The cause that Step Functions writes for a task whose nested execution has not succeeded."""
     execution = {
         "ExecutionArn": "arn:nested",
         "Input": json.dumps({"Cause": "not this", "tenant_id": TENANT}),
@@ -53,14 +53,14 @@ TASK = {
     "Version": 3,
 }
 
-# Causes that functions and machines write, and the message in each.
+# Causes that functions and state machines write, and the message in each.
 SAID = {
     '{"errorMessage":"no room","errorType":"Transient"}': "no room",
     '{"errorType":"Transient","errorMessage":"no \\"room\\" \\u00e9\\n","trace":[]}': 'no "room" é\n',
     '{ "errorMessage": "no room" }': "no room",
     json.dumps(REPORT): REPORT["message"],
 }
-# Causes that are messages themselves, though some look like JSON.
+# Causes that are themselves the message, although some look like JSON.
 AS_IT_IS = [
     "Ada thought better of it",
     "{JIRA-1}",
@@ -92,7 +92,7 @@ LONG = ["x" * 32768, json.dumps({"errorMessage": '"\\\n' * 5000}), '{"' * 16384,
 NESTED = [REPORTED, nested(""), nested("{JIRA-1}"), nested(), nested(Status="ABORTED"), nested(json.dumps(REPORT)[:90])]
 CAUSES = [*SAID, *AS_IT_IS, *NOTHING, *LONG, *NESTED, json.dumps(TASK), json.dumps(TASK)[:40]]
 
-# The machines' variables when something fails.
+# The variables that the state machines have assigned when something fails.
 KNOWN = {
     "approved": {"tenant_id": TENANT},
     "attempts": 1,
@@ -108,7 +108,7 @@ KNOWN = {
 
 
 def expressions_with_a_cause(value, path=()):
-    """Every expression that mentions a cause, with the place where it stands."""
+    """Every expression that mentions a cause, with its path."""
     if isinstance(value, str):
         if value.startswith("{%") and "Cause" in value:
             yield path, re.sub(r"\$\{\w+\}", "dev", value)
@@ -118,7 +118,7 @@ def expressions_with_a_cause(value, path=()):
 
 
 def evaluated(expression, cause):
-    """The expression's value, when a task has failed with this cause."""
+    """The expression's value after a task has failed with this cause."""
     output = {"Error": "Outer"} if cause is None else {"Error": "Outer", "Cause": cause}
     failure = {**output, "step": "a-step", "kind": "database"}
     variables = {**KNOWN, "failure": failure, "latest": failure, "failures": [failure]}
@@ -128,7 +128,7 @@ def evaluated(expression, cause):
 
 
 def states(part):
-    """The states of a machine, those in branches included, by their names."""
+    """The states of a machine by name, including those in branches."""
     found = dict(part["States"])
     for state in part["States"].values():
         for inner in [*state.get("Branches", []), *([state["ItemProcessor"]] if "ItemProcessor" in state else [])]:
@@ -137,13 +137,13 @@ def states(part):
 
 
 def caught(machine, name, cause):
-    """What the state's first catcher assigns and puts out."""
+    """The variables and the output of the state's first catcher."""
     catch = states(MACHINES[machine])[name]["Catch"][0]
     return evaluated({field: catch[field] for field in ["Assign", "Output"] if field in catch}, cause)
 
 
 class Expressions(unittest.TestCase):
-    def test_no_cause_hides_the_error_that_it_belongs_to(self):
+    def test_every_expression_can_be_evaluated_with_every_cause(self):
         expressions = [found for machine in MACHINES.values() for found in expressions_with_a_cause(machine)]
         self.assertGreater(len(expressions), 20)
         for path, expression in expressions:
@@ -151,12 +151,12 @@ class Expressions(unittest.TestCase):
                 with self.subTest(path=path, cause=cause and cause[:80]):
                     self.assertIsNotNone(evaluated(expression, cause))
 
-    def test_a_report_that_is_cut_off_anywhere_is_no_report(self):
+    def test_a_report_that_is_cut_off_is_ignored(self):
         for length in range(len(REPORTED)):
             leftovers = caught("conclude-execution", "Remove what it made", REPORTED[:length])["Assign"]["told"]
             self.assertEqual([leftover["kind"] for leftover in leftovers], ["database"])
 
-    def test_a_failure_has_the_message_of_its_cause(self):
+    def test_a_failure_is_reported_with_the_message_of_its_cause(self):
         report_the_failure = states(MACHINES["audit-tenants"])["Report the failure"]["Cause"]
 
         def said(cause):
@@ -183,7 +183,7 @@ class Expressions(unittest.TestCase):
         [dropped] = caught("teardown-tenant", "Drop the database by a task", REPORTED)["Output"]
         self.assertEqual((dropped["failure"]["Error"], dropped["failure"]["Cause"]), ("Inner", REPORT["message"]))
 
-    def test_without_a_report_the_database_may_be_left(self):
+    def test_without_a_report_the_database_is_a_possible_leftover(self):
         for cause in [*NOTHING, *AS_IT_IS, *NESTED[1:]]:
             told = caught("conclude-execution", "Remove what it made", cause)["Assign"]["told"]
             self.assertEqual([leftover["identifier"] for leftover in told], [f"{TENANT}_db"])
@@ -192,7 +192,7 @@ class Expressions(unittest.TestCase):
             teardown = caught("deprovision-tenant", "Tear the tenant down", cause)["Assign"]["teardown"]
             self.assertEqual([leftover["kind"] for leftover in teardown["leftovers"]], ["database"])
 
-    def test_a_nested_execution_without_a_cause_is_named_with_its_status(self):
+    def test_a_nested_execution_without_a_cause_is_reported_with_its_status(self):
         for cause, error, message in [
             (nested(Status="ABORTED"), "Outer", "arn:nested ended ABORTED"),
             (
@@ -207,7 +207,7 @@ class Expressions(unittest.TestCase):
             failure = caught("provision-tenant", "Create the database by a task", cause)["Output"]["failure"]
             self.assertEqual((failure["Error"], failure["Cause"]), (error, message))
 
-    def test_a_task_that_failed_is_read_and_any_other_failure_is_kept(self):
+    def test_the_cause_of_a_failed_task_is_parsed_and_any_other_failure_is_kept(self):
         output = caught("run-database-task", "Run the task", json.dumps(TASK))["Output"]
         self.assertEqual(output["task"]["Containers"], [{"Name": "db", "ExitCode": 1}])
         for cause in ["RESOURCE:CPU", "", json.dumps(TASK)[:40]]:

@@ -1,5 +1,6 @@
-"""create-secret as a function in Python, with the same input, output and names of errors: claims a tenant's id by
-creating its secret. A baseline for the cold start.
+"""create-secret as a function in Python, as a baseline for the cold start.
+
+Like the original, it claims a tenant's id by creating its secret. Input, output and error names are the same.
 
     python -m awslambdaric function.handler
 """
@@ -46,7 +47,7 @@ def handler(event, context):
 
 
 def claimed(name, owner):
-    """The ARN of the secret that this owner has made, if there is one."""
+    """The ARN of the secret, if this owner has created it. None if there is no secret."""
     try:
         secret = secrets_manager.describe_secret(SecretId=name)
     except secrets_manager.exceptions.ResourceNotFoundException:
@@ -87,7 +88,7 @@ def create(name, event):
         secrets_manager.exceptions.ResourceExistsException,
         secrets_manager.exceptions.InvalidRequestException,
     ) as error:
-        # Somebody else was faster, or an earlier run whose answer was lost.
+        # Another execution was faster, or an earlier run has created it and its answer was lost.
         if arn := claimed(name, owner):
             return arn
         raise Transient(f"{name}: an earlier one is still being deleted") from error

@@ -1,8 +1,8 @@
-"""The runbook's section 1, "create a tenant", as one program: the calls of runbook.sh, one after the other.
+"""The runbook's section 1, "create a tenant", in one process: the same calls as runbook.sh, in the same order.
 
     provision.py TENANT_ID ENVIRONMENT
 
-Arguments, environment variables and output are those of runbook.sh, and so is why a call differs from the runbook's.
+Arguments, environment variables and output are those of runbook.sh. Its comments say why calls differ from the runbook.
 """
 
 import base64
@@ -62,7 +62,7 @@ def main(tenant_id, env):
     logs.create_log_group(logGroupName=f"/ecs/{env}-{tenant_id}")
 
     def role(name):
-        # Asked for each role, as the runbook does.
+        # One call for each role, as in the runbook.
         return f"arn:aws:iam::{sts.get_caller_identity()['Account']}:role/{env}-{name}"
 
     ecs.register_task_definition(
@@ -161,7 +161,7 @@ def main(tenant_id, env):
 
 
 def read_administrator(secrets_manager, env):
-    """What to connect to the database server with."""
+    """The arguments for a connection to the database server as its administrator."""
     secret = secrets_manager.get_secret_value(SecretId=f"{env}-rds-master-credentials")["SecretString"]
     fields = json.loads(secret)
     host, _, port = fields["host"].partition(":")
@@ -169,7 +169,7 @@ def read_administrator(secrets_manager, env):
 
 
 def https_listener(elb, balancer_arn):
-    """The listener that has the tenants' rules."""
+    """The HTTPS listener, which has the tenants' rules."""
     listeners = elb.describe_listeners(LoadBalancerArn=balancer_arn)["Listeners"]
     return next(listener["ListenerArn"] for listener in listeners if listener["Port"] == 443)
 

@@ -1,8 +1,8 @@
-"""Removes what runbook.sh or provision.py has made of a tenant, all or part of it, and waits for nothing.
+"""Removes a tenant that runbook.sh or provision.py has made, completely or in part. Does not wait.
 
     remove.py TENANT_ID ENVIRONMENT
 
-The service drains after that, so the id should not be used again.
+The service is still draining afterwards, so do not use the id again.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ def main(tenant_id, env):
     with contextlib.suppress(ecs.exceptions.ServiceNotFoundException, ecs.exceptions.ServiceNotActiveException):
         ecs.delete_service(cluster=f"{env}-cluster", service=f"{family}-service", force=True)
 
-    # Rules before the target group: one that a rule refers to is in use.
+    # Delete the rules before the target group, which is in use as long as a rule refers to it.
     balancers = elb.describe_load_balancers(Names=[f"{env}-alb"])["LoadBalancers"]
     listener = https_listener(elb, balancers[0]["LoadBalancerArn"])
     for page in elb.get_paginator("describe_rules").paginate(ListenerArn=listener):
@@ -39,7 +39,7 @@ def main(tenant_id, env):
         arn
         for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family)
         for arn in page["taskDefinitionArns"]
-        # A prefix: of other families, too.
+        # The list is by prefix, so it may have other families.
         if arn.split("/")[-1].split(":")[0] == family
     ]
     for arn in revisions:

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# The runbook's section 1, "create a tenant": its commands in its order, an `aws` process for each. What differs from the
-# runbook could not work as it was, or would have shown a password, and says why.
+# The runbook's section 1, "create a tenant": its commands in the same order, with an `aws` process for each. A command
+# differs from the runbook only where the runbook's could not work, or would show a password. A comment says why.
 #
 #     runbook.sh TENANT_ID ENVIRONMENT
 #
-# The credentials in the environment stand for the runbook's profile; AWS_REGION, AWS_ENDPOINT_URL and DOMAIN are read too.
-# Prints the tenant's URL.
+# The credentials in the environment replace the runbook's profile. AWS_REGION, AWS_ENDPOINT_URL and DOMAIN are read as
+# well. Prints the tenant's URL.
 set -euo pipefail
 
 TENANT_ID=$1
 ENV=$2
 
-# What the commands say is for a person to read, and the URL for a program.
+# Discard the commands' output, so that only the URL is printed.
 exec 3>&1 >/dev/null
 
 # 1.2 Create database and user
@@ -27,10 +27,11 @@ RDS_PORT=${RDS_PORT:-3306}
 RDS_USER=$(echo "$MASTER_CREDS" | jq -r '.username')
 RDS_PASS=$(echo "$MASTER_CREDS" | jq -r '.password')
 
-# One password: the runbook makes one for the user and another for the secret.
+# The same password for user and secret. The runbook generates a different one for each.
 DB_PASSWORD=$(openssl rand -base64 24)
 
-# No password on the command line, which is for everyone to see. In GRANT an underscore stands for any character.
+# The password is not on the command line, which every user of the machine can see. The underscore in GRANT is escaped,
+# because otherwise it would match any character.
 MYSQL_PWD=$RDS_PASS mysql --protocol=TCP -h "$RDS_HOST" -P "$RDS_PORT" -u "$RDS_USER" <<SQL
 CREATE DATABASE IF NOT EXISTS \`${TENANT_ID}_db\`;
 CREATE USER IF NOT EXISTS '${TENANT_ID}_user'@'%' IDENTIFIED BY '${DB_PASSWORD}';
@@ -66,7 +67,7 @@ AP_ID=$(aws efs create-access-point \
 
 # 1.5 Register task definition
 
-# A task whose log group is missing does not start.
+# The runbook has no such command, but a task does not start without its log group.
 aws logs create-log-group \
   --log-group-name "/ecs/${ENV}-${TENANT_ID}" \
   --region "$AWS_REGION"
@@ -74,8 +75,8 @@ aws logs create-log-group \
 TASK_DEF=$(mktemp)
 trap 'rm -f "$TASK_DEF"' EXIT
 
-# With the access point mounted, and with the variables that the WordPress image reads; one JSON key of a secret takes
-# the secret's whole ARN.
+# Differs from the runbook: it mounts the access point, and sets the variables that the WordPress image reads. A
+# reference to a JSON key of a secret needs the secret's whole ARN.
 cat > "$TASK_DEF" <<JSON
 {
   "family": "${ENV}-${TENANT_ID}",
@@ -144,7 +145,8 @@ aws elbv2 create-target-group \
 
 # 1.7 Create ALB listener rule
 
-# The HTTPS listener alone: text output has both on one line, which `head` does not divide, and that of port 80 redirects.
+# Only the HTTPS listener. Text output has both listeners on one line, which `head` does not split, and the one of port
+# 80 only redirects.
 LISTENER_ARN=$(aws elbv2 describe-listeners \
   --load-balancer-arn "$(aws elbv2 describe-load-balancers \
     --query "LoadBalancers[?contains(LoadBalancerName, '${ENV}')].LoadBalancerArn" \
@@ -170,7 +172,7 @@ CLUSTER="${ENV}-cluster"
 SUBNETS=$(aws ec2 describe-subnets \
   --filters "Name=vpc-id,Values=$VPC_ID" "Name=tag:Name,Values=*private*" \
   --query 'Subnets[*].SubnetId' --output text --region "$AWS_REGION" | tr '\t' ',')
-# Not by the filter `group-name`, in which MiniStack takes an asterisk literally.
+# Not with the filter `group-name`, because MiniStack does not support an asterisk in it.
 SG=$(aws ec2 describe-security-groups \
   --filters "Name=vpc-id,Values=$VPC_ID" \
   --query "SecurityGroups[?contains(GroupName, 'ecs')] | [0].GroupId" --output text --region "$AWS_REGION")
@@ -185,7 +187,7 @@ aws ecs create-service \
   --load-balancers "targetGroupArn=$TG_ARN,containerName=wordpress,containerPort=80" \
   --region "$AWS_REGION"
 
-# The runbook leaves it to the person to look whether it starts.
+# In the runbook, a person checks whether the service becomes stable.
 aws ecs wait services-stable \
   --cluster "$CLUSTER" \
   --services "${ENV}-${TENANT_ID}-service" \

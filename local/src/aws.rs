@@ -1,4 +1,4 @@
-//! Clients for the local stack, as root of an environment's account.
+//! AWS clients for the local stack. They call as the root user of an environment's account.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use aws_sdk_sfn::config::{Credentials, SharedCredentialsProvider};
 
 use crate::settings::{Environment, Settings};
 
-/// MiniStack takes any.
+/// MiniStack accepts any secret key.
 const SECRET_ACCESS_KEY: &str = "local";
 
 /// The configuration of clients for an environment.
@@ -26,7 +26,7 @@ pub fn config(settings: &Settings, environment: &Environment) -> SdkConfig {
         .build()
 }
 
-/// The environment variables by which AWS's own tools find an environment of the local stack.
+/// The variables that point AWS's own tools to an environment of the local stack.
 pub fn variables(settings: &Settings, environment: &Environment) -> Vec<(&'static str, String)> {
     vec![
         ("AWS_ENDPOINT_URL", settings.gateway()),
@@ -37,7 +37,7 @@ pub fn variables(settings: &Settings, environment: &Environment) -> Vec<(&'stati
     ]
 }
 
-/// [`variables`], and what keeps AWS's own tools from looking for an account anywhere else.
+/// [`variables`], and those that keep AWS's own tools from finding credentials of another account.
 pub fn only(settings: &Settings, environment: &Environment) -> Vec<(&'static str, String)> {
     let mut variables = variables(settings, environment);
     variables.extend([
@@ -49,8 +49,8 @@ pub fn only(settings: &Settings, environment: &Environment) -> Vec<(&'static str
     variables
 }
 
-/// Points a program at the local stack and at nothing else: neither a profile nor a configuration file of the user's
-/// may lead it to a real account.
+/// Points a program at the local stack only. Otherwise a profile or a configuration file of the user could lead it to a
+/// real account.
 pub fn point(command: &mut Command, settings: &Settings, environment: &Environment) {
     for name in
         ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"]
@@ -63,7 +63,7 @@ pub fn point(command: &mut Command, settings: &Settings, environment: &Environme
 /// Runs asynchronous work to its end.
 ///
 /// # Errors
-/// The work's own.
+/// The error of the work itself.
 pub fn block_on<T>(work: impl Future<Output = crate::Result<T>>) -> crate::Result<T> {
     use crate::failure::Doing;
     tokio::runtime::Builder::new_current_thread()

@@ -1,4 +1,4 @@
-//! Running other programs to their end.
+//! Runs other programs, and waits until they end.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::say;
 const POLL: Duration = Duration::from_millis(20);
 const LINES_OF_A_FAILURE: usize = 25;
 
-/// Runs `command` with its output in the file `log`, and says `doing` as long as it runs.
+/// Runs `command` with its output in the file `log`. Shows `doing` as progress for as long as it runs.
 ///
 /// # Errors
-/// When it cannot be started or fails; with the last lines of its output.
+/// When it cannot be started or fails. The error has the last lines of its output.
 pub fn run(doing: &str, command: &mut Command, log: &Path) -> Result<()> {
     say::progress(format!("{doing} …"));
     if let Some(directory) = log.parent() {
@@ -63,7 +63,7 @@ pub fn show(doing: &str, command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{doing}: {program} ended with {status}").into()) }
 }
 
-/// Keeps other processes of this tool from doing the same at once, until the file that it gives is dropped.
+/// Takes a lock that other processes of this tool wait for, until the returned file is dropped.
 ///
 /// # Errors
 /// When the file cannot be made.
@@ -82,8 +82,9 @@ pub fn alone(doing: &str, file: &Path) -> Result<File> {
 
 /// Hides from a program that it was started below `cargo run`.
 ///
-/// That sets variables for the package that it runs, and a build script that asks cargo to watch them (ring's does)
-/// would be run again each time, and everything above it be compiled again.
+/// `cargo run` sets variables for the package that it runs. Some build scripts (ring's, for instance) tell cargo to
+/// watch these variables. They would then run again each time, and everything that depends on them would be compiled
+/// again.
 pub fn outside_cargo(command: &mut Command) -> &mut Command {
     const OF_A_PACKAGE: [&str; 4] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
     for (name, _) in std::env::vars_os() {

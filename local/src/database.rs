@@ -1,7 +1,8 @@
 //! The MariaDB server that stands in for an environment's RDS instance.
 //!
-//! It listens on a free port of 127.0.0.1 and, where there is Docker, of its bridge; offers TLS and also takes plain text, so that tests can show that the
-//! functions refuse the latter. Its data are made anew at each start, as MiniStack's are.
+//! It listens on a free port of 127.0.0.1 and, if there is Docker, of Docker's bridge. It offers TLS and also accepts
+//! plain text, so that tests can show that the functions refuse plain text. Its data is created anew at each start,
+//! like MiniStack's.
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
@@ -17,13 +18,13 @@ use crate::service::Service;
 use crate::settings::{Environment, Settings};
 use crate::tls::Certificates;
 
-/// The administrator's user name, as RDS suggests it.
+/// The administrator's user name, which is RDS's default.
 pub const ADMIN: &str = "admin";
 
 /// A running server.
 #[derive(Clone)]
 pub struct Database {
-    /// Where it listens.
+    /// The port on which it listens.
     pub port: u16,
     /// The administrator's password.
     pub password: String,
@@ -37,7 +38,7 @@ pub fn service(settings: &Settings, environment: &Environment) -> Service {
 /// The server, which must be running.
 ///
 /// # Errors
-/// When what its start has written down cannot be read.
+/// When the files that its start has written cannot be read.
 pub fn running(settings: &Settings, environment: &Environment) -> Result<Database> {
     let directory = directory(settings, environment);
     let read = |name: &str| {
@@ -50,12 +51,12 @@ pub fn running(settings: &Settings, environment: &Environment) -> Result<Databas
     })
 }
 
-/// Where functions find the server: at an address that containers reach, too, if there are any.
+/// The host at which functions reach the server. If there is Docker, containers reach it as well.
 pub fn host(settings: &Settings) -> String {
     settings.bridge.filter(|_| listens_on_several_addresses()).unwrap_or(Ipv4Addr::LOCALHOST).to_string()
 }
 
-/// Whether the server takes a list of addresses. Source: MariaDB's documentation, "bind_address" (from 10.11).
+/// Whether the server accepts a list of addresses. Source: MariaDB's documentation, "bind_address" (from 10.11).
 fn listens_on_several_addresses() -> bool {
     let output = Command::new(program()).arg("--version").output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
@@ -68,7 +69,7 @@ fn is_recent(version: &str) -> bool {
     (parts.next(), parts.next()) >= (Some(10), Some(11))
 }
 
-/// Starts the server with fresh data.
+/// Starts the server with new, empty data.
 ///
 /// # Errors
 /// When it does not start.
@@ -86,17 +87,18 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
 
     let user = user()?;
     let mut install = Command::new("mariadb-install-db");
-    // The first argument must be this one: the machine's own configuration is for another server.
+    // This must be the first argument. Without it, the machine's own configuration, which is for another server, is
+    // read.
     install.arg("--no-defaults").arg(format!("--datadir={}", data.display())).arg(format!("--user={user}"));
     install.args(["--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=socket"]);
-    // A server that starts deletes other servers' temporary tables, unless it has a directory of its own for them.
+    // At its start a server deletes all temporary tables in its temporary directory, so each server needs its own.
     install.env("TMPDIR", &temporary);
     quietly(&mut install)?;
 
     let password = random_password()?;
     let port = free_port()?;
     let statements = directory.join("start.sql");
-    // The password is read from a file, since a command line is for everyone to see.
+    // The password is passed in a file, because every user of the machine can see command lines.
     write_private(&statements, &first_statements(&password))?;
 
     let addresses = BTreeSet::from(["127.0.0.1".to_owned(), host(settings)]);
@@ -105,7 +107,7 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
     let started = service.start(
         &program(),
         |command| {
-            // The first argument must be this one, here too.
+            // Here, too, this must be the first argument.
             command.arg("--no-defaults");
             let mut set = |name: &str, value: &Path| {
                 command.arg(format!("--{name}={}", value.display()));
@@ -115,7 +117,8 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
             set("user", Path::new(&user));
             set("datadir", &data);
             set("tmpdir", &temporary);
-            // Relative to the data: the path of a socket may have 107 characters, and a checkout may lie deep.
+            // Relative to the data directory, because a socket's path is limited to 107 characters, and the checkout's
+            // path may be long.
             set("socket", Path::new("socket"));
             set("pid-file", Path::new("pid"));
             set("port", Path::new(&port.to_string()));
@@ -124,7 +127,7 @@ pub fn start(settings: &Settings, environment: &Environment, certificates: &Cert
             set("ssl-cert", &certificates.server);
             set("ssl-key", &certificates.server_key);
         },
-        // It says so once it has run the statements.
+        // The server logs this once it has run the statements.
         || service.log_contains("ready for connections"),
     );
     let _ = fs::remove_file(&statements);
@@ -138,16 +141,16 @@ fn set_constants(set: &mut impl FnMut(&str, &Path)) {
     for (name, value) in [
         ("character-set-server", "utf8mb4"),
         ("skip-name-resolve", "ON"),
-        // As on RDS, names of databases are told apart by case.
+        // As on RDS, names of databases are case-sensitive.
         ("lower-case-table-names", "0"),
         ("max-connections", "200"),
-        // Small: a test machine has other work to do.
+        // Small, because the test machine has other work to do.
         ("innodb-buffer-pool-size", "32M"),
         ("innodb-log-file-size", "16M"),
         ("innodb-log-buffer-size", "2M"),
         ("key-buffer-size", "1M"),
         ("aria-pagecache-buffer-size", "1M"),
-        // The data are not kept: nothing need survive a loss of power.
+        // Faster and less durable: the data need not survive a loss of power.
         ("innodb-flush-log-at-trx-commit", "0"),
         ("innodb-doublewrite", "0"),
         ("performance-schema", "OFF"),
@@ -156,9 +159,10 @@ fn set_constants(set: &mut impl FnMut(&str, &Path)) {
     }
 }
 
-/// What makes the server look like a new RDS instance: an administrator without the rights that Amazon keeps.
+/// The statements that make the server look like a new RDS instance: its administrator lacks the rights that Amazon
+/// keeps for itself.
 ///
-/// One statement a line, as the server's init file wants it.
+/// One statement per line, as the server's init file requires.
 fn first_statements(password: &str) -> String {
     format!(
         "CREATE USER '{ADMIN}'@'%' IDENTIFIED BY '{password}';\n\
@@ -173,7 +177,7 @@ fn directory(settings: &Settings, environment: &Environment) -> PathBuf {
 }
 
 fn program() -> PathBuf {
-    // A user's PATH on Debian lacks the directory that the server is in.
+    // On Debian, a user's PATH lacks the server's directory.
     if command::installed("mariadbd") && !Path::new("/usr/sbin/mariadbd").exists() {
         PathBuf::from("mariadbd")
     } else {
@@ -181,7 +185,7 @@ fn program() -> PathBuf {
     }
 }
 
-/// The user that runs the tool: the server refuses to run as root unless told so by name.
+/// The name of the current user. The server runs as root only if root is named explicitly.
 fn user() -> Result<String> {
     let uid = fs::metadata("/proc/self").doing("finding the current user")?.uid();
     let users = fs::read_to_string("/etc/passwd").doing("reading /etc/passwd")?;
@@ -193,7 +197,7 @@ fn user() -> Result<String> {
     name.ok_or_else(|| format!("the current user ({uid}) has no name in /etc/passwd, and MariaDB wants one").into())
 }
 
-/// A port that nobody listens on just now.
+/// A port on which nothing listens at the moment.
 fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).doing("finding a free port")?;
     Ok(listener.local_addr().doing("finding a free port")?.port())
@@ -205,13 +209,13 @@ fn random_password() -> Result<String> {
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes a file that nobody else may read.
+/// Writes a file that only its owner can read.
 ///
 /// # Errors
 /// When it cannot be written.
 pub fn write_private(file: &Path, text: &str) -> Result<()> {
     let doing = || format!("writing {}", file.display());
-    // An older file would keep its own mode.
+    // An existing file would keep its mode.
     let _ = fs::remove_file(file);
     let mut open = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file).doing(doing())?;
     open.write_all(text.as_bytes()).doing(doing())

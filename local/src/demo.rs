@@ -1,4 +1,4 @@
-//! The demo: tenants come and go, one arrives broken, and nothing is left.
+//! The demo: tenants are provisioned, updated and deprovisioned, two provisionings fail, and nothing is left.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,10 +23,10 @@ const MISSING_IMAGE: &str = "registry.example.com/wordpress:does-not-exist";
 
 const NEW_IMAGE: &str = "public.ecr.aws/docker/library/wordpress:6.8-apache";
 
-/// Sets up, starts, shows, stops.
+/// Starts the local stack, runs the demo on it, and stops it.
 ///
 /// # Errors
-/// When anything is not as promised. The stack is stopped even so.
+/// When anything is not as it should be. The stack is stopped all the same.
 pub fn run(settings: &Settings) -> Result<()> {
     say::chapter("Starting the local stack");
     let shown = stack::up(settings).and_then(|()| aws::block_on(show(settings)));
@@ -47,9 +47,9 @@ async fn show(settings: &Settings) -> Result<()> {
         roles: aws_sdk_iam::Client::new(&aws::config(settings, environment)),
     };
 
-    say::chapter("Two tenants sign up at once: an event on the bus for each, and one of the events comes twice");
+    say::chapter("Two tenants sign up at once, by events on the bus. One of the events comes twice");
     let mut first = event(settings, "tenant-signed-up")?["detail"].take();
-    // A signup that was seen before starts nothing, and this stack may have been up before the demo.
+    // A known signup id starts no second provisioning, and this stack may have been up before the demo. So use new ids.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).doing("reading the clock")?.as_secs();
     first["signup_id"] = json!(format!("signup-{now}-a"));
     first["environment"] = json!(environment.name);
@@ -75,7 +75,7 @@ async fn show(settings: &Settings) -> Result<()> {
     let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
     say::result(table(&format!("Tenant {}", tenants[0]), &described));
 
-    say::chapter("One is updated: a new image, and two tasks; then to an image that does not exist, which leads back");
+    say::chapter("One is updated: a new image, and two tasks. An update to an image that does not exist goes back");
     let update = json!({"tenant_id": tenants[0], "image": NEW_IMAGE, "desired_count": 2});
     let updated = demo.run("update-tenant", &[(tenants[0].clone(), update)]).await?.remove(0);
     succeeded(&updated)?;
@@ -91,14 +91,14 @@ async fn show(settings: &Settings) -> Result<()> {
         return Err(format!("the failed update of {} does not say that it was rolled back", tenants[0]).into());
     }
 
-    say::chapter("A third one fails at create-service, which lacks the permission: it is rolled back");
+    say::chapter("A third provisioning fails, because create-service lacks a permission. It is rolled back");
     let role = demo.take_away_create_service().await?;
     let outcome =
         demo.run("provision-tenant", &[(REFUSED_TENANT.to_owned(), json!({"tenant_id": REFUSED_TENANT}))]).await;
     demo.give_back_create_service(&role).await?;
     demo.expect_rollback(REFUSED_TENANT, &outcome?.remove(0), "AccessDenied").await?;
 
-    say::chapter("A fourth one has an image that does not exist: it is rolled back");
+    say::chapter("A fourth provisioning fails, because its image does not exist. It is rolled back");
     let broken = json!({"tenant_id": BROKEN_TENANT, "image": MISSING_IMAGE});
     let outcome = demo.run("provision-tenant", &[(BROKEN_TENANT.to_owned(), broken)]).await?.remove(0);
     demo.expect_rollback(BROKEN_TENANT, &outcome, "DeploymentFailed").await?;
@@ -143,7 +143,7 @@ impl Demo<'_> {
         watch::follow(&self.machines, &executions, BOUND).await
     }
 
-    /// Puts the events of signups on the bus, and follows the executions that they start: one for each signup.
+    /// Puts the events of signups on the bus, and follows the executions that they start: one for each signup id.
     async fn sign_up(&self, details: &[Value]) -> Result<Vec<Outcome>> {
         let entry = |detail: &Value| {
             let entry = PutEventsRequestEntry::builder().source("signup").detail_type("TenantSignedUp");
@@ -163,7 +163,7 @@ impl Demo<'_> {
         watch::follow(&self.machines, &executions, BOUND).await
     }
 
-    /// Denies create-service the call that it is for; gives the name of its role.
+    /// Denies create-service its main permission; returns the name of its role.
     async fn take_away_create_service(&self) -> Result<String> {
         let doing = "taking a permission from create-service";
         let name = self.environment.named("create-service");
@@ -182,7 +182,7 @@ impl Demo<'_> {
         deleted.doing("giving create-service its permission back").map(drop)
     }
 
-    /// Checks that a provisioning has failed with this error, says that it was rolled back, and left nothing.
+    /// Checks that a provisioning has failed with this error, reports that it was rolled back, and has left nothing.
     async fn expect_rollback(&self, tenant: &str, outcome: &Outcome, error: &str) -> Result<()> {
         expect_failure(outcome, error)?;
         say::result(table(&format!("{} after {:.1} s", outcome.error, outcome.took.as_secs_f64()), &outcome.cause));
@@ -192,7 +192,7 @@ impl Demo<'_> {
         self.expect_resources(tenant, false).await
     }
 
-    /// Calls a function; gives its answer.
+    /// Calls a function; returns its answer.
     async fn call(&self, function: &str, input: &Value) -> Result<Value> {
         let name = self.environment.named(function);
         let payload = input.to_string().into_bytes().into();
@@ -207,7 +207,7 @@ impl Demo<'_> {
         Ok(payload)
     }
 
-    /// Checks by the project's own inventory that a tenant has something, or nothing.
+    /// Checks with inventory-tenant that a tenant has some resources (`some`), or none.
     async fn expect_resources(&self, tenant: &str, some: bool) -> Result<()> {
         let payload = self.call("inventory-tenant", &json!({"tenant_id": tenant})).await?;
         say::result(table(&format!("Inventory of tenant {tenant}"), &inventory_rows(&payload)));
@@ -285,7 +285,7 @@ fn succeeded(outcome: &Outcome) -> Result<()> {
     Err(format!("an execution ended {}: {} {}", outcome.status, outcome.error, outcome.cause).into())
 }
 
-/// A value as lines of name and value, under a title.
+/// Formats a value as lines of name and value, under a title.
 fn table(title: &str, value: &Value) -> String {
     let mut rows = Vec::new();
     flatten("", value, &mut rows);
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inventory_with_anything_but_absent_is_not_empty() {
+    fn an_inventory_with_a_present_or_going_resource_is_not_empty() {
         let inventory = json!({"resources": {"database": {"status": "present"}, "secret": {"status": "absent"}, "service": {"status": "going"}}});
         assert_eq!(present(&inventory), ["database", "service"]);
         assert!(present(&json!({"resources": {"secret": {"status": "absent"}}})).is_empty());
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_no_inventory_does_not_pass_for_an_empty_one() {
+    fn an_answer_that_is_not_an_inventory_does_not_count_as_empty() {
         assert!(!present(&json!({"errorMessage": "x"})).is_empty());
     }
 }

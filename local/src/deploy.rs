@@ -1,4 +1,4 @@
-//! Building and deploying the project, as it is done for a real account.
+//! Builds and deploys the project, as for a real account.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -19,10 +19,10 @@ use crate::{aws, command};
 const POLL: Duration = Duration::from_millis(100);
 const POLLS: u32 = 600;
 
-/// Makes what an environment must offer, from `shared-infrastructure.yaml`; gives the outputs of that stack.
+/// Creates what an environment must have, from `shared-infrastructure.yaml`; returns the outputs of that stack.
 ///
 /// # Errors
-/// When the stack cannot be made.
+/// When the stack cannot be created.
 pub fn shared_infrastructure(
     settings: &Settings,
     environment: &Environment,
@@ -41,7 +41,8 @@ pub fn shared_infrastructure(
         parameter("DatabaseHost", &database_host(settings, environment, database)),
         parameter("DatabaseAdminUser", ADMIN),
         parameter("DatabaseCaBundle", &certificates.authority.display().to_string()),
-        // Not by way of `sam deploy`, whose parameters stand on a command line.
+        // This stack is not deployed with `sam deploy`, which takes parameters on its command line, where every user of
+        // the machine can see them.
         parameter("DatabaseAdminPassword", &database.password),
     ];
     aws::block_on(async {
@@ -96,7 +97,8 @@ pub fn shared_infrastructure(
     })
 }
 
-/// The parameters with the outputs of the shared infrastructure that they name, as in `HostedZoneId=@HostedZoneId`.
+/// The parameters, with each value of the form `@Name` replaced by the output `Name` of the shared infrastructure, as
+/// in `HostedZoneId=@HostedZoneId`.
 ///
 /// # Errors
 /// When there is no such output.
@@ -111,7 +113,7 @@ pub fn resolved(parameters: &[(String, String)], shared: &BTreeMap<String, Strin
     parameters.iter().map(value).collect()
 }
 
-/// As the runbook knows it: the host carries the port.
+/// Host and port in one text, as the runbook has them in the secret's `host`.
 fn database_host(settings: &Settings, environment: &Environment, database: &Database) -> String {
     let is_first = settings.environments.first() == Some(environment);
     let elsewhere = settings.functions_mysql_endpoint.clone().filter(|_| is_first);
@@ -125,7 +127,7 @@ fn certificate(environment: &Environment) -> String {
     )
 }
 
-/// Nothing mounts it here.
+/// A made-up ARN: locally, nothing is mounted.
 fn files_access_point(environment: &Environment) -> String {
     format!(
         "arn:aws:elasticfilesystem:{}:{}:access-point/fsap-00000000000000000",
@@ -133,15 +135,15 @@ fn files_access_point(environment: &Environment) -> String {
     )
 }
 
-/// Builds the functions. Cargo shows its progress; `sam build` then finds everything compiled.
+/// Builds the functions. Cargo runs first, because it shows its progress; `sam build` then finds everything compiled.
 ///
 /// # Errors
 /// When the project does not compile or its template is wrong.
 pub fn build(settings: &Settings) -> Result<()> {
-    // cargo-lambda moves what cargo has linked: two builds at once would snatch it from each other.
+    // cargo-lambda moves the linked files, so two builds at once would take them from each other.
     let _alone = command::alone("build of this checkout", &settings.root.join(".local/build.lock"))?;
     let mut cargo = tool(settings, "cargo-lambda")?;
-    // As `sam build` calls it, without a package and so with the same features, for the same files in the same place.
+    // The same arguments as `sam build` uses: no package, so that the features are the same, and the files are reused.
     cargo.args(["lambda", "build", "--release", "--bins"]);
     command::show("compiling the functions", &mut cargo)?;
     let mut sam = tool(settings, "sam")?;
@@ -192,13 +194,13 @@ pub fn tenant_management(
     command::run(&format!("deploying {name} (sam deploy)"), &mut sam, &log)
 }
 
-/// The directory of an environment's tenants: functions are local processes with no file system mounted, and this
-/// stands in for EFS.
+/// The directory with the files of an environment's tenants. It stands in for EFS, because the functions are local
+/// processes without a mounted file system.
 pub fn files_directory(settings: &Settings, environment: &Environment) -> PathBuf {
     settings.path("efs").join(environment.name.as_str()).join("wordpress")
 }
 
-/// A tool of the Python environment, that finds the others and its files.
+/// A tool of the Python environment. It runs in the checkout, with the other tools on its PATH.
 fn tool(settings: &Settings, name: &str) -> Result<Command> {
     let mut path = OsString::from(settings.tools());
     if let Some(rest) = std::env::var_os("PATH") {
@@ -207,17 +209,17 @@ fn tool(settings: &Settings, name: &str) -> Result<Command> {
     }
     let mut command = Command::new(settings.tools().join(name));
     command::outside_cargo(&mut command).current_dir(&settings.root).env("PATH", path).env("SAM_CLI_TELEMETRY", "0");
-    // The machine's own compiler and linker: functions run on this very machine.
+    // Use the machine's own compiler and linker, because the functions run on this machine.
     command.env("CARGO_LAMBDA_COMPILER", "cargo");
     Ok(command)
 }
 
-/// Where the built functions are, each in a directory of its logical id.
+/// The directory of the built functions. Each has a subdirectory named by its logical id.
 pub fn build_directory(settings: &Settings) -> PathBuf {
     settings.path("build")
 }
 
-/// The name that Lambda has for this machine's kind of processor.
+/// Lambda's name for this machine's processor architecture.
 pub fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

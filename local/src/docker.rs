@@ -1,19 +1,19 @@
-//! Docker, where there is one. Only `sam local` needs it.
+//! Docker, if it is there. Only `sam local` needs it.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Command, Stdio};
 
-/// The address of this machine on Docker's default bridge: containers reach it there, and nobody else on the network.
+/// The address of this machine on Docker's default bridge. Containers can reach it there, but other machines cannot.
 ///
-/// None when no daemon answers, and where the bridge is not on this machine, as with Docker Desktop.
+/// None if no daemon answers, or if the bridge is not on this machine, as with Docker Desktop.
 pub fn bridge() -> Option<Ipv4Addr> {
     const FORMAT: &str = "{{with index .IPAM.Config 0}}{{.Gateway}} {{.Subnet}}{{end}}";
     let address = address(&output(&["network", "inspect", "bridge", "--format", FORMAT])?)?;
     TcpListener::bind((address, 0)).ok().map(|_| address)
 }
 
-/// The gateway, where the network's description has one; else the first address of its subnet, which a daemon that was
-/// not configured takes. Source: Docker's documentation, "Bridge network driver".
+/// The gateway in the network's description. If it has none, the first address of the subnet, which is the daemon's
+/// default. Source: Docker's documentation, "Bridge network driver".
 fn address(description: &str) -> Option<Ipv4Addr> {
     let (gateway, subnet) = description.trim_end().split_once(' ')?;
     let first = || {
@@ -23,7 +23,7 @@ fn address(description: &str) -> Option<Ipv4Addr> {
     gateway.parse().ok().or_else(first)
 }
 
-/// Whether an image of this name is here.
+/// Whether this machine has an image of this name.
 pub fn has_image(name: &str) -> bool {
     output(&["image", "inspect", "--format", "{{.Id}}", name]).is_some()
 }
@@ -33,7 +33,7 @@ pub fn runs() -> bool {
     output(&["version", "--format", "{{.Server.Version}}"]).is_some()
 }
 
-/// What `docker` says, if it succeeds within ten seconds.
+/// The output of `docker`; none if it fails or takes longer than ten seconds.
 fn output(arguments: &[&str]) -> Option<String> {
     let mut docker = Command::new("timeout");
     docker.args(["10", "docker"]).args(arguments).stdin(Stdio::null()).stderr(Stdio::null());
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_bridges_address_is_its_gateway_or_the_first_of_its_subnet() {
+    fn the_bridges_address_is_its_gateway_or_the_first_address_of_its_subnet() {
         assert_eq!(address("192.168.5.1 192.168.5.0/24\n"), Some(Ipv4Addr::new(192, 168, 5, 1)));
         assert_eq!(address(" 172.17.0.0/16\n"), Some(Ipv4Addr::new(172, 17, 0, 1)));
         assert_eq!(address(" fd00::/64\n"), None);

@@ -17,7 +17,7 @@ pub fn service(settings: &Settings) -> Service {
     Service::new(settings, "ministack")
 }
 
-/// Starts MiniStack, empty.
+/// Starts an empty MiniStack.
 ///
 /// # Errors
 /// When it does not start, or when its port is taken.
@@ -43,7 +43,7 @@ pub fn start(settings: &Settings) -> Result<()> {
 fn configure(settings: &Settings, command: &mut Command) {
     // Python looks for the package in this directory first, so that it runs the emulator of this checkout.
     command.args(["-m", "emulator"]).current_dir(settings.root.join("local/emulator"));
-    // Functions inherit MiniStack's whole environment, so it is given nothing but what is meant for them too.
+    // Functions inherit MiniStack's whole environment, so it gets only variables that the functions may have.
     command.env_clear();
     for name in ["PATH", "HOME"] {
         if let Some(value) = std::env::var_os(name) {
@@ -75,15 +75,15 @@ fn answers(settings: &Settings) -> bool {
     get(settings, READY).is_ok()
 }
 
-/// What MiniStack answers to a request of no AWS API.
+/// Requests a path of MiniStack that is not part of an AWS API; returns the body of the answer.
 ///
 /// # Errors
-/// When it does not answer, or not with 200.
+/// When it does not answer, or with another status than 200.
 pub fn get(settings: &Settings, path: &str) -> Result<String> {
     let ask = || -> std::io::Result<String> {
         let mut connection = TcpStream::connect(("127.0.0.1", settings.gateway_port))?;
         connection.set_read_timeout(Some(Duration::from_secs(2)))?;
-        // HTTP/1.0: the answer comes in one piece.
+        // HTTP/1.0, so that the answer is not chunked, and ends with the connection.
         write!(connection, "GET {path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")?;
         let mut answer = String::new();
         connection.read_to_string(&mut answer)?;

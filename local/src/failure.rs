@@ -1,4 +1,4 @@
-//! What went wrong, and what to do about it, in words for the person at the terminal.
+//! Failures: texts for the person at the terminal that say what went wrong, and what to do about it.
 
 use std::fmt;
 
@@ -21,12 +21,12 @@ impl<T: Into<String>> From<T> for Failure {
     }
 }
 
-/// Says what was being done when an error occurred.
+/// Adds to an error what was being done when it occurred.
 pub trait Doing<T> {
-    /// "doing: cause", as a [`Failure`].
+    /// Turns an error into a [`Failure`] with the text "doing: cause".
     ///
     /// # Errors
-    /// When there was one.
+    /// When there was an error.
     fn doing(self, doing: impl fmt::Display) -> Result<T>;
 }
 

@@ -1,9 +1,10 @@
-//! The local stack: everything that runs without an AWS account, and the demo on top of it.
+//! The local stack, which needs no AWS account, and the demo that runs on it.
 //!
-//! MiniStack stands in for AWS, a MariaDB server per environment for RDS; the project itself is built and deployed by
-//! the same `sam build` and `sam deploy` as in a real account. Whatever a stack makes lies in its own directory
-//! (`LOCAL_DIR`, by default `.local`): pid files, data, logs, credentials. Two stacks with different directories and
-//! ports do not touch each other. Nothing survives `down` but that directory, whose data the next `up` makes anew.
+//! MiniStack stands in for AWS, and a MariaDB server per environment stands in for RDS. The project itself is built and
+//! deployed by the same `sam build` and `sam deploy` as in a real account. A stack keeps everything in its own
+//! directory (`LOCAL_DIR`, by default `.local`): pid files, data, logs, credentials. Two stacks with different
+//! directories and ports do not touch each other. After `down`, only the directory is left, and the next `up` creates
+//! its data anew.
 
 pub mod aws;
 pub mod command;

@@ -1,14 +1,14 @@
-//! What `sam local` needs to run functions in containers against this stack: `.local/sam`.
+//! Writes `.local/sam`: the files with which `sam local` runs functions in containers against this stack.
 //!
 //! - `template.json`: the functions of the first environment as they were deployed, already built.
-//! - `env.json`: each function's variables as they were deployed, with credentials of its own role, and with the
-//!   addresses at which a container reaches the stack. SAM CLI prefers them to whatever the shell has, so neither the
-//!   shell's credentials nor its endpoints get into a container.
+//! - `env.json`: each function's variables as they were deployed, with credentials of its own role, and with addresses
+//!   at which a container reaches the stack. SAM CLI prefers these variables to the shell's, so neither the shell's
+//!   credentials nor its endpoints get into a container.
 //! - `samconfig.toml`: SAM CLI's options, so that `sam local invoke CreateLogGroup` needs none.
-//! - `env`: what the shell has to know. It leaves no AWS variable but the local stack's.
-//! - `events/`: an input for each function, of real executions with two tenants made for the purpose.
-//! - `code/`: what a container sees as `/var/task`: the function, and what Lambda would mount beside it.
-//! - `debugger/`: the variables for a function that runs outside of a container.
+//! - `env`: variables for the shell. It unsets all AWS variables except those of the local stack.
+//! - `events/`: an input for each function, taken from real executions with two tenants that are provisioned for this.
+//! - `code/`: the directory that a container has as `/var/task`: the function, and the files that Lambda would mount.
+//! - `debugger/`: variables for a function that runs outside a container.
 
 mod code;
 pub mod events;
@@ -26,10 +26,11 @@ use crate::failure::{Doing, Result};
 use crate::settings::{Environment, Settings};
 use crate::{aws, say};
 
-/// Later than any check for a newer SAM CLI, which asks PyPI: an invocation calls nothing but the local stack.
+/// The time of SAM CLI's last check for a newer version, in the far future. Otherwise SAM CLI would ask PyPI, but an
+/// invocation should call only the local stack.
 const NEVER_AGAIN: f64 = 4_102_444_800.0;
 
-/// Writes `.local/sam` for the first environment, but for the events, which [`write_events`] writes.
+/// Writes `.local/sam` for the first environment, except the events, which [`write_events`] writes.
 ///
 /// # Errors
 /// When the stack does not answer.
@@ -46,8 +47,8 @@ pub fn prepare(settings: &Settings) -> Result<()> {
     write_private(&directory.join("app/metadata.json"), &app.to_string())
 }
 
-/// Writes an event for each function, out of executions with two tenants that it provisions, where `make invoke` can be
-/// used. A stack without these events is up all the same.
+/// Writes an event for each function, from executions with two tenants that it provisions, if `make invoke` can be
+/// used. If it cannot, the stack works without these events.
 pub fn offer_events(settings: &Settings) {
     let reason = if settings.bridge.is_none() {
         "no Docker daemon answers".to_owned()
@@ -59,12 +60,12 @@ pub fn offer_events(settings: &Settings) {
             Err(failure) => failure.to_string(),
         }
     };
-    // Those of an earlier start would not fit this stack.
+    // The events of an earlier start would not fit this stack.
     let _ = fs::remove_dir_all(directory(settings).join("events"));
     say::progress(format!("no events for `make invoke`: {reason}"));
 }
 
-/// Writes an event for each function, unless they are there and fit the stack.
+/// Writes an event for each function, unless the files exist and fit the stack.
 ///
 /// # Errors
 /// When a tenant cannot be provisioned, updated or deprovisioned.
@@ -81,12 +82,12 @@ fn first(settings: &Settings) -> Result<&Environment> {
     settings.environments.first().ok_or_else(|| "ENVIRONMENTS names no environment".into())
 }
 
-/// Where all of it lies.
+/// The directory of all these files.
 pub fn directory(settings: &Settings) -> PathBuf {
     settings.path("sam")
 }
 
-/// Writes SAM CLI's options. They depend on which image is here.
+/// Writes SAM CLI's options. They depend on the image that this machine has.
 fn write_config(settings: &Settings) -> Result<()> {
     let image = image::here().map(|image| format!("invoke_image = [\"{image}\"]\n")).unwrap_or_default();
     let common = format!("env_vars = \"env.json\"\nskip_pull_image = true\n{image}");
@@ -97,7 +98,7 @@ fn write_config(settings: &Settings) -> Result<()> {
     write_private(&directory(settings).join("samconfig.toml"), &text)
 }
 
-/// The file that a shell reads before it calls `sam local`.
+/// The text of `env`, which a shell reads before it calls `sam local`.
 fn shell(settings: &Settings, environment: &Environment) -> String {
     let tools = settings.tools();
     let app = directory(settings).join("app");
@@ -123,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shell_keeps_nothing_of_another_account() {
+    fn the_shell_keeps_no_variable_of_another_account() {
         let settings = Settings::new(Path::new("/checkout"), |_| None).unwrap();
         let mut sh = Command::new("sh");
         sh.args(["-c", &format!("{}\nenv", shell(&settings, &settings.environments[0]))]);

@@ -1,4 +1,4 @@
-//! What the tool says: progress with the elapsed time on standard error, results on standard output.
+//! Output of the tool. Progress goes to standard error, with the elapsed time; results go to standard output.
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// How often a long step says that it still runs.
+/// Interval at which a long step reports that it is still running.
 pub const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// A line of progress.
 pub fn progress(text: impl Display) {
-    // A terminal that has gone away is no reason to stop.
+    // Ignore an error: the tool goes on even if the terminal is gone.
     let _ = writeln!(stderr(), "[{:6.1} s] {text}", START.elapsed().as_secs_f64());
 }
 
-/// The end of everything: what went wrong.
+/// The failure that ends the tool.
 pub fn failed(text: impl Display) {
     let text = text.to_string();
     let (open, close) = if stderr().is_terminal() { ("\x1b[31m", "\x1b[0m") } else { ("", "") };
@@ -28,12 +28,12 @@ pub fn result(text: impl Display) {
     let _ = writeln!(stdout(), "{text}");
 }
 
-/// A command, as one would type it.
+/// A command line, as a person would type it.
 pub fn typed(line: &str) {
     let _ = writeln!(stderr(), "$ {line}");
 }
 
-/// A headline that parts the demo's chapters.
+/// The headline of a chapter of the demo.
 pub fn chapter(text: impl Display) {
     let (open, close) = if stderr().is_terminal() { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
     let _ = writeln!(stderr(), "\n[{:6.1} s] {open}== {text} =={close}", START.elapsed().as_secs_f64());

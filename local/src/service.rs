@@ -1,8 +1,8 @@
 //! Programs that keep running after the tool has ended: MiniStack and the MariaDB servers.
 //!
-//! Each runs in a session of its own. Its pid file says which process it is and when that process began, so that a
-//! process id that the system has since given to another program is never taken for it. Stopping ends the whole
-//! session, functions that MiniStack has started included.
+//! Each runs in its own session. Its pid file has the process id and the time at which the process began. So another
+//! program that has got the same process id later is never mistaken for it. Stopping a service ends the whole session,
+//! including the functions that MiniStack has started.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -27,11 +27,11 @@ pub struct Service {
     log: PathBuf,
 }
 
-/// A process, told apart from a later one with the same id.
+/// A process id and a start time, which distinguish a process from a later one with the same id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Identity {
     pid: u32,
-    /// When it began, in clock ticks since the system started; with the id of that start.
+    /// When the process began, in clock ticks since the system was booted, with the id of that boot.
     began: String,
 }
 
@@ -64,15 +64,15 @@ impl Service {
         self.identity().is_some_and(|identity| began(identity.pid) == Some(identity.began))
     }
 
-    /// Whether its log has this text.
+    /// Whether its log contains this text.
     pub fn log_contains(&self, text: &str) -> bool {
         fs::read(&self.log).is_ok_and(|log| String::from_utf8_lossy(&log).contains(text))
     }
 
-    /// Starts `program` (with what `configure` sets) in a session of its own and waits until `ready` says so.
+    /// Starts `program` (with what `configure` sets) in its own session, and waits until `ready` returns true.
     ///
     /// # Errors
-    /// When it does not start, ends, or is not ready in time; it is stopped then.
+    /// When it does not start, ends early, or is not ready in time. Then it is stopped.
     pub fn start(
         &self,
         program: &Path,
@@ -86,7 +86,7 @@ impl Service {
         }
         let output = File::create(&self.log).doing(format!("writing {}", self.log.display()))?;
         let errors = output.try_clone().doing(format!("writing {}", self.log.display()))?;
-        // setsid makes the session and then becomes the program, under the same process id.
+        // setsid creates the session and then executes the program, with the same process id.
         let mut command = Command::new("setsid");
         command.arg(program);
         configure(&mut command);
@@ -125,7 +125,8 @@ impl Service {
         }
     }
 
-    /// Ends its session: asks first, and insists after a few seconds. Gives whether anything ran.
+    /// Ends its session, with SIGTERM at first, and with SIGKILL after a few seconds. Returns whether anything was
+    /// running.
     ///
     /// # Errors
     /// When a process cannot be ended.
@@ -134,15 +135,15 @@ impl Service {
             let _ = fs::remove_file(&self.pid_file);
             return Ok(false);
         };
-        // Another process with this id: ours has ended, and none of its session is left, or else the id would not
-        // have been given away.
+        // If another process has this id, ours has ended, and its session is empty: the system does not reuse the id of
+        // a session that still has processes.
         let another = began(identity.pid).is_some_and(|now| now != identity.began);
         let members = || if another { Vec::new() } else { session(identity.pid) };
         let ran = !members().is_empty();
         for (signal, patience) in [("TERM", GRACE), ("KILL", KILLED_WITHIN)] {
             let start = Instant::now();
             while !members().is_empty() && start.elapsed() < patience {
-                // Again and again: a process that is just being started misses a signal.
+                // Send the signal repeatedly, because a process that is just being started may miss it.
                 send(signal, &members())?;
                 let pause = Instant::now();
                 while !members().is_empty() && pause.elapsed() < Duration::from_millis(500) {
@@ -164,7 +165,7 @@ impl Service {
     }
 }
 
-/// When a running process began; nothing when there is none, or when it has ended and only waits to be noticed.
+/// When a running process began. None if there is no such process, or if it is a zombie.
 fn began(pid: u32) -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let stat = Stat::of(pid)?;
@@ -181,7 +182,8 @@ fn session(id: u32) -> Vec<u32> {
 }
 
 fn send(signal: &str, pids: &[u32]) -> Result<()> {
-    // The shell's own `kill`: the program of that name is not everywhere. A process that has just ended is no error.
+    // Uses the shell's built-in `kill`, because not every system has the program. A process that has just ended is no
+    // error.
     let script = "signal=$1; shift; for pid in \"$@\"; do kill -s \"$signal\" \"$pid\" 2>/dev/null; done; true";
     Command::new("sh")
         .args(["-c", script, "sh", signal])
@@ -191,7 +193,7 @@ fn send(signal: &str, pids: &[u32]) -> Result<()> {
     Ok(())
 }
 
-/// What `/proc/<pid>/stat` says. Source: proc(5).
+/// The fields of `/proc/<pid>/stat`. Source: proc(5).
 struct Stat {
     state: String,
     session: u32,
@@ -204,7 +206,7 @@ impl Stat {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The second field is the program's name in parentheses, and may itself contain any character.
+        // The second field is the program's name in parentheses, which may itself contain any character.
         let (_, rest) = text.rsplit_once(')')?;
         let fields: Vec<_> = rest.split_whitespace().collect();
         Some(Self {
@@ -243,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn stopping_ends_children_that_ignore_the_polite_signal_too() {
+    fn stopping_also_ends_children_that_ignore_sigterm() {
         let service = service("stubborn");
         let ready = service.log.with_extension("ready");
         let script = format!("(trap '' TERM; touch '{}'; sleep 60; sleep 60) & wait", ready.display());
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_instead_of_getting_ready_is_reported_with_its_output() {
+    fn a_program_that_ends_before_it_is_ready_is_reported_with_its_output() {
         let failure = shell(&service("broken"), "echo no port; exit 3", || false).unwrap_err().to_string();
         assert!(failure.contains("no port") && failure.contains('3'), "{failure}");
     }

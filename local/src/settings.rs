@@ -1,4 +1,4 @@
-//! What the tool is asked to do, from environment variables, and where things lie.
+//! The tool's settings, from environment variables, and the paths that follow from them.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use crate::failure::{Doing, Result};
 pub struct Environment {
     /// Its name.
     pub name: EnvironmentName,
-    /// AWS account id. In MiniStack it is also an access key: that of the account's root user.
+    /// AWS account id. In MiniStack it is also the access key of the account's root user.
     pub account: &'static str,
     /// AWS region.
     pub region: &'static str,
@@ -30,7 +30,7 @@ impl Environment {
         Self { name, account, region }
     }
 
-    /// The name of one of the environment's stacks, functions or state machines.
+    /// The full name of a stack, function or state machine of the environment.
     pub fn named(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
     }
@@ -46,24 +46,25 @@ impl Environment {
 pub struct Settings {
     /// Root of the checkout.
     pub root: PathBuf,
-    /// `LOCAL_DIR`: everything that belongs to this stack. Absolute.
+    /// `LOCAL_DIR`: the directory of everything that belongs to this stack. Absolute.
     pub directory: PathBuf,
-    /// `ENVIRONMENTS`: at least one; the first is the one that the `env` file is for.
+    /// `ENVIRONMENTS`: at least one. The `env` file is for the first one.
     pub environments: Vec<Environment>,
     /// `GATEWAY_PORT`: MiniStack's port.
     pub gateway_port: u16,
-    /// Where containers reach this machine, and the stack listens for them; none without Docker.
+    /// The address at which containers reach this machine, and at which the stack listens for them. None without
+    /// Docker.
     pub bridge: Option<Ipv4Addr>,
-    /// `FUNCTIONS_AWS_ENDPOINT_URL`: where functions call AWS, if not at MiniStack.
+    /// `FUNCTIONS_AWS_ENDPOINT_URL`: where functions call AWS. None: directly at MiniStack.
     pub functions_endpoint: Option<String>,
-    /// `FUNCTIONS_MYSQL_ENDPOINT`: where functions of the first environment reach MySQL, as host:port, if not at its
-    /// server.
+    /// `FUNCTIONS_MYSQL_ENDPOINT`: where functions of the first environment reach MySQL, as host:port. None: directly
+    /// at its server.
     pub functions_mysql_endpoint: Option<String>,
-    /// `IAM_ENFORCED`: whether calls need permission.
+    /// `IAM_ENFORCED`: whether MiniStack checks the permissions of calls.
     pub iam_enforced: bool,
-    /// `WAIT_SCALE`: what the seconds of Wait states and retries are multiplied by.
+    /// `WAIT_SCALE`: the factor by which the seconds of Wait states and retries are multiplied.
     pub wait_scale: f64,
-    /// `DOMAIN`: tenants' hosts are below it.
+    /// `DOMAIN`: the domain of the tenants' hosts.
     pub domain: String,
     /// `DEV_PARAMETERS`, `SIT_PARAMETERS`, `PROD_PARAMETERS`: stack parameters, as `Name=value`, for each of the
     /// environments.
@@ -71,10 +72,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings that the process's environment variables ask for.
+    /// The settings from the process's environment variables.
     ///
     /// # Errors
-    /// When a variable has a value that makes no sense, or the current directory is not in a checkout.
+    /// When a variable has an invalid value, or the current directory is not in a checkout.
     pub fn from_process() -> Result<Self> {
         let here = std::env::current_dir().doing("finding the current directory")?;
         let root =
@@ -85,10 +86,10 @@ impl Settings {
         Ok(settings.with(docker::bridge()))
     }
 
-    /// The settings that `variable` gives, for the checkout at `root`, on a machine without Docker.
+    /// The settings for the checkout at `root`, with the values that `variable` returns, on a machine without Docker.
     ///
     /// # Errors
-    /// When a variable has a value that makes no sense.
+    /// When a variable has an invalid value.
     pub fn new(root: &Path, variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let variable =
             |name: &str| variable(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -136,7 +137,8 @@ impl Settings {
         })
     }
 
-    /// The same on a machine where containers reach what listens on the bridge, the functions' database included.
+    /// The same settings for a machine with this Docker bridge. Containers reach what listens on the bridge, which must
+    /// include the functions' database.
     fn with(mut self, bridge: Option<Ipv4Addr>) -> Self {
         if let (Some(bridge), Some(endpoint)) = (bridge, &mut self.functions_mysql_endpoint) {
             *endpoint = endpoint.replace("127.0.0.1:", &format!("{bridge}:"));
@@ -155,7 +157,7 @@ impl Settings {
         self.directory.join(name)
     }
 
-    /// Where the Python tools are, for every stack of the checkout.
+    /// The directory of the Python tools, which all stacks of the checkout share.
     pub fn tools(&self) -> PathBuf {
         self.root.join(".local/venv/bin")
     }
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_the_contract() {
+    fn the_default_settings_are_as_documented() {
         let settings = settings(&[]).unwrap();
         assert_eq!(settings.environments, [Environment::of(EnvironmentName::Dev)]);
         assert_eq!(settings.gateway(), "http://127.0.0.1:4566");
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_are_named_once_each() {
+    fn an_environment_that_is_named_twice_counts_once() {
         let settings = settings(&[("ENVIRONMENTS", "prod dev  prod")]).unwrap();
         assert_eq!(
             settings.environments.iter().map(|environment| environment.name.as_str()).collect::<Vec<_>>(),
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn another_stack_has_a_directory_of_its_own_and_the_same_tools() {
+    fn another_stack_has_its_own_directory_and_the_same_tools() {
         let other = settings(&[("LOCAL_DIR", ".local/test")]).unwrap();
         assert_eq!(other.directory, Path::new("/checkout/.local/test"));
         assert_eq!(other.tools(), settings(&[]).unwrap().tools());

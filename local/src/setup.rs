@@ -1,4 +1,4 @@
-//! What the local stack needs on the machine. Only what is missing is installed.
+//! Installs what the local stack needs on the machine, if it is missing.
 
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
@@ -9,8 +9,8 @@ use crate::command;
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 
-/// Programs, and the Debian packages that have them. Packages with the programs alone: `mariadb-server` would also
-/// set up a system service, and start it.
+/// The programs, and the Debian packages that contain them. These packages contain only the programs; `mariadb-server`
+/// would also install and start a system service.
 const PROGRAMS: [(&str, &str); 4] = [
     ("mariadbd", "mariadb-server-core"),
     ("mariadb-install-db", "mariadb-server-core"),
@@ -28,7 +28,7 @@ pub fn run(settings: &Settings) -> Result<()> {
     install_tools(settings)
 }
 
-/// Installs programs that are not there: each of these is given with the Debian package that has it.
+/// Installs missing programs. Each is given with the Debian package that contains it.
 ///
 /// # Errors
 /// When one cannot be installed.
@@ -66,10 +66,10 @@ fn apt() -> Command {
     command
 }
 
-/// Keeps other processes from installing at once, until what it gives is dropped.
+/// Takes a lock that keeps other processes from installing, until the returned file is dropped.
 ///
 /// # Errors
-/// When the lock cannot be made.
+/// When the lock cannot be taken.
 pub fn alone(settings: &Settings) -> Result<File> {
     command::alone("set-up", &settings.root.join(".local/setup.lock"))
 }
@@ -88,16 +88,17 @@ fn install_tools(settings: &Settings) -> Result<()> {
     let tools = settings.root.join("local/requirements.txt");
     let emulator = settings.root.join("local/emulator");
     let wanted = read(&tools)? + &read(&emulator.join("pyproject.toml"))?;
-    // Both at once, so that pip finds versions that fit both. Editable: what runs is the checkout's, and no copy of it.
+    // Both are installed together, so that pip finds versions that fit both. The emulator is editable: the checkout's
+    // files run, and not a copy of them.
     let packages =
         ["--requirement", &tools.display().to_string(), "--editable", &format!("{}[test]", emulator.display())];
     install_python(settings, "MiniStack, SAM CLI and cargo-lambda", &root, &packages, &wanted)
 }
 
-/// Makes a Python environment at `root` with what a requirements file says.
+/// Creates a Python environment at `root` with the packages of a requirements file.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub fn install_requirements(settings: &Settings, what: &str, root: &Path, file: &str) -> Result<()> {
     let file = settings.root.join(file);
     install_python(settings, what, root, &["--requirement", &file.display().to_string()], &read(&file)?)
@@ -107,12 +108,13 @@ fn read(file: &Path) -> Result<String> {
     fs::read_to_string(file).doing(format!("reading {}", file.display()))
 }
 
-/// Makes a Python environment at `root` with what pip is told to install, anew whenever `wanted` is another text.
+/// Creates a Python environment at `root` with these packages. Creates it anew whenever the text `wanted` has changed.
 ///
 /// # Errors
-/// When it cannot be made.
+/// When it cannot be created.
 pub fn install_python(settings: &Settings, what: &str, root: &Path, packages: &[&str], wanted: &str) -> Result<()> {
-    // Inside the environment, so that both are deleted together; written last, so that half an environment has none.
+    // The stamp is inside the environment, so that both are deleted together. It is written last, so that an incomplete
+    // environment has none.
     let stamp = root.join("installed-requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The whole stack: bringing it up, saying where it is, taking it down.
+//! Starts and stops the whole stack, and writes the variables by which it is reached.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,7 +11,7 @@ use crate::service::Service;
 use crate::settings::{Environment, Settings};
 use crate::{aws, command, deploy, emulator, say, setup, tls};
 
-/// Sets up the machine, starts what does not run yet, builds and deploys.
+/// Sets up the machine, starts the services that do not run yet, and builds and deploys the project.
 ///
 /// # Errors
 /// As [`account`], and when the project does not build or deploy.
@@ -19,14 +19,15 @@ pub fn up(settings: &Settings) -> Result<()> {
     start(settings, true)
 }
 
-/// Sets up the machine, starts what does not run yet, and makes what an environment must offer: an account that waits
-/// for the project to be deployed.
+/// Sets up the machine, starts the services that do not run yet, and creates what an environment must have: an account
+/// into which the project can be deployed.
 ///
-/// Running it again redeploys, and keeps what is in the stack. Other settings for MiniStack, or changes of its mends,
-/// need a new MiniStack, so everything starts afresh then.
+/// A second run redeploys, and keeps what is in the stack. If MiniStack's settings or mends have changed, a new
+/// MiniStack is needed, and everything starts anew.
 ///
 /// # Errors
-/// When any of it fails. What had been started keeps running, for a look at it; [`down`] stops it.
+/// When any of this fails. Services that have been started keep running, so that they can be examined; [`down`] stops
+/// them.
 pub fn account(settings: &Settings) -> Result<()> {
     start(settings, false)
 }
@@ -44,7 +45,7 @@ fn start(settings: &Settings, deploys: bool) -> Result<()> {
         .iter()
         .map(|environment| database::running(settings, environment))
         .collect::<Result<_>>()?;
-    // Each deployment mostly waits.
+    // In parallel, because a deployment mostly waits.
     thread::scope(|scope| {
         let deployments: Vec<_> = settings
             .environments
@@ -88,7 +89,7 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
         return Ok(());
     }
     if emulator.is_running() {
-        say::progress("MiniStack runs with other settings, or has changed: starting everything afresh");
+        say::progress("MiniStack's settings or files have changed: starting everything anew");
     }
     stop_services(settings)?;
     thread::scope(|scope| {
@@ -110,14 +111,14 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
     fs::write(&note, wanted).doing(format!("writing {}", note.display()))
 }
 
-/// What a running MiniStack cannot change: its settings and its program.
+/// Everything that a running MiniStack cannot change: its settings, and a hash of its program.
 fn launch_settings(settings: &Settings) -> String {
     let mut program = DefaultHasher::new();
     let mut files = python_files(&settings.root.join("local/emulator/emulator"));
     files.extend(["emulator/pyproject.toml", "requirements.txt"].map(|file| settings.root.join("local").join(file)));
     files.sort();
     for file in files {
-        // A file that cannot be read is reported when MiniStack starts.
+        // Ignore a file that cannot be read. MiniStack's start reports it.
         fs::read(file).unwrap_or_default().hash(&mut program);
     }
     let Settings { gateway_port, bridge, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
@@ -132,7 +133,7 @@ fn python_files(directory: &Path) -> Vec<PathBuf> {
     files.into_iter().filter(|file| file.extension().is_some_and(|name| name == "py")).chain(below).collect()
 }
 
-/// Stops what [`up`] has started, and nothing else.
+/// Stops what [`up`] has started.
 ///
 /// # Errors
 /// When a process cannot be ended.
@@ -168,7 +169,7 @@ fn stop_services(settings: &Settings) -> Result<bool> {
     Ok(ran)
 }
 
-/// Writes `env`: what a shell must know to work with the first environment.
+/// Writes `env`: the variables with which a shell works with the first environment.
 fn write_env_file(settings: &Settings, databases: &[Database]) -> Result<()> {
     let (Some(environment), Some(database)) = (settings.environments.first(), databases.first()) else {
         return Err("ENVIRONMENTS names no environment".into());
@@ -188,7 +189,7 @@ fn env_file(settings: &Settings, environment: &Environment, database: &Database)
     variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
 }
 
-/// A word that a shell takes literally.
+/// Quotes a word for a shell.
 fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
@@ -198,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_of_any_mend_starts_ministack_anew() {
+    fn a_change_of_any_mend_needs_a_new_ministack() {
         let root = std::env::temp_dir().join(format!("launch-settings-{}", std::process::id()));
         let package = root.join("local/emulator/emulator");
         fs::create_dir_all(package.join("fidelity/ecs")).unwrap();
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn the_env_file_is_the_contract() {
+    fn the_env_file_has_the_documented_variables() {
         let domain = |name: &str| (name == "DOMAIN").then(|| "it's.example".to_owned());
         let settings = Settings::new(Path::new("/checkout"), domain).unwrap();
         let database = Database { port: 3307, password: "secret".to_owned() };

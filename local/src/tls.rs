@@ -1,6 +1,6 @@
-//! Certificates: an authority of the stack's own, and the database servers' certificate that it signs.
+//! Certificates: the stack's own authority, and the certificate of the database servers, which it signs.
 //!
-//! RDS does the same: its servers' certificates are signed by Amazon's own authority, whose bundle a client is given.
+//! RDS does the same: Amazon's own authority signs its servers' certificates, and clients get the authority's bundle.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use crate::settings::Settings;
 const DAYS: &str = "365";
 const RENEW_BEFORE_SECONDS: &str = "604800";
 
-/// Where the files lie.
+/// The paths of the files.
 #[derive(Clone, Debug)]
 pub struct Certificates {
-    /// The authority's certificate: what clients are given.
+    /// The authority's certificate, which clients get.
     pub authority: PathBuf,
     /// The servers' certificate.
     pub server: PathBuf,
@@ -23,7 +23,7 @@ pub struct Certificates {
     pub server_key: PathBuf,
 }
 
-/// Makes the certificates, unless they are there and good for another week.
+/// Creates the certificates, unless they exist and are valid for another week.
 ///
 /// # Errors
 /// When `openssl` fails.
@@ -50,7 +50,7 @@ pub fn ensure(settings: &Settings) -> Result<Certificates> {
             .args(key);
         command.args(["-addext", "keyUsage=critical,keyCertSign"]);
     })?;
-    // `-days` belongs to the signature below.
+    // Without the last option, `-days`, which belongs to the signature below.
     openssl(&directory, |command| {
         command
             .args(["req", "-new", "-subj", "/CN=localhost", "-keyout", "server-key.pem", "-out", "server.csr"])
@@ -64,7 +64,7 @@ pub fn ensure(settings: &Settings) -> Result<Certificates> {
     Ok(certificates)
 }
 
-/// What the servers' certificate says, their names on this machine and in containers included.
+/// The extensions of the servers' certificate, with the servers' names on this machine and in containers.
 fn extensions(settings: &Settings) -> String {
     let bridge = settings.bridge.map(|bridge| format!(",IP:{bridge},DNS:host.docker.internal")).unwrap_or_default();
     format!(

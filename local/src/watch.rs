@@ -1,6 +1,6 @@
-//! Executions as they pass from state to state.
+//! Follows executions, and shows how they pass from state to state.
 //!
-//! What is shown comes from the execution's history alone, as it would for an execution in a real account.
+//! Everything that is shown comes from the execution's history, so it works the same in a real account.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use crate::say;
 const POLL: Duration = Duration::from_millis(150);
 const CAUSE_SHOWN: usize = 300;
 
-/// An execution to follow, under a name to show it by.
+/// An execution to follow.
 #[derive(Clone, Debug)]
 pub struct Followed {
-    /// Stands at the beginning of each of its lines.
+    /// The text at the beginning of each of its lines.
     pub label: String,
     /// Its ARN.
     pub arn: String,
@@ -30,11 +30,11 @@ pub struct Followed {
 pub struct Outcome {
     /// SUCCEEDED, FAILED, TIMED_OUT or ABORTED.
     pub status: ExecutionStatus,
-    /// What it gave, when it succeeded.
+    /// Its output, if it succeeded.
     pub output: Value,
-    /// The error's name, when it failed.
+    /// The error's name, if it failed.
     pub error: String,
-    /// The error's cause: parsed when it is JSON, else text.
+    /// The error's cause: parsed if it is JSON, otherwise a string.
     pub cause: Value,
     /// From start to end.
     pub took: Duration,
@@ -50,7 +50,7 @@ pub async fn start(client: &Client, machine: &str, label: &str, input: &Value) -
     Ok(Followed { label: label.to_owned(), arn: started.execution_arn })
 }
 
-/// Waits for an execution that something else starts, and whose name begins with the label and a hyphen.
+/// Waits for an execution that something else starts. Its name begins with the label and a hyphen.
 ///
 /// # Errors
 /// When it does not appear within `bound`, or executions cannot be listed.
@@ -72,7 +72,7 @@ pub async fn appearing(client: &Client, machine: &str, label: &str, bound: Durat
     }
 }
 
-/// Shows executions until all have ended; their outcomes are in the same order.
+/// Shows executions until all have ended. Returns their outcomes in the same order.
 ///
 /// # Errors
 /// When one does not end within `bound`, or cannot be described.
@@ -82,7 +82,7 @@ pub async fn follow(client: &Client, executions: &[Followed], bound: Duration) -
     loop {
         for (execution, tracker, outcome) in &mut trackers {
             if outcome.is_none() {
-                // Described first: the history read after it is then complete.
+                // Described before the history is read: if the execution has ended, the history is then complete.
                 *outcome = describe(client, &execution.arn).await?;
                 for line in tracker.lines(&history(client, &execution.arn).await?) {
                     say::progress(format!("{}  {line}", execution.label));
@@ -104,7 +104,7 @@ pub async fn follow(client: &Client, executions: &[Followed], bound: Duration) -
     }
 }
 
-/// Waits for an execution to end, and shows nothing of it.
+/// Waits until an execution has ended, without showing it.
 ///
 /// # Errors
 /// As [`follow`].
@@ -148,7 +148,7 @@ pub async fn history(client: &Client, arn: &str) -> Result<Vec<HistoryEvent>> {
     events.map_err(SdkError::into_service_error).map_err(shown).doing(format!("reading the history of {arn}"))
 }
 
-/// The part of a cause that is for people: a function's is JSON around its message.
+/// The part of a cause that is for people. In a function's cause, which is JSON, it is the message.
 fn message(cause: &str) -> String {
     let parsed = parsed(cause);
     let text = parsed.get("errorMessage").or(parsed.get("Cause")).and_then(Value::as_str).unwrap_or(cause);
@@ -159,7 +159,7 @@ fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
 
-/// An error of the SDK with its whole chain: its own text is but "service error".
+/// An SDK error with its whole chain of sources, because its own text is only "service error".
 fn shown(error: impl std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -170,7 +170,7 @@ fn shown(error: impl std::error::Error) -> String {
     text
 }
 
-/// What has been shown of an execution.
+/// How much of an execution has been shown.
 #[derive(Default)]
 struct Tracker {
     seen: i64,
@@ -178,12 +178,12 @@ struct Tracker {
     states: HashMap<i64, Passage>,
 }
 
-/// A state on its way from entry to exit.
+/// A state that has been entered.
 #[derive(Clone)]
 struct Passage {
     name: String,
     entered: f64,
-    /// Its last task has failed: when the state is left now, an error has been caught.
+    /// Whether its last task has failed. If the state is left now, it has caught the error.
     failed: bool,
 }
 
@@ -201,7 +201,7 @@ impl Tracker {
             if let Some(exited) = event.state_exited_event_details() {
                 let took = if passage.name == exited.name() { now - passage.entered } else { 0.0 };
                 match event.r#type().as_str() {
-                    // These do nothing but lead on.
+                    // Do not show states that only lead to the next one.
                     "ChoiceStateExited" | "PassStateExited" => {}
                     _ if passage.failed => lines.push(format!("↷ {}  {took:.1} s, the error is caught", exited.name())),
                     _ => lines.push(format!("✓ {}  {took:.1} s", exited.name())),

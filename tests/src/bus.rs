@@ -1,4 +1,4 @@
-//! What is said on the event buses, heard by a queue of the test's own.
+//! Events on the event buses, collected in an SQS queue that the test creates for itself.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use crate::stack::{Stack, new_tenant_id, text};
 
-/// The longest clean-up of these tests waits for half a minute before it gives up.
+/// Longest wait for an event. The slowest clean-up in these tests gives up after half a minute, so this is ample.
 const BOUND: Duration = Duration::from_secs(300);
 
-/// A rule, and the queue that it fills.
+/// An EventBridge rule, and the queue that receives its events.
 pub struct Ear {
     stack: &'static Stack,
     queue: String,
@@ -22,19 +22,19 @@ pub struct Ear {
 }
 
 impl Stack {
-    /// Listens to what the stack announces.
+    /// Listens for the stack's own events about ended executions.
     pub async fn announcements(&'static self) -> Ear {
         let bus = self.variables("announce-execution").await["EVENT_BUS"].clone();
         self.listen(bus, json!({"source": ["tenant-management"]})).await
     }
 
-    /// Listens to what Step Functions tells of a machine's executions that have failed.
+    /// Listens for Step Functions' own events about failed executions of a state machine.
     pub async fn ends_of(&'static self, machine: &str) -> Ear {
         let detail = json!({"stateMachineArn": [self.machine_arn(machine)], "status": ["FAILED"]});
         self.listen("default".to_owned(), json!({"source": ["aws.states"], "detail": detail})).await
     }
 
-    /// Listens to events of this pattern.
+    /// Listens for events that match this pattern.
     ///
     /// # Panics
     /// When AWS refuses.
@@ -60,28 +60,28 @@ impl Stack {
 }
 
 impl Ear {
-    /// The events about an execution, once there is one: all that have come.
+    /// Waits for the first event about an execution, and returns all that have arrived.
     ///
     /// # Panics
     /// When none comes in time.
     pub async fn about(&mut self, execution: &str) -> Vec<Value> {
         let start = Instant::now();
         loop {
-            // Everything that is there, so that a second event would be seen.
+            // Read until the queue is empty, so that a second event about the same execution is noticed.
             while self.hear().await {}
             let about = |event: &&Value| event["resources"][0] == execution;
             let about: Vec<_> = self.heard.iter().filter(about).cloned().collect();
             if !about.is_empty() {
                 return about;
             }
-            assert!(start.elapsed() < BOUND, "nothing was said of {execution} within {BOUND:?}");
+            assert!(start.elapsed() < BOUND, "no event about {execution} within {BOUND:?}");
         }
     }
 
-    /// The one announcement of an execution. It fits its schema, and the execution's conclusion has ended.
+    /// The one event about an execution. Checks it against its schema, after the execution's conclusion has ended.
     ///
     /// # Panics
-    /// When there are several, or it does not fit.
+    /// When there are several events, or the event does not fit its schema.
     pub async fn the_one_about(&mut self, execution: &str) -> Value {
         self.about(execution).await;
         let conclusion = self.stack.conclusion_of(execution).await;
@@ -93,11 +93,13 @@ impl Ear {
         event
     }
 
-    /// The announcements of many executions that have ended: one of each, which fits its schema. Of those whose conclusion
-    /// could not be started for good, the end may wait in the queue of what nobody could handle: then it is handed on.
+    /// One event about each of many executions that have ended, each checked against its schema. If the conclusion of
+    /// an execution in `may_wait` could not be started at all, its end is in the queue of unhandled events. This starts
+    /// the conclusion again.
     ///
     /// # Panics
-    /// When one is missing in the end, there are several, or it does not fit; when another end is in the queue.
+    /// When an execution has no event in time, or several, or one that does not fit its schema; and when the end of an
+    /// execution outside `may_wait` is in the queue.
     pub async fn one_about_each(&mut self, executions: &[String], may_wait: &BTreeSet<String>) -> Vec<Value> {
         let start = Instant::now();
         loop {
@@ -107,10 +109,10 @@ impl Ear {
             if silent.is_empty() {
                 break;
             }
-            assert!(start.elapsed() < BOUND, "nothing was said of {silent:#?}");
+            assert!(start.elapsed() < BOUND, "no event about {silent:#?} within {BOUND:?}");
             self.hand_on(may_wait).await;
         }
-        // Once more after the last of them, so that a second event would be seen.
+        // Read once more after the last event, so that a second event about the same execution is noticed.
         while self.hear().await {}
         let about = executions.iter().map(|execution| {
             let about: Vec<_> = self.heard.iter().filter(|event| event["resources"][0] == *execution).collect();
@@ -121,7 +123,7 @@ impl Ear {
         about.collect()
     }
 
-    /// Does what docs/operating.md says of an end in the queue of what nobody could handle.
+    /// Starts the conclusions of the ends in the queue of unhandled events, as docs/operating.md describes.
     async fn hand_on(&self, may_wait: &BTreeSet<String>) {
         for message in self.stack.take_unhandled().await {
             let end = &message.body["requestPayload"];
@@ -155,7 +157,8 @@ impl Ear {
 }
 
 impl Stack {
-    /// The execution that concludes another one: telling the end once more starts none, and gives it.
+    /// The ARN of the execution that concludes this one. Reporting the end again starts no second conclusion, but
+    /// returns the first.
     ///
     /// # Panics
     /// When start-conclusion fails.
@@ -165,7 +168,7 @@ impl Stack {
     }
 }
 
-/// Checks an announcement: its detail against the schema of its detail-type.
+/// Checks an event's detail against the schema of its detail-type.
 ///
 /// # Panics
 /// When it does not fit.

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::stack::Stack;
 
-/// The administrator's credentials, out of the environment's secret.
+/// The administrator's credentials, from the environment's secret.
 ///
 /// # Panics
 /// When it cannot be read.
@@ -18,7 +18,7 @@ pub async fn master(stack: &Stack) -> Value {
 /// Connects with these credentials.
 ///
 /// # Errors
-/// What the server says.
+/// The server's error.
 ///
 /// # Panics
 /// When the environment's secret does not say where the server is.
@@ -44,7 +44,8 @@ pub async fn administrator(stack: &Stack) -> Conn {
     connect(stack, field("username"), field("password")).await.expect("the administrator's connection")
 }
 
-/// Everything that a tenant has on the server: databases, users with their limits, grants, and our record of them.
+/// Everything that a tenant has on the server: databases, users with their limits, grants, and our record of their
+/// owner.
 ///
 /// # Panics
 /// When the server does not answer.
@@ -60,7 +61,7 @@ pub async fn of_tenant(stack: &Stack, tenant: &str) -> Vec<String> {
     ] {
         match administrator.exec::<String, _, _>(query, (&pattern,)).await {
             Ok(rows) => all.extend(rows),
-            // Before the first tenant there is no record.
+            // The table of owners does not exist before the first tenant is provisioned.
             Err(mysql_async::Error::Server(error)) if error.code == 1146 => {}
             Err(error) => panic!("{query}: {error}"),
         }

@@ -1,8 +1,8 @@
-//! How a person asks for a deprovisioning.
+//! The input of deprovision-tenant.
 
 use serde_json::{Value, json};
 
-/// A request with its whole checklist, after which nothing is left.
+/// A request with a complete checklist and no recovery window, so that nothing of the tenant is left.
 pub fn request(tenant: &str) -> Value {
     json!({
         "tenant_id": tenant,

@@ -1,4 +1,4 @@
-//! Events: put on the bus as the signup system does, and found again in the queue of those that nobody could handle.
+//! Events: they are put on the bus as the signup system does, and read from the queue of unhandled events.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,10 +12,10 @@ use crate::stack::Stack;
 
 const BOUND: Duration = Duration::from_secs(60);
 
-/// What was taken out of the queue, by any test.
+/// Messages that any of the tests has taken out of the queue. A test may receive a message that another waits for.
 static TAKEN: Mutex<Vec<Unhandled>> = Mutex::const_new(Vec::new());
 
-/// A message of the queue.
+/// A message of the queue of unhandled events.
 #[derive(Clone, Debug)]
 pub struct Unhandled {
     /// Its body.
@@ -25,13 +25,13 @@ pub struct Unhandled {
 }
 
 impl Unhandled {
-    /// The event's id, whether Lambda has put it there or EventBridge.
+    /// The event's id. Lambda wraps the event in `requestPayload`; EventBridge does not.
     fn event(&self) -> &Value {
         self.body.get("requestPayload").unwrap_or(&self.body).get("id").unwrap_or(&Value::Null)
     }
 }
 
-/// Whether the detail of an event is as its schema has it.
+/// Whether the detail of an event fits its schema.
 ///
 /// # Panics
 /// When there is no such schema.
@@ -41,7 +41,7 @@ pub fn fits_its_schema(detail_type: &str, detail: &Value) -> bool {
     jsonschema::draft202012::new(&schema).expect("a schema that is one").is_valid(detail)
 }
 
-/// An event as EventBridge gives it to a target.
+/// An event as EventBridge delivers it to a target.
 pub fn delivered(id: &str, detail_type: &str, detail: &Value) -> Value {
     json!({
         "version": "0", "id": id, "detail-type": detail_type, "source": "signup", "account": "536580886816",
@@ -50,29 +50,29 @@ pub fn delivered(id: &str, detail_type: &str, detail: &Value) -> Value {
 }
 
 impl Stack {
-    /// Puts an event on the bus; gives its id.
+    /// Puts an event on the bus; returns its id.
     ///
     /// # Panics
-    /// When its detail is not as its schema has it, or EventBridge refuses it.
+    /// When its detail does not fit its schema, or EventBridge refuses it.
     pub async fn put(&self, detail_type: &str, detail: &Value) -> String {
         self.put_times(1, detail_type, detail).await.remove(0)
     }
 
-    /// Puts an event on the bus several times in one call, at most ten; gives their ids.
+    /// Puts an event on the bus several times in one call, at most ten; returns the ids.
     ///
     /// # Panics
     /// As [`Stack::put`].
     pub async fn put_times(&self, times: usize, detail_type: &str, detail: &Value) -> Vec<String> {
-        assert!(fits_its_schema(detail_type, detail), "{detail} is no detail of {detail_type}");
+        assert!(fits_its_schema(detail_type, detail), "{detail} does not fit the schema of {detail_type}");
         self.send(times, detail_type, detail).await
     }
 
-    /// Puts an event on the bus that its schema has otherwise; gives its id.
+    /// Puts an event on the bus that does not fit its schema; returns its id.
     ///
     /// # Panics
-    /// When its detail is as its schema has it, or EventBridge refuses it.
+    /// When its detail fits its schema, or EventBridge refuses it.
     pub async fn put_malformed(&self, detail_type: &str, detail: &Value) -> String {
-        assert!(!fits_its_schema(detail_type, detail), "{detail} is a detail of {detail_type}");
+        assert!(!fits_its_schema(detail_type, detail), "{detail} fits the schema of {detail_type}");
         self.send(1, detail_type, detail).await.remove(0)
     }
 
@@ -83,7 +83,7 @@ impl Stack {
         put.entries().iter().map(|entry| entry.event_id().expect("an event that was taken").to_owned()).collect()
     }
 
-    /// The executions of a machine whose names begin like this.
+    /// The executions of a machine whose names begin with `beginning`.
     ///
     /// # Panics
     /// When they cannot be listed.
@@ -94,10 +94,10 @@ impl Stack {
         ours.map(|execution| execution.execution_arn).collect()
     }
 
-    /// Waits until there are as many executions whose names begin like this; gives their ARNs.
+    /// Waits until `many` executions have names that begin with `beginning`; returns their ARNs.
     ///
     /// # Panics
-    /// When they do not come.
+    /// When they are not started in time.
     pub async fn started(&self, machine: &str, beginning: &str, many: usize) -> Vec<String> {
         let start = Instant::now();
         let mut tick = tokio::time::interval(Duration::from_millis(100));
@@ -112,10 +112,10 @@ impl Stack {
         }
     }
 
-    /// Waits until an event is in the queue of those that nobody could handle.
+    /// Waits until an event is in the queue of unhandled events.
     ///
     /// # Panics
-    /// When it does not come.
+    /// When it does not arrive in time.
     pub async fn unhandled(&self, event: &str) -> Unhandled {
         let start = Instant::now();
         let mut tick = tokio::time::interval(Duration::from_millis(100));
@@ -130,7 +130,7 @@ impl Stack {
         }
     }
 
-    /// Takes at most ten messages out of the queue of those that nobody could handle.
+    /// Takes at most ten messages out of the queue of unhandled events.
     pub(crate) async fn take_unhandled(&self) -> Vec<Unhandled> {
         let name = self.named("unhandled-events");
         let url = self.sqs.get_queue_url().queue_name(name).send().await.expect("a queue").queue_url;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::proxy::Watch;
 use crate::stack::Stack;
 
-/// No execution of these tests may take longer. The longest removes 200 tenants.
+/// Longest duration of an execution in these tests. The slowest one deprovisions 200 tenants.
 const BOUND: Duration = Duration::from_secs(600);
 
 /// How an execution ended.
@@ -25,12 +25,12 @@ pub struct Outcome {
     pub error: String,
     /// Its cause.
     pub cause: Value,
-    /// How long it ran, to the millisecond.
+    /// How long it ran, with a resolution of one millisecond.
     pub took: Duration,
 }
 
 impl Outcome {
-    /// The output of an execution that has to succeed.
+    /// The output of an execution that must succeed.
     ///
     /// # Panics
     /// When it failed.
@@ -39,7 +39,7 @@ impl Outcome {
         self.output
     }
 
-    /// The error's name and the cause of an execution that has to fail.
+    /// The error's name and the cause of an execution that must fail.
     ///
     /// # Panics
     /// When it succeeded.
@@ -55,7 +55,7 @@ impl Stack {
         format!("arn:aws:states:{}:{}:stateMachine:{}", self.region, self.account, self.named(machine))
     }
 
-    /// Starts a state machine; gives the execution's ARN.
+    /// Starts a state machine; returns the execution's ARN.
     ///
     /// # Panics
     /// When it is refused.
@@ -70,7 +70,7 @@ impl Stack {
         started.expect("a started execution").execution_arn
     }
 
-    /// As [`Stack::start`], of an execution that is watched.
+    /// As [`Stack::start`], for an execution that `watch` observes.
     ///
     /// # Panics
     /// When it is refused.
@@ -111,8 +111,8 @@ impl Stack {
         self.ended(&arn).await
     }
 
-    /// What is written in the history of an execution: inputs, parameters, outputs, errors and causes. The SDK does not
-    /// print them with an event.
+    /// All texts in the history of an execution: inputs, parameters, outputs, errors and causes. They have to be
+    /// collected one by one, because the SDK leaves them out when it prints an event.
     pub async fn written(&self, arn: &str) -> Vec<String> {
         self.history(arn).await.iter().flat_map(texts).map(str::to_owned).collect()
     }
@@ -127,7 +127,7 @@ impl Stack {
     }
 }
 
-/// Between the dates that Step Functions gives.
+/// The duration, from the dates that Step Functions reports.
 fn took(execution: &DescribeExecutionOutput) -> Duration {
     let stop = execution.stop_date().expect("an ended execution");
     Duration::from_secs_f64(stop.as_secs_f64() - execution.start_date().as_secs_f64())

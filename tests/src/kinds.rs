@@ -1,20 +1,21 @@
-//! What the tests expect of each kind of resource.
+//! What the tests expect for each kind of resource.
 
 use shared::{Kind, PerKind};
 
-/// What is expected of a kind.
+/// What is expected for one kind.
 pub struct Expected {
     /// The function that creates a resource.
     pub create: &'static str,
     /// The function that deletes it.
     pub delete: &'static str,
-    /// How many pieces a provisioned tenant has of it, as in [`crate::Stack::snapshot`].
+    /// Number of entries of this kind in [`crate::Stack::snapshot`] of a provisioned tenant.
     pub pieces: usize,
-    /// The functions that work on a resource, or on what stands on it. The fault sweep lets it vanish before their calls.
+    /// The functions that work on the resource, or on one that depends on it. The fault sweep deletes the resource
+    /// before their calls.
     pub vanishes_during: &'static [&'static str],
 }
 
-/// What is expected of each kind.
+/// What is expected for each kind.
 pub const KINDS: PerKind<Expected> = PerKind {
     service: Expected {
         create: "create-service",
@@ -78,12 +79,12 @@ pub const KINDS: PerKind<Expected> = PerKind {
     },
 };
 
-/// How many pieces a provisioned tenant has.
+/// Number of entries in the snapshot of a provisioned tenant.
 pub fn complete() -> usize {
     KINDS.iter().map(|(_, expected)| expected.pieces).sum()
 }
 
-/// What may vanish just before a call of the function.
+/// The kinds of resource that the fault sweep deletes just before a call of the function.
 pub fn victims(function: &str) -> impl Iterator<Item = Kind> {
     KINDS.iter().filter(move |(_, expected)| expected.vanishes_during.contains(&function)).map(|(kind, _)| kind)
 }

@@ -1,7 +1,7 @@
-//! What the end-to-end tests share: a running local stack, seen from outside.
+//! Code that the end-to-end tests share. They observe a running local stack from outside.
 //!
-//! Of the product, only its lists of kinds of resource, errors and metrics are used here. What the tests expect is
-//! written out, and what exists is asked of AWS and MySQL themselves.
+//! From the product, only its lists of resource kinds, errors and metrics are used. Expected values are written out,
+//! and what exists is read from AWS and MySQL themselves.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 

@@ -1,4 +1,4 @@
-//! More load balancers for an environment's tenants, for the time of a test.
+//! Additional load balancers for an environment's tenants, for the duration of a test.
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, FixedResponseActionConfig, LoadBalancerSchemeEnum, ProtocolEnum, RuleCondition, Tag,
@@ -6,7 +6,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 
 use crate::stack::{Stack, new_tenant_id, text};
 
-/// AWS's default quota of rules, and its quota of target groups, for each load balancer.
+/// AWS's default quota of rules per load balancer, which is also its quota of target groups per load balancer.
 pub const QUOTA: usize = 100;
 
 /// A load balancer with a listener.
@@ -25,7 +25,7 @@ fn nothing() -> Action {
 }
 
 impl Stack {
-    /// Makes load balancers that bear the environment's tag, so that new tenants are placed on these and no other.
+    /// Creates load balancers with the environment's tag. New tenants are then placed only on these.
     ///
     /// # Panics
     /// When AWS refuses.
@@ -48,7 +48,7 @@ impl Stack {
         made
     }
 
-    /// Fills a load balancer with rules of somebody else, until so many more fit.
+    /// Fills a load balancer with foreign rules, until only `room` more fit.
     ///
     /// # Panics
     /// When AWS refuses.
@@ -61,7 +61,7 @@ impl Stack {
         }
     }
 
-    /// Removes load balancers, with their listeners and rules.
+    /// Deletes load balancers with their listeners and rules.
     ///
     /// # Panics
     /// When AWS refuses.

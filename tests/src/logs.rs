@@ -1,11 +1,11 @@
-//! What the functions have logged.
+//! The functions' logs.
 
 use crate::stack::Stack;
 
-/// Every line of the functions' logs.
+/// Every log line of every function.
 ///
 /// # Panics
-/// When AWS does not answer.
+/// When CloudWatch Logs does not answer.
 pub async fn of_functions(stack: &Stack) -> Vec<String> {
     let mut lines = Vec::new();
     let groups = stack.logs.describe_log_groups().log_group_name_prefix("/aws/lambda/").send().await.expect("groups");

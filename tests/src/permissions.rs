@@ -1,4 +1,4 @@
-//! What a function may do, taking a permission from it, and giving it back.
+//! Permissions of functions and state machines: listing them, denying one, and allowing it again.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::stack::Stack;
 const POLICY: &str = "taken-away-by-a-test";
 
 impl Stack {
-    /// The actions that the function's own policies grant.
+    /// The actions that the inline policies of a function's role allow.
     ///
     /// # Panics
     /// When IAM does not answer.
@@ -32,7 +32,7 @@ impl Stack {
         actions
     }
 
-    /// Takes an action from a function's role until [`Stack::give_back`].
+    /// Denies a function's role an action, until [`Stack::give_back`].
     ///
     /// # Panics
     /// When IAM refuses.
@@ -40,7 +40,7 @@ impl Stack {
         self.take_away_on(function, action, "*").await;
     }
 
-    /// Takes an action on a resource from a function's role until [`Stack::give_back`].
+    /// Denies a function's role an action on one resource, until [`Stack::give_back`].
     ///
     /// # Panics
     /// When IAM refuses.
@@ -48,7 +48,7 @@ impl Stack {
         self.deny(self.role_of(function).await, action, resource).await;
     }
 
-    /// Gives back what [`Stack::take_away`] took.
+    /// Allows again what [`Stack::take_away`] has denied.
     ///
     /// # Panics
     /// When IAM refuses.
@@ -56,7 +56,7 @@ impl Stack {
         self.allow(self.role_of(function).await).await;
     }
 
-    /// As [`Stack::take_away`], from the role of a state machine.
+    /// As [`Stack::take_away`], for the role of a state machine.
     ///
     /// # Panics
     /// When IAM refuses.
@@ -64,7 +64,7 @@ impl Stack {
         self.deny(self.role_of_machine(machine).await, action, "*").await;
     }
 
-    /// Gives back what [`Stack::take_away_from_machine`] took.
+    /// Allows again what [`Stack::take_away_from_machine`] has denied.
     ///
     /// # Panics
     /// When IAM refuses.

@@ -1,9 +1,9 @@
-//! Between the functions and what they call: a proxy in front of AWS, and one in front of the MySQL server.
+//! Two proxies for the functions' calls: one in front of AWS, and one in front of the MySQL server.
 //!
-//! It sees every call of every function, refuses what AWS would for its rate, knows to which execution a call belongs
-//! (by the trace that state machines pass on), and can spoil one call of a [`Watch`]ed execution. It runs in the tests'
-//! own process, on a thread of its own, where `FUNCTIONS_AWS_ENDPOINT_URL` and `FUNCTIONS_MYSQL_ENDPOINT` have told the
-//! stack that it would.
+//! They see every call of every function, and refuse calls that exceed AWS's rates. The trace that state machines pass
+//! on tells them which execution a call belongs to, so that they can inject a fault into a call of a [`Watch`]ed
+//! execution. They run in the tests' own process, on a separate thread, at the addresses that the stack was given in
+//! `FUNCTIONS_AWS_ENDPOINT_URL` and `FUNCTIONS_MYSQL_ENDPOINT`.
 
 mod database;
 mod gateway;
@@ -33,44 +33,44 @@ use crate::stack::variable;
 
 static PROXY: LazyLock<Arc<Proxy>> = LazyLock::new(Proxy::start);
 
-/// The proxy of this process.
+/// The state that both proxies share.
 struct Proxy {
-    /// By the root of the execution's trace.
+    /// The watched executions, by the root of their trace.
     watches: Mutex<HashMap<String, Weak<Watch>>>,
-    /// The root of the trace that each process of a function works for, by its process id.
+    /// The root of the trace that each function's process works for, by process id.
     works_for: Mutex<HashMap<u32, String>>,
     rates: Mutex<Rates>,
-    /// By access key: each function has one of its own.
+    /// The functions, by access key. Each function has its own.
     callers: Mutex<HashMap<String, Caller>>,
     record: Record,
-    /// What is added to every call to AWS, in milliseconds.
+    /// Delay that is added to every call to AWS, in milliseconds.
     delay: AtomicU64,
-    /// How many calls were refused for their rate.
+    /// Number of calls that were refused because of their rate.
     throttled: AtomicU64,
 }
 
-/// Starts the proxy, unless it runs, or the stack does not use one.
+/// Starts the proxies, unless they run already, or the stack does not use them.
 ///
 /// # Panics
-/// When its ports are taken.
+/// When their ports are in use.
 pub fn start() {
     if std::env::var("FUNCTIONS_AWS_ENDPOINT_URL").is_ok_and(|endpoint| !endpoint.is_empty()) {
         LazyLock::force(&PROXY);
     }
 }
 
-/// Makes every call to AWS take so much longer from now on, whoever makes it: real AWS is not next door.
+/// Delays every call to AWS from now on, whoever makes it. Real AWS has a network latency that the emulator does not have.
 pub fn delay(delay: Duration) {
     let milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
     PROXY.delay.store(milliseconds, Ordering::Relaxed);
 }
 
-/// How many calls have been refused for their rate so far.
+/// Number of calls that have been refused because of their rate so far.
 pub fn throttled() -> u64 {
     PROXY.throttled.load(Ordering::Relaxed)
 }
 
-/// Locks what no holder of the lock can leave half changed.
+/// Locks a mutex, even if a thread has panicked while holding it: no holder leaves the value half changed.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -102,7 +102,8 @@ impl Proxy {
         proxy
     }
 
-    /// Whose call it is, if it is a function's. To look for the process behind a connection takes long.
+    /// The function that makes the call, or none if another program makes it. It is remembered by its access key,
+    /// because finding the process behind a connection is slow.
     fn caller(&self, access_key: &str, ends: Ends) -> Option<Caller> {
         if let Some(known) = locked(&self.callers).get(access_key) {
             return Some(known.clone());
@@ -112,7 +113,8 @@ impl Proxy {
         Some(caller)
     }
 
-    /// The process behind a connection, if it is a function's and anything is watched: otherwise nobody has to know.
+    /// The process behind a connection, if it is a function's. None if no execution is watched: then nobody needs to
+    /// know.
     fn process(&self, ends: Ends) -> Option<Process> {
         if locked(&self.watches).is_empty() { None } else { Process::at(ends) }
     }
@@ -123,13 +125,13 @@ impl Proxy {
     }
 }
 
-/// Listens, before any call comes.
+/// Binds the port at once, so that no call can arrive too early.
 fn listen(endpoint: &str) -> std::net::TcpListener {
     let listener = std::net::TcpListener::bind(endpoint).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
     });
-    listener.unwrap_or_else(|error| panic!("the functions' calls are to come to {endpoint}: {error}"))
+    listener.unwrap_or_else(|error| panic!("the proxy cannot listen at {endpoint}: {error}"))
 }
 
 /// Host and port of an endpoint.

@@ -1,4 +1,5 @@
-//! Tenants as the runbook's commands make them: the same names, and no tags but the access point's Name.
+//! Tenants that are made with the runbook's commands: with the same names, and with no tag except the access point's
+//! Name.
 
 use aws_sdk_ecs::types::{Compatibility, ContainerDefinition, NetworkMode};
 use aws_sdk_efs::types::{CreationInfo, PosixUser, RootDirectory, Tag};
@@ -10,7 +11,7 @@ use crate::database;
 use crate::stack::{Stack, text};
 
 impl Stack {
-    /// What resolve-environment finds.
+    /// The environment's resources, as resolve-environment returns them.
     ///
     /// # Panics
     /// When the environment is not ready.
@@ -26,7 +27,8 @@ impl Stack {
         text(&listeners[usize::from(number_of(tenant)) % listeners.len()]["listener_arn"])
     }
 
-    /// Makes a tenant by the calls of the runbook's section 1, in what [`Stack::resolved`] gave.
+    /// Makes a tenant with the calls of the runbook's section 1. `environment` is what [`Stack::resolved`] has
+    /// returned.
     ///
     /// # Panics
     /// When AWS or MySQL refuses.
@@ -56,7 +58,7 @@ impl Stack {
             .send()
             .await
             .expect("an access point");
-        // Twice, as after the runbook's section 3; the runbook deregisters but the last.
+        // Two revisions, as there are after the runbook's section 3. The runbook deregisters only the last one.
         for _ in 0..2 {
             let container = ContainerDefinition::builder().name("wordpress").image("wordpress:latest").essential(true);
             let definition = self.ecs.register_task_definition().family(self.named(tenant)).cpu("256").memory("512");

@@ -1,4 +1,4 @@
-//! The running stack and its clients, from the variables that `.local/env` sets.
+//! The running stack and its AWS clients, from the variables that `.local/env` sets.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::proxy;
 
-/// Tests that change what all executions share (roles, functions) take it for themselves.
+/// Lets a test run alone if it changes what all executions share: roles or functions.
 static SHARED: RwLock<()> = RwLock::const_new(());
 
 /// The environments, with their accounts and regions.
@@ -71,18 +71,18 @@ pub fn variable(name: &str) -> String {
 }
 
 impl Stack {
-    /// The stack of an environment that `make up` started. Each test has clients of its own, since each has a runtime
-    /// of its own and connections live in it.
+    /// The stack of an environment that `make up` has started. Each test creates its own clients, because connections
+    /// belong to a tokio runtime, and each test has its own.
     ///
     /// # Panics
-    /// When no stack runs.
+    /// When no stack is running.
     pub async fn of(environment: &'static str) -> &'static Self {
-        // Fails with a sentence, and not with a time-out against the real AWS.
+        // Checked first, so that the test fails with a clear message and not with a time-out against the real AWS.
         variable("AWS_ENDPOINT_URL");
         proxy::start();
         let (_, account, region) =
             ENVIRONMENTS.into_iter().find(|(name, ..)| *name == environment).expect("an environment");
-        // The emulator takes an account's id for the access key of its root user.
+        // In the emulator, an account's id is the access key of the account's root user.
         let credentials = Credentials::new(account, "local", None, None, "tests");
         let aws = shared::aws::from_process().into_builder();
         let aws = aws.region(Region::new(region)).credentials_provider(SharedCredentialsProvider::new(credentials));
@@ -120,7 +120,7 @@ impl Stack {
         configuration.expect("a function").environment.and_then(|environment| environment.variables).unwrap_or_default()
     }
 
-    /// Gives a function other environment variables.
+    /// Sets a function's environment variables.
     ///
     /// # Panics
     /// When Lambda refuses.
@@ -130,22 +130,23 @@ impl Stack {
         update.environment(environment).send().await.expect("an updated function");
     }
 
-    /// The name of one of the environment's functions, machines or shared resources.
+    /// The name of a function, state machine or shared resource of the environment.
     pub fn named(&self, name: &str) -> String {
         format!("{}-{name}", self.environment)
     }
 
-    /// For a test that runs beside others.
+    /// The stack of dev, for a test that may run at the same time as others.
     pub async fn together() -> (&'static Self, RwLockReadGuard<'static, ()>) {
         (Self::of("dev").await, SHARED.read().await)
     }
 
-    /// For a test that changes what others rely on, and changes it back.
+    /// The stack of dev, for a test that changes what others rely on, and changes it back. No other test runs
+    /// meanwhile.
     pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
         (Self::of("dev").await, SHARED.write().await)
     }
 
-    /// Calls a function; gives its answer, or its error's name and message.
+    /// Calls a function; returns its answer, or the error's name and message.
     ///
     /// # Panics
     /// When Lambda does not run it.
@@ -160,12 +161,12 @@ impl Stack {
     }
 }
 
-/// A JSON string's text; empty when it is none.
+/// The text of a JSON string. Empty for any other JSON value.
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-/// The names of all functions: their binaries'.
+/// The names of all functions, which are the names of their binaries.
 ///
 /// # Panics
 /// Outside the checkout.

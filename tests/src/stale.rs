@@ -1,4 +1,4 @@
-//! An AWS whose first answer is out of date, as lists of AWS may be for a while after a change.
+//! A proxy that gives one outdated answer, as AWS's lists may for a while after a change.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +17,10 @@ pub struct Stale {
 
 impl Stale {
     /// Starts a proxy that answers the first request whose first line contains `request` with the JSON `answer`, and
-    /// hands on everything else. It ends with the test's runtime.
+    /// forwards everything else. It ends with the test's runtime.
     ///
     /// # Panics
-    /// When there is no port for it.
+    /// When no port is free.
     pub async fn start(request: &'static str, answer: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let endpoint = format!("http://{}", listener.local_addr().expect("an address"));
@@ -34,7 +34,7 @@ impl Stale {
         stale
     }
 
-    /// Whether the answer has been given.
+    /// Whether the outdated answer has been given.
     pub fn has_answered(&self) -> bool {
         self.answered.load(Ordering::SeqCst)
     }

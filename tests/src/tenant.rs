@@ -1,4 +1,4 @@
-//! What exists of a tenant: as list-tenants says, and asked of AWS and MySQL themselves.
+//! What exists of a tenant: as list-tenants reports it, and as AWS and MySQL report it.
 
 use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
 use serde_json::Value;
@@ -11,7 +11,7 @@ impl Stack {
     /// The tenants on every page of list-tenants.
     ///
     /// # Panics
-    /// When the function fails, or does not list as many as it says.
+    /// When the function fails, or lists another number of tenants than it reports.
     pub async fn listed(&self, mut input: Value) -> Vec<Value> {
         let mut all = Vec::new();
         loop {
@@ -25,8 +25,8 @@ impl Stack {
         }
     }
 
-    /// Everything of a tenant that exists, each with its settings and tags, as text. Two snapshots that are
-    /// equal show that nothing was touched in between.
+    /// Everything that exists of a tenant, as text with settings and tags. If two snapshots are equal, nothing was
+    /// touched in between.
     ///
     /// # Panics
     /// When AWS does not answer.
@@ -35,7 +35,8 @@ impl Stack {
         pieces.iter().flat_map(|(_, pieces)| pieces).map(|text| canonical(text)).collect()
     }
 
-    /// What exists of each kind of resource. A database has a user, a grant and our record of its owner beside it.
+    /// What exists of each kind of resource. The entries of a database include its user, its grant and our record of
+    /// its owner.
     async fn pieces(&self, tenant: &str) -> PerKind<Vec<String>> {
         PerKind {
             service: self.services(tenant).await,
@@ -182,7 +183,7 @@ impl Stack {
     }
 }
 
-/// The words of a text in order: maps print their entries in any order.
+/// The words of a text in sorted order, because maps print their entries in any order.
 fn canonical(text: &str) -> String {
     let mut words: Vec<_> = text.split([',', ' ', '{', '}']).collect();
     words.sort_unstable();

@@ -1,4 +1,4 @@
-//! What the documentation says, held against what there is: no stack is needed.
+//! Checks of the documentation against the repository. They need no stack.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
@@ -13,7 +13,7 @@ const ROOT: &str = "..";
 const GUIDE: &str = "docs/deploying.md";
 const ENVIRONMENTS: [&str; 3] = ["dev", "sit", "prod"];
 
-/// Where names are defined.
+/// The files and directories in which names are defined.
 const SOURCES: [&str; 13] = [
     ".ci",
     "Cargo.toml",
@@ -30,12 +30,12 @@ const SOURCES: [&str; 13] = [
     "xtask",
 ];
 
-/// What the pages add as an example: a name with one of these in it need not be there.
+/// Parts of names that the pages use as examples. Such a name need not exist.
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
-/// Names that are not defined there.
+/// Names that are defined elsewhere.
 const OTHERS: [&str; 11] = [
-    // By AWS, MySQL, SAM CLI and the image of WordPress.
+    // Names of AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
     "ROLLBACK_COMPLETE",
@@ -44,14 +44,14 @@ const OTHERS: [&str; 11] = [
     "max_connections",
     "start-lambda",
     "xray",
-    // The beginning of what the reader names.
+    // The beginning of a name that the reader completes.
     "deployment-test",
-    // A word that no name should have, and one that is no name.
+    // A word that the style guide forbids in names, and one that is no name.
     "helper",
     "read-only",
 ];
 
-/// Prints the operations of services, as the AWS CLI names them.
+/// A Python program that prints the operations of services, as the AWS CLI names them.
 const OPERATIONS: &str = "
 import sys
 from botocore import session, xform_name
@@ -81,17 +81,17 @@ fn pages() -> Vec<(String, String)> {
     pages
 }
 
-/// A page's text outside its blocks of code.
+/// A page's text without its code blocks.
 fn prose(page: &str) -> String {
     page.split("```").step_by(2).collect()
 }
 
-/// A page's blocks of code.
+/// A page's code blocks.
 fn blocks(page: &str) -> Vec<&str> {
     page.split("```").skip(1).step_by(2).collect()
 }
 
-/// What a page's prose shows as code.
+/// The code spans in a page's prose.
 fn spans(page: &str) -> Vec<&str> {
     page.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2)).collect()
 }
@@ -109,7 +109,7 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|letter| !is_of_a_name(letter)).map(|word| word.trim_matches('-')).filter(|word| !word.is_empty())
 }
 
-/// The commands of a program that a page shows, each as the two words after the program.
+/// The commands of a program on a page, each as the two words after the program's name.
 fn commands<'a>(page: &'a str, program: &str) -> Vec<(&'a str, &'a str)> {
     let mut found = Vec::new();
     for code in blocks(page).into_iter().chain(spans(page)) {
@@ -120,13 +120,13 @@ fn commands<'a>(page: &'a str, program: &str) -> Vec<(&'a str, &'a str)> {
     found
 }
 
-/// The operations of AWS that a page calls by the AWS CLI, each with its service.
+/// The AWS operations that a page calls with the AWS CLI, each with its service.
 fn aws_operations(page: &str) -> Vec<(String, String)> {
     let called = commands(page, "aws").into_iter().filter(|command| *command != ("sso", "login"));
     called.map(|(service, operation)| (service.to_owned(), operation.to_owned())).collect()
 }
 
-/// The words of everything in the repository that is no documentation, names of files included.
+/// All words in the repository outside the documentation, including the names of files.
 fn repository() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     let mut paths: Vec<_> = SOURCES.iter().map(|path| PathBuf::from(ROOT).join(path)).collect();
@@ -141,7 +141,7 @@ fn repository() -> BTreeSet<String> {
     known
 }
 
-/// The anchor that GitHub gives a heading.
+/// The anchor that GitHub makes for a heading.
 fn anchor(heading: &str) -> String {
     let letters = heading.to_lowercase();
     letters.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>().replace(' ', "-")
@@ -154,7 +154,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
     headings.map(anchor).collect()
 }
 
-/// A section of the guide, from its heading to the next one.
+/// A section of the deployment guide, from its heading to the next one.
 fn section(heading: &str) -> String {
     let guide = read(GUIDE);
     let (_, rest) = guide.split_once(&format!("\n{heading}\n")).unwrap();
@@ -194,7 +194,7 @@ fn service_of(word: &str) -> Option<String> {
 }
 
 #[test]
-fn every_parameter_in_the_guides_commands_is_one_of_the_stacks() {
+fn every_parameter_in_the_guides_commands_is_in_the_template() {
     let known: BTreeSet<_> = parameters().into_iter().map(|(name, _)| name).collect();
     let guide = read(GUIDE);
     let words = guide.split(|c: char| c.is_whitespace() || "`\"'()".contains(c));
@@ -209,7 +209,7 @@ fn every_parameter_in_the_guides_commands_is_one_of_the_stacks() {
 }
 
 #[test]
-fn every_parameter_is_in_the_guide_and_what_has_no_default_in_the_commands() {
+fn every_parameter_is_in_the_guide_and_one_without_default_is_in_its_commands() {
     let (commands, table) = (section("## 7. Build and deploy"), section("## 5. Parameters"));
     let guide = section("## 4. The network") + &commands + &table;
     for (name, text) in parameters() {
@@ -225,7 +225,7 @@ fn every_function_in_the_vpc_and_the_endpoints_that_it_needs_are_in_the_guide() 
     for (function, _) in &functions {
         assert!(named.contains(function.as_str()), "{function}");
     }
-    // A mount is no call.
+    // Functions that mount a file system need no endpoint for it, since a mount is not an API call.
     let callers = functions.iter().filter(|(_, part)| !part.contains("FileSystemConfigs"));
     let needed: BTreeSet<_> = callers
         .flat_map(|(_, part)| part.split(|c: char| !c.is_ascii_alphanumeric() && c != ':').filter_map(service_of))
@@ -236,7 +236,7 @@ fn every_function_in_the_vpc_and_the_endpoints_that_it_needs_are_in_the_guide() 
 }
 
 #[test]
-fn the_guide_counts_what_the_stack_has_and_removes_it_by_its_name() {
+fn the_guide_has_the_stacks_number_of_resources_and_its_name() {
     let (guide, template) = (read(GUIDE), read("template.yaml"));
     let count = |text: &str| template.matches(text).count();
     let (functions, machines) =
@@ -323,7 +323,7 @@ fn every_name_in_the_documentation_exists() {
     let of_a_function = |word: &str| word.split_once('-').is_some_and(|(verb, _)| verbs.contains(verb));
     for (name, page) in pages() {
         let operations: BTreeSet<_> = aws_operations(&page).into_iter().map(|(_, operation)| operation).collect();
-        // An option of a command, and the code of a quota, begin otherwise.
+        // Not options of commands, and not the codes of AWS quotas, which begin with `L-`.
         let is_a_name =
             |span: &&str| span.chars().all(is_of_a_name) && !span.starts_with('-') && !span.starts_with("L-");
         let shown = spans(&page).into_iter().filter(is_a_name).map(|span| span.trim_matches('-'));

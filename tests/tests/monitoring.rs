@@ -1,5 +1,5 @@
-//! What the alarms, the dashboard and the saved queries promise, read from the template: no stack is needed. The names of
-//! the metrics are the code's own.
+//! Checks of the alarms, the dashboard and the saved queries in the template. They need no stack. The names of the
+//! metrics come from the code.
 
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -9,7 +9,7 @@ use std::fs;
 use serde_json::Value;
 use shared::metrics::{Metric, NAMESPACE};
 
-/// Fields that a function's log line has: its own, and those of its span.
+/// Fields of a function's log line: its own, and those of its span.
 const FIELDS: [&str; 3] = ["message", "error", "duration_ms"];
 const SPAN: [&str; 5] = ["step", "environment", "tenant_id", "execution", "request_id"];
 

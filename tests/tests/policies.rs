@@ -1,7 +1,7 @@
-//! No function may do more than it does: every action that a policy allows has been called by the other tests.
+//! No policy allows more than its function uses: the other tests have called every action that a policy allows.
 //!
-//! `make test` runs this after them, with the calls that they recorded in the file `CALLS`. That no function does more than
-//! it may is IAM's business, which is enforced.
+//! `make test` runs this test after the others, with the calls that they have recorded in the file `CALLS`. The
+//! opposite, that a function calls nothing that its policy does not allow, is enforced by the emulator's IAM.
 
 #![allow(clippy::unwrap_used, reason = "a test ends by panicking")]
 
@@ -11,10 +11,11 @@ use std::fs;
 use tests::Stack;
 use tests::stack::{functions, variable};
 
-/// What AWS checks beside a call, and what Lambda does in the function's name.
+/// Actions that no function calls itself: AWS checks them along with another call, or Lambda calls them in the
+/// function's name.
 const BESIDE: [&str; 13] = [
     "iam:PassRole",
-    // Elastic Load Balancing looks at the VPC in the caller's name.
+    // Elastic Load Balancing reads the VPC in the caller's name.
     "ec2:DescribeInternetGateways",
     "ec2:DescribeVpcs",
     "ecs:TagResource",
@@ -24,13 +25,13 @@ const BESIDE: [&str; 13] = [
     "elasticfilesystem:TagResource",
     "elasticloadbalancing:AddTags",
     "logs:TagResource",
-    // Who may not list is not told that an object is missing, but that he may not read it.
+    // Without it, S3 answers "access denied" instead of "not found" for a missing object.
     "s3:ListBucket",
     "secretsmanager:TagResource",
     "sqs:SendMessage",
 ];
 
-/// The action that a call needs, where that has another name.
+/// The action that a call needs. It usually has the name of the call.
 fn action(call: &str) -> String {
     let (function, operation) = call.split_once(' ').unwrap();
     let action = match operation {

@@ -1,7 +1,7 @@
-//! `sam local invoke`: each function in a container, by the line that one types, in a shell that has another account's
-//! credentials.
+//! `sam local invoke`: functions in containers, run by the command that a developer types, in a shell that has another
+//! account's credentials.
 //!
-//! A few functions, or with `INVOCATIONS=all` every one. `make up` has written what they need.
+//! A few functions, or every one with `INVOCATIONS=all`. `make up` has written the files that they need.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,19 +15,20 @@ use tests::Stack;
 use tests::stack::text;
 use tokio::sync::RwLockWriteGuard;
 
-/// One that asks for nothing, and one of each kind of resource that a container has to reach: AWS, a bucket, the database,
+/// One function that calls nothing, and one for each thing that a container has to reach: AWS, a bucket, the database,
 /// the file system, another state machine.
 const A_FEW: [&str; 6] =
     ["generate-tenant-id", "create-log-group", "check-deletions", "create-database", "purge-files", "start-conclusion"];
 
-/// What tells of everything that is there, of the time, or of what it did itself.
+/// Functions whose answers may differ between equal calls. They report on everything that exists, on the time, or on
+/// what they did themselves.
 const ANSWERS_DIFFER: [&str; 6] =
     ["resolve-environment", "tail-tenant-logs", "list-tenants", "audit-tenants", "announce-execution", "end-update"];
 
-/// How long an invocation may take whose image was made before: half of them take less.
+/// Limit for the median duration of an invocation whose image has been built before.
 const WARM: Duration = Duration::from_secs(4);
 
-/// What a developer's shell may have.
+/// Variables that a developer's shell may have for another account.
 const ANOTHER_ACCOUNT: [(&str, &str); 7] = [
     ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
@@ -44,7 +45,7 @@ struct Function {
     name: String,
 }
 
-/// Where `make up` has written what `sam local` needs.
+/// The directory in which `make up` has written the files for `sam local`.
 fn directory() -> PathBuf {
     let local = std::env::var("LOCAL_DIR").unwrap_or_else(|_| ".local".to_owned());
     PathBuf::from("..").join(local).join("sam")
@@ -66,7 +67,7 @@ fn functions() -> Vec<Function> {
     functions.collect()
 }
 
-/// What a function answers in a container, and its log.
+/// Runs a command line; returns the function's answer, and its log.
 fn sam(line: &str) -> (Value, String) {
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!(". ./env && {line}")]).current_dir(directory()).envs(ANOTHER_ACCOUNT);
@@ -77,8 +78,8 @@ fn sam(line: &str) -> (Value, String) {
     (answer.unwrap_or_else(|| panic!("{line}: no answer\n{log}")), log)
 }
 
-/// The stack, with an event for each function. `make up` cannot write them here: the proxy that the functions call is part
-/// of the tests.
+/// The stack, with an event for each function. `make up` cannot write these events here, because it needs running
+/// functions, and they call a proxy that is part of the tests.
 async fn stack() -> (&'static Stack, RwLockWriteGuard<'static, ()>) {
     static WRITTEN: Once = Once::new();
     let (stack, alone) = Stack::alone().await;
@@ -99,7 +100,7 @@ async fn a_function_answers_in_a_container_as_it_does_in_the_stack() {
     let functions: Vec<_> =
         functions().into_iter().filter(|function| all || A_FEW.contains(&function.name.as_str())).collect();
     assert_eq!(functions.len(), if all { tests::stack::functions().len() } else { A_FEW.len() });
-    // The first makes the image.
+    // The first invocation builds the image.
     sam("sam local invoke GenerateTenantId --event events/generate-tenant-id.json");
     let mut took = Vec::new();
     for function in &functions {
@@ -113,7 +114,7 @@ async fn a_function_answers_in_a_container_as_it_does_in_the_stack() {
                 assert!(answer.get("errorType").is_none(), "{}: {answer}\n{log}", function.name);
             }
             Ok(there) => assert_eq!(answer, there, "{}\n{log}", function.name),
-            // The one step that asks for what a stack need not have.
+            // The only step that may fail: it needs something that a stack need not have.
             Err((error, message)) => {
                 assert_eq!(answer, json!({"errorType": error, "errorMessage": message}), "{}", function.name);
                 assert!(function.name == "create-dns-record" && message.contains("HOSTED_ZONE_ID"), "{message}");
@@ -146,7 +147,7 @@ async fn a_function_in_a_container_has_the_permissions_of_its_own_role_and_no_mo
 async fn a_container_that_does_not_know_the_local_stack_calls_nobody() {
     let (_stack, _alone) = stack().await;
     std::fs::write(directory().join("nothing.json"), "{}").expect("a file");
-    // SAM CLI's own question who the caller is goes to the local stack all the same.
+    // SAM CLI itself still asks the local stack for the caller's identity.
     let (answer, _) = sam(
         "AWS_ENDPOINT_URL_STS=$AWS_ENDPOINT_URL && export AWS_ENDPOINT_URL_STS && unset AWS_ENDPOINT_URL && \
          sam local invoke CreateLogGroup --template ../build/template.yaml --config-file \"$PWD/samconfig.toml\" --env-vars nothing.json \

@@ -1,4 +1,4 @@
-//! What CI runs: linters, unit tests, and the end-to-end tests against a stack of their own.
+//! The checks and tests that CI runs: linters, unit tests, and end-to-end tests on their own stack.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,16 +13,16 @@ use local::{command, sam_local, say, setup, stack};
 use crate::targets::Targets;
 use crate::{diagram, machines, tools};
 
-/// Everything that can be said without running anything.
+/// The checks that need no stack: formatting, linters, documentation, and the tests in Python.
 ///
 /// # Errors
-/// At the first finding, of the code or of the rest. The other of the two is checked to its end even so.
+/// At the first finding. The code and the rest are checked in parallel, and a finding in one does not stop the other.
 pub fn static_checks(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     machines::check(&settings.root)?;
     diagram::check(settings)?;
     cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
-    // The SDK's largest crate keeps the compiler at one processor for minutes, when it is not compiled yet.
+    // In parallel, because compiling the SDK's largest crate uses only one processor for minutes.
     thread::scope(|scope| {
         let rest = scope.spawn(|| check_the_rest(settings));
         let code = check_the_code(settings);
@@ -35,7 +35,7 @@ fn check_the_code(settings: &Settings) -> Result<()> {
     let mut docs = Command::new("cargo");
     command::outside_cargo(&mut docs)
         .current_dir(&settings.root)
-        // A binary is ten lines, and would load the whole SDK for them.
+        // Only the libraries: a binary has about ten lines, and rustdoc would load the whole SDK for each.
         .args(["doc", "--release", "--workspace", "--lib", "--no-deps", "--quiet"])
         .env("RUSTDOCFLAGS", "-D warnings");
     command::show("checking the documentation", &mut docs)
@@ -66,10 +66,10 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     command::run("checking the templates' security (checkov)", &mut checkov, &settings.path("log/check-checkov.log"))
 }
 
-/// The static checks, the unit tests, and the end-to-end tests with the stack that `settings` describe.
+/// The static checks, the unit tests, and the end-to-end tests on the stack that `settings` describe.
 ///
 /// # Errors
-/// At the first finding or failure. The stack is stopped even so.
+/// At the first finding or failure. The stack is stopped all the same.
 pub fn everything(settings: &Settings) -> Result<()> {
     static_checks(settings)?;
     let targets = Targets::of(&settings.root)?;
@@ -85,10 +85,10 @@ pub fn everything(settings: &Settings) -> Result<()> {
     })
 }
 
-/// Every function in a container of `sam local`, with a stack of its own.
+/// Runs every function in a container of `sam local`, with its own stack.
 ///
 /// # Errors
-/// When one does not answer as it does in the stack. The stack is stopped even so.
+/// When a function does not answer as it does in the stack. The stack is stopped all the same.
 pub fn invocations(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     on_a_stack(settings, || in_containers(settings, &[("INVOCATIONS", "all")]))
@@ -104,34 +104,34 @@ fn in_containers(settings: &Settings, variables: &[(&str, &str)]) -> Result<()> 
     end_to_end(settings, "sam_local", &["--nocapture"], variables)
 }
 
-/// Every fault at every call, with a stack of its own; its table goes into docs/faults.md.
+/// Injects every fault at every call, with its own stack. The table of results goes into docs/faults.md.
 ///
 /// # Errors
-/// When one is not survived as it should be. The stack is stopped even so.
+/// When a run with a fault does not end as it should. The stack is stopped all the same.
 pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../docs/faults.md")];
     on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
 }
 
-/// A thousand tenants on eleven load balancers, with a stack of their own.
+/// Provisions a thousand tenants on eleven load balancers, with its own stack.
 ///
 /// # Errors
-/// When one is refused, or misplaced. The stack is stopped even so.
+/// When a tenant is refused, or is on the wrong load balancer. The stack is stopped all the same.
 pub fn thousand(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     on_a_stack(settings, || end_to_end(settings, "end_to_end", &["--nocapture", "--ignored", "a_thousand"], &[]))
 }
 
-/// How fast, small and cheap it is, with a stack of its own. The results go into `.local/bench`.
+/// Measures time, size and cost, with its own stack. The results go into `.local/bench`.
 ///
 /// # Errors
-/// When something cannot be measured. The stack is stopped even so.
+/// When something cannot be measured. The stack is stopped all the same.
 pub fn bench(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
     tools::baselines(settings)?;
     let least = ["build", "--release", "--example", "hello"];
-    cargo(settings, "compiling the least function", &least)?;
+    cargo(settings, "compiling the smallest possible function", &least)?;
     let targets = Targets::of(&settings.root)?;
     on_a_stack(settings, || {
         let mut tests = targets.of_command("bench")?.iter();
@@ -158,7 +158,7 @@ fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str
         .current_dir(&settings.root)
         .args(["test", "--release", "--workspace", "--test", test, "--"])
         .args(arguments)
-        // They mostly wait.
+        // More tests at a time than processors, because they mostly wait.
         .env("RUST_TEST_THREADS", "6")
         .envs(variables)
         .envs(proxied)

@@ -1,4 +1,4 @@
-//! The diagrams of the state machines in docs/state-machines.md, drawn from their definitions so that they cannot drift.
+//! Draws the diagrams in docs/state-machines.md from the definitions of the state machines.
 
 use std::fmt::Write;
 use std::fs;
@@ -31,17 +31,17 @@ pub fn draw(settings: &Settings) -> Result<()> {
     fs::write(&file, drawn).doing(format!("writing {}", file.display()))
 }
 
-/// Checks that the page's diagrams are those of the definitions.
+/// Checks that the page's diagrams fit the definitions.
 ///
 /// # Errors
-/// When they are not.
+/// When they do not.
 pub fn check(settings: &Settings) -> Result<()> {
     let file = settings.root.join(PAGE);
     let written = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
     if drawn(settings)? == written {
         return Ok(());
     }
-    Err(format!("the diagrams in {PAGE} are not those of the state machines: run make diagrams").into())
+    Err(format!("the diagrams in {PAGE} do not fit the state machines: run make diagrams").into())
 }
 
 fn drawn(settings: &Settings) -> Result<String> {
@@ -64,7 +64,7 @@ fn placed(page: &str, machine: &str, picture: &str) -> Result<String> {
     Ok(format!("{before}{begin}```mermaid\n{picture}```\n{end}{after}"))
 }
 
-/// A Mermaid flowchart. The errors that a state catches are dotted arrows.
+/// A Mermaid flowchart. A caught error is a dotted arrow.
 fn mermaid(machine: &Value) -> String {
     let mut picture = String::from("flowchart TD\n");
     draw_states(&mut picture, machine, "", 1);

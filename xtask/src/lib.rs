@@ -1,4 +1,5 @@
-//! What is generated, checked and tested. The local stack has a crate of its own; this one starts it for the tests.
+//! Generates files, and runs checks and tests. The local stack is in the crate `local`; this crate starts it for the
+//! tests.
 
 pub mod check;
 pub mod diagram;

@@ -1,7 +1,7 @@
-//! The state machines: `statemachines/*.asl.json`, which are deployed, are written from `statemachines/src/*.yaml`,
-//! which people edit.
+//! Generates the state machines' definitions: `statemachines/*.asl.json`, which are deployed, are written from
+//! `statemachines/src/*.yaml`, which people edit.
 //!
-//! A source is ASL in YAML, field by field. Only what many states have in common stands in `macros.yaml`, once.
+//! A source has the same fields as ASL, but in YAML. Only what many states have in common is in `macros.yaml`.
 
 mod macros;
 mod node;
@@ -37,15 +37,15 @@ pub fn write(root: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Checks that the definitions are those of the sources.
+/// Checks that the definitions are up to date with the sources.
 ///
 /// # Errors
-/// When one is not, or has no source.
+/// When a definition is not, or has no source.
 pub fn check(root: &Path) -> Result<()> {
     let definitions = definitions(root)?;
     for (name, definition) in &definitions {
         if fs::read_to_string(root.join(name)).ok().as_ref() != Some(definition) {
-            return Err(format!("{name} is not what its source in {SOURCES} says: {REMEDY}").into());
+            return Err(format!("{name} does not fit its source in {SOURCES}: {REMEDY}").into());
         }
     }
     for name in files(root, DEFINITIONS, ".asl.json")? {
@@ -76,7 +76,7 @@ fn definitions(root: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 fn definition(source: &str, machine: &Node, macros: &Macros) -> Result<String> {
-    let Node::Object(mut fields) = macros.expand(machine)? else { return Err("it is no state machine".into()) };
+    let Node::Object(mut fields) = macros.expand(machine)? else { return Err("it is not a state machine".into()) };
     let comment = fields.iter_mut().find(|(name, _)| name == "Comment");
     let Some((_, Node::Text(comment))) = comment else { return Err("the machine has no Comment".into()) };
     comment.push_str(&format!(" Generated from {source}: edit that, and {REMEDY}."));
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_definition_says_from_what_it_is_generated_and_keeps_the_order_of_fields() {
+    fn a_definition_names_its_source_and_keeps_the_order_of_fields() {
         let macros = Macros::new(&Node::from_yaml("Retry: {}\nCatch: {}\nJSONata: {}").unwrap()).unwrap();
         let machine =
             Node::from_yaml("Comment: Does it.\nStartAt: B\nStates: { B: { Type: Pass, End: true } }").unwrap();

@@ -1,4 +1,5 @@
-//! `xtask machines | diagrams | check | test | faults | thousand | invocations | bench`: see the crate's documentation and the Makefile.
+//! `xtask machines | diagrams | check | test | faults | thousand | invocations | bench`: see the crate's documentation
+//! and the Makefile.
 
 use std::process::ExitCode;
 

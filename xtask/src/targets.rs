@@ -1,7 +1,7 @@
 //! The workspace's test targets, as Cargo knows them.
 //!
-//! A package says in its Cargo.toml which of them need a local stack, and which command runs them there. All others need
-//! nothing, so that a new one is run without being named anywhere.
+//! A package's Cargo.toml lists the targets that need a local stack, with the command that runs them there. All other
+//! targets need none, so a new target is run without being listed anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,9 +14,9 @@ use serde::Deserialize;
 /// The names of test targets.
 #[derive(Debug)]
 pub struct Targets {
-    /// Those that need no stack.
+    /// The targets that need no stack.
     pub alone: BTreeSet<String>,
-    /// Those that need one, by the command that runs them, in the order in which they run.
+    /// The targets that need a stack, by the command that runs them, in the order in which they run.
     pub on_a_stack: BTreeMap<String, Vec<String>>,
 }
 
@@ -44,10 +44,10 @@ struct Metadata {
 }
 
 impl Targets {
-    /// Those of the workspace at `root`.
+    /// The test targets of the workspace at `root`.
     ///
     /// # Errors
-    /// When Cargo does not know them, or one that is said to need a stack is none of them.
+    /// When `cargo metadata` fails, or when a Cargo.toml lists a target that does not exist.
     pub fn of(root: &Path) -> Result<Self> {
         let mut cargo = Command::new("cargo");
         command::outside_cargo(&mut cargo).current_dir(root).args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -74,10 +74,10 @@ impl Targets {
         Ok(targets)
     }
 
-    /// What runs on a stack by this command.
+    /// The targets that this command runs on a stack.
     ///
     /// # Errors
-    /// When nothing does.
+    /// When there are none.
     pub fn of_command(&self, command: &str) -> Result<&[String]> {
         let none = || format!("no Cargo.toml says what {command} runs on a stack");
         self.on_a_stack.get(command).map(Vec::as_slice).ok_or_else(|| none().into())

@@ -1,4 +1,4 @@
-//! What only linters and benchmarks need on the machine, beside what the local stack does.
+//! Installs the tools that only linters and benchmarks need.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,10 +10,10 @@ use local::{command, setup};
 const CARGO_DENY: &str = "0.20.2";
 const CHECKOV: &str = "3.3.30";
 
-/// What the runbook's commands call, beside the AWS CLI: programs, and the Debian packages that have them.
+/// Programs that the runbook's commands call besides the AWS CLI, and the Debian packages that contain them.
 const PROGRAMS_OF_THE_RUNBOOK: [(&str, &str); 2] = [("jq", "jq"), ("mysql", "mariadb-client-core")];
 
-/// Where cargo-deny is, which only the linters need. Installs it if it is not there in the pinned version.
+/// The path of cargo-deny, which only the linters need. Installs it if its pinned version is missing.
 ///
 /// # Errors
 /// When it cannot be installed.
@@ -32,7 +32,7 @@ pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
             "--root",
         ]);
         cargo.arg(&root).env_remove("CARGO_BUILD_TARGET");
-        // It runs for seconds: what counts is how soon it is there.
+        // Compile quickly rather than optimise: cargo-deny runs only for seconds.
         for (setting, value) in [("OPT_LEVEL", "1"), ("LTO", "off"), ("CODEGEN_UNITS", "16"), ("DEBUG", "false")] {
             cargo.env(format!("CARGO_PROFILE_RELEASE_{setting}"), value);
         }
@@ -42,8 +42,8 @@ pub fn cargo_deny(settings: &Settings) -> Result<PathBuf> {
     Ok(program)
 }
 
-/// Where checkov is, which only the linters need. Installs it if it is not there in the pinned version: in an environment
-/// of its own, as it wants other versions of the AWS SDK than SAM CLI and MiniStack do.
+/// The path of checkov, which only the linters need. Installs it if its pinned version is missing. It has its own
+/// Python environment, because it needs other versions of the AWS SDK than SAM CLI and MiniStack.
 ///
 /// # Errors
 /// When it cannot be installed.
@@ -55,7 +55,8 @@ pub fn checkov(settings: &Settings) -> Result<PathBuf> {
     Ok(root.join("bin/checkov"))
 }
 
-/// Installs what the benchmark's baselines need, in an environment of its own for the same reason: `.local/bench/venv`.
+/// Installs what the benchmark's baselines need. They have their own Python environment, `.local/bench/venv`, for the
+/// same reason.
 ///
 /// # Errors
 /// When it cannot be installed.

@@ -1,5 +1,5 @@
-//! What a container sees as `/var/task`, read only. SAM CLI mounts neither layers that it does not build nor EFS, so the
-//! database's CA and the tenants' files are beside the function.
+//! The read-only directory that a container has as `/var/task`. The database's CA and the tenants' files are in it,
+//! beside the function, because SAM CLI mounts neither EFS nor layers that it does not build.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,7 +13,7 @@ use crate::settings::{Environment, Settings};
 const CA_BUNDLE: &str = "rds-ca-bundle.pem";
 const FILES: &str = "wordpress";
 
-/// The variables that name what is mounted, with its path in the container.
+/// The variables that name these files, with their paths in the container.
 pub(super) fn mounts(function: &Deployed) -> Vec<(&'static str, String)> {
     [("DATABASE_CA_BUNDLE", CA_BUNDLE), ("FILES_DIRECTORY", FILES)]
         .into_iter()

@@ -1,5 +1,6 @@
-//! An input for each function: what the state machines have given it, in executions with two tenants that are made for
-//! the purpose. One stays and one leaves. Every step may run twice, so each can be invoked with it again and again.
+//! An input for each function, as a state machine has given it. It is taken from executions with two tenants that are
+//! provisioned for this: one stays, and the other is deprovisioned. Every step is idempotent, so each function can be
+//! invoked with its input again and again.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,12 +21,12 @@ pub const STAYING: &str = "900000000001";
 /// The tenant that was deprovisioned.
 pub const GONE: &str = "900000000002";
 
-/// What the files in `events/` have in their place.
+/// The tenant id in the sample events of `events/`, which is replaced by the id of one of these tenants.
 const SAMPLE_TENANT: &str = "100000000001";
 const SAMPLE_EXECUTION: &str =
     "arn:aws:states:eu-west-1:536580886816:execution:dev-provision-tenant:6c1f0bbc-0d8e-5b0e-9a1e-3a5f3a1d2c4b";
 
-/// What no state machine calls, or not without a hosted zone.
+/// Functions that no state machine calls, or only with a hosted zone.
 const STARTED_BY_HAND: [&str; 9] = [
     "describe-tenant",
     "list-tenants",
@@ -43,7 +44,7 @@ const WRITTEN_LAST: &str = "describe-tenant";
 
 const BOUND: Duration = Duration::from_secs(180);
 
-/// Writes the events, unless they are there and fit the stack: then its tenants are as they were.
+/// Writes the events, unless the files exist and fit the stack. They fit if the tenant that stays is still complete.
 ///
 /// # Errors
 /// When a tenant cannot be provisioned, updated or deprovisioned.
@@ -59,7 +60,9 @@ pub(super) async fn refresh(settings: &Settings, environment: &Environment, func
     if file(WRITTEN_LAST).exists() && samples.are_usable().await? {
         return Ok(());
     }
-    say::progress(format!("provisioning tenant {STAYING}, and {GONE} that leaves again, for `make invoke` …"));
+    say::progress(format!(
+        "provisioning tenant {STAYING}, and {GONE}, which is deprovisioned again, for `make invoke` …"
+    ));
     let (mut inputs, execution) = samples.make().await?;
     for function in STARTED_BY_HAND {
         if !inputs.contains_key(function) {
@@ -85,7 +88,7 @@ struct Samples<'a> {
 }
 
 impl Samples<'_> {
-    /// Whether the tenant that stays is still there, and whole.
+    /// Whether the tenant that stays still exists, and is complete.
     async fn are_usable(&self) -> Result<bool> {
         let name = self.environment.named("describe-tenant");
         let payload = json!({"tenant_id": STAYING}).to_string().into_bytes().into();
@@ -97,15 +100,15 @@ impl Samples<'_> {
         Ok(answer.function_error().is_none() && described["status"] == "active")
     }
 
-    /// Runs each state machine; gives the last input of each function that they have called, and the execution that has
-    /// provisioned the tenant that stays.
+    /// Runs each state machine. Returns the last input of each function that they have called, and the execution that
+    /// has provisioned the tenant that stays.
     async fn make(&self) -> Result<(BTreeMap<String, Value>, String)> {
         let approved = json!({
             "checklist": {"owner_notified": true, "data_backup": "not-required", "billing_finalized": true},
             "approved_by": "make up", "force_delete_secret": true, "purge_files": true,
         });
         let leaving = |more: Value| merged(&approved, more);
-        // Whatever an earlier start has left of them.
+        // Remove what an earlier start has left of these tenants.
         let (one, other) =
             tokio::join!(self.run("teardown-tenant", removal(STAYING)), self.run("teardown-tenant", removal(GONE)));
         (one?, other?);
@@ -152,7 +155,7 @@ impl Samples<'_> {
         Ok(Ended { arn: started.arn, output, failure })
     }
 
-    /// What an execution, and those that it has started, have given to functions.
+    /// Collects the inputs that an execution, and the executions that it has started, have given to functions.
     async fn collect(&self, execution: &str, inputs: &mut BTreeMap<String, Value>) -> Result<()> {
         let mut executions = vec![execution.to_owned()];
         while let Some(execution) = executions.pop() {
@@ -166,14 +169,14 @@ impl Samples<'_> {
         Ok(())
     }
 
-    /// The call of a function that an event tells of.
+    /// The function that a history event calls, and its input.
     fn call(&self, event: &HistoryEvent) -> Option<(String, Value)> {
         let mut parameters: Value = serde_json::from_str(event.task_scheduled_event_details()?.parameters()).ok()?;
         let function = parameters["FunctionName"].as_str()?.strip_prefix(&self.environment.named(""))?.to_owned();
         Some((function, parameters["Payload"].take()))
     }
 
-    /// The sample in `events/`, of a function that no state machine has called, with what there is here.
+    /// The sample event of a function that no state machine has called, with the ids of this stack.
     fn written(&self, samples: &Path, function: &str, execution: &str) -> Result<Value> {
         let file = samples.join(format!("{function}.json"));
         let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
@@ -210,7 +213,7 @@ fn merged(common: &Value, more: Value) -> Value {
     Value::Object(fields)
 }
 
-/// The execution whose end an event tells.
+/// The nested execution that a history event reports as ended.
 fn nested(event: &HistoryEvent) -> Option<String> {
     let output = event.task_succeeded_event_details()?.output()?;
     let output: Value = serde_json::from_str(output).ok()?;

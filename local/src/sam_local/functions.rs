@@ -1,4 +1,4 @@
-//! The deployed functions, as SAM CLI is told about them.
+//! The deployed functions, in the files that SAM CLI reads.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,17 +14,17 @@ use crate::{aws, emulator};
 
 /// A function as it was deployed.
 pub(super) struct Deployed {
-    /// What the template calls it: `CreateLogGroup`.
+    /// Its logical id in the template, such as `CreateLogGroup`.
     pub(super) logical_id: String,
-    /// Without the environment: `create-log-group`.
+    /// Its name without the environment, such as `create-log-group`.
     pub(super) name: String,
-    /// What Lambda knows of it.
+    /// Its configuration in Lambda.
     configuration: FunctionConfiguration,
-    /// Of a session of its role.
+    /// Credentials of a session of its role.
     credentials: BTreeMap<String, String>,
 }
 
-/// The functions of the stack, by their names.
+/// The functions of the stack, sorted by name.
 ///
 /// # Errors
 /// When the stack does not answer.
@@ -69,12 +69,13 @@ fn credentials(settings: &Settings, arn: &str) -> Result<BTreeMap<String, String
 }
 
 impl Deployed {
-    /// Its stack's variables.
+    /// A variable that the stack sets for it.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         self.configuration.environment()?.variables()?.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// All that it is to have of the stack, of Lambda, and of its role, with AWS at `endpoint`.
+    /// All its variables: those that the stack sets, those that Lambda sets, and its role's credentials. AWS is at
+    /// `endpoint`.
     fn variables(&self, environment: &Environment, endpoint: &str) -> BTreeMap<String, String> {
         let of_the_stack = self.configuration.environment().and_then(|variables| variables.variables());
         let mut variables: BTreeMap<_, _> = of_the_stack.cloned().unwrap_or_default().into_iter().collect();
@@ -94,9 +95,9 @@ impl Deployed {
     }
 
     fn in_the_template(&self, variables: &BTreeMap<String, String>) -> Value {
-        // SAM CLI gives a container what the template names, with the value of env.json.
+        // SAM CLI passes only variables that the template names to a container. It takes their values from env.json.
         let mut names: Map<_, _> = variables.keys().map(|name| (name.clone(), json!(""))).collect();
-        // This one is for the shell to set.
+        // The shell sets this variable, so env.json leaves it out.
         names.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), json!("INFO"));
         let architectures: Vec<_> = self.configuration.architectures().iter().map(|kind| kind.as_str()).collect();
         json!({

@@ -1,7 +1,8 @@
-//! The image that SAM CLI runs functions of `provided.al2023` in.
+//! The image in which SAM CLI runs functions of the runtime `provided.al2023`.
 //!
-//! AWS's is taken where it can be pulled. Where no registry can be reached, one made of Debian's packages does as well:
-//! a function needs the C library and the public CAs, and SAM CLI a shell to add its Runtime Interface Emulator.
+//! AWS's image is used if it can be pulled. If not, an image is made from Debian's packages. That is enough, because a
+//! function needs only the C library and the public CAs, and SAM CLI needs a shell to add its Runtime Interface
+//! Emulator.
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -25,12 +26,12 @@ fn of_debian() -> String {
     format!("tenant-management-provided:al2023-{}", deploy::architecture())
 }
 
-/// The image that is on this machine, AWS's rather than Debian's.
+/// The image that is on this machine. AWS's is preferred to Debian's.
 pub(super) fn here() -> Option<String> {
     [official(), of_debian()].into_iter().find(|name| docker::has_image(name))
 }
 
-/// As [`get`], unless there is one already.
+/// As [`get`], unless this machine already has an image.
 ///
 /// # Errors
 /// As [`get`].
@@ -38,10 +39,10 @@ pub fn ensure(settings: &Settings) -> Result<()> {
     if here().is_some() { Ok(()) } else { get(settings) }
 }
 
-/// Pulls AWS's image; where that fails, makes one of Debian's packages.
+/// Pulls AWS's image. If that fails, makes one from Debian's packages.
 ///
 /// # Errors
-/// When there is no Docker, or neither can be had.
+/// When there is no Docker, or when both fail.
 pub fn get(settings: &Settings) -> Result<()> {
     if !docker::runs() {
         return Err("no Docker daemon answers: start it, and see that `docker version` shows a server".into());
@@ -56,7 +57,7 @@ pub fn get(settings: &Settings) -> Result<()> {
     if directory(settings).exists() { write_config(settings) } else { Ok(()) }
 }
 
-/// What the package's installation does: all certificates in one file.
+/// Puts all certificates into one file, as the package's installation does.
 fn trust_public_authorities(root: &Path) -> io::Result<()> {
     let mut bundle = Vec::new();
     for certificate in fs::read_dir(root.join("usr/share/ca-certificates/mozilla"))? {
@@ -79,7 +80,8 @@ fn make(settings: &Settings) -> Result<()> {
     let mut extract = Command::new("sh");
     extract.args(["-ec", "for package in *.deb; do dpkg-deb --extract \"$package\" root; done"]);
     command::run("unpacking them", extract.current_dir(&scratch), &log)?;
-    // Where packages have everything below /usr, base-files has these links.
+    // If the packages have all their files below /usr, these links are needed. On Debian, the package base-files has
+    // them.
     for name in ["bin", "lib", "lib64"] {
         if !root.join(name).exists() {
             symlink(Path::new("usr").join(name), root.join(name)).doing(doing)?;

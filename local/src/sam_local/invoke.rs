@@ -1,4 +1,4 @@
-//! `make invoke`: one function in a container, by the plain `sam local invoke` that anyone can type.
+//! `make invoke`: runs one function in a container, with a plain `sam local invoke` that anyone can type.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,11 +10,12 @@ use crate::failure::{Doing, Result};
 use crate::settings::Settings;
 use crate::{command, docker, emulator, say};
 
-/// Invokes `function` (`create-log-group` or `CreateLogGroup`) with the event in a file, or else with its own one.
+/// Invokes `function` (`create-log-group` or `CreateLogGroup`) with the event in a file, by default with the event that
+/// `make up` has written for it.
 ///
 /// # Errors
-/// Before SAM CLI starts, when anything is missing that it needs; and when it fails. What the function answers is no
-/// failure, whatever it is.
+/// When anything is missing that SAM CLI needs, or when SAM CLI fails. An error that the function returns is not a
+/// failure.
 pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level: Option<&str>) -> Result<()> {
     let directory = directory(settings);
     if !emulator::service(settings).is_running() {
@@ -34,7 +35,7 @@ pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level:
         );
     }
     if !directory.join("events").join(format!("{}.json", kebab(&logical_id))).exists() {
-        return Err("`make up` has written no event for it, and has said why: run it again".into());
+        return Err("`make up` has written no event for this function: run it again, and it says why".into());
     }
     image::ensure(settings)?;
     if !directory.join(&event).is_file() {
@@ -50,7 +51,7 @@ pub fn run(settings: &Settings, function: &str, event: Option<&Path>, log_level:
     command::show(&format!("invoking {logical_id}"), shell.args(["-c", &line]).current_dir(&settings.root))
 }
 
-/// A path as one types it at the root of the checkout.
+/// A path relative to the root of the checkout, if it is below it.
 fn shown(root: &Path, path: &Path) -> String {
     let path: PathBuf = path.strip_prefix(root).unwrap_or(path).to_owned();
     path.display().to_string()
@@ -91,12 +92,12 @@ fn find(functions: &[String], wanted: &str) -> Result<String> {
     Err(format!("there is no function {wanted:?}; the nearest names are {}", nearest.join(", ")).into())
 }
 
-/// Without what the spellings differ in.
+/// A name in lower case and without punctuation, in which both spellings are equal.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
-/// `create-log-group` of `CreateLogGroup`.
+/// Converts `CreateLogGroup` to `create-log-group`.
 fn kebab(logical_id: &str) -> String {
     let mut name = String::new();
     for letter in logical_id.chars() {
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_function_is_found_by_either_spelling_and_a_wrong_one_is_told_the_nearest() {
+    fn a_function_is_found_by_either_spelling_and_a_wrong_name_gets_a_suggestion() {
         let functions = ["CreateLogGroup", "CreateDnsRecord", "DeleteLogGroup", "ListTenants"].map(str::to_owned);
         for name in ["CreateLogGroup", "create-log-group", "createloggroup"] {
             assert_eq!(find(&functions, name).unwrap(), "CreateLogGroup");
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_logical_id_has_the_functions_name_in_it() {
+    fn a_functions_name_is_derived_from_its_logical_id() {
         assert_eq!(kebab("CreateDnsRecord"), "create-dns-record");
     }
 

@@ -1,4 +1,5 @@
-//! The proxy in front of the MySQL server. It counts what the client sends, and reads nothing of it: that is encrypted.
+//! The proxy in front of the MySQL server. It counts the client's packets and TLS records, but cannot read them,
+//! because they are encrypted.
 //!
 //! Source: the MySQL client/server protocol, "Connection Phase"; RFC 8446, section 5.1.
 
@@ -18,10 +19,10 @@ const TLS_REQUEST: usize = 32;
 const RECORD_HEADER: usize = 5;
 const APPLICATION_DATA: u8 = 23;
 
-/// The functions give up a statement after 30 s.
+/// Later than the 30 s after which the functions give up a statement.
 const LATE: Duration = Duration::from_secs(31);
 
-/// Accepts connections and hands on what comes to `server`.
+/// Accepts connections and forwards their data to `server`.
 pub(super) async fn serve(proxy: &Arc<Proxy>, listener: TcpListener, server: String) {
     while let Ok((client, _)) = listener.accept().await {
         let (proxy, server) = (proxy.clone(), server.clone());
@@ -63,7 +64,7 @@ async fn exchange(mut client: TcpStream, mut server: TcpStream, watch: Option<&(
                 before(fault, watch, process).await?;
             }
             server.write_all(&sent[..length]).await?;
-            // The first packet asks for TLS by its length: it then says nothing else yet.
+            // A first packet of just this length is a request for TLS: it has no user name yet.
             is_tls |= is_first && length == PACKET_HEADER + TLS_REQUEST;
             is_first = false;
             sent.drain(..length);
@@ -74,7 +75,7 @@ async fn exchange(mut client: TcpStream, mut server: TcpStream, watch: Option<&(
     }
 }
 
-/// The length of the first packet or record, once it is there as a whole.
+/// The length of the first packet or record; none as long as it is incomplete.
 fn frame(bytes: &[u8], is_tls: bool) -> Option<usize> {
     let length = match bytes {
         [_, _, _, high, low, ..] if is_tls => RECORD_HEADER + usize::from(u16::from_be_bytes([*high, *low])),
@@ -87,7 +88,7 @@ fn frame(bytes: &[u8], is_tls: bool) -> Option<usize> {
     (bytes.len() >= length).then_some(length)
 }
 
-/// What befalls before the server sees anything. An error breaks the connection.
+/// Applies a fault that happens before the server sees the packet. An error breaks the connection.
 async fn before(fault: Option<Kind>, watch: &Watch, process: &Process) -> Result<()> {
     match fault {
         Some(Kind::KilledBefore) => process.kill(),
@@ -102,10 +103,10 @@ async fn before(fault: Option<Kind>, watch: &Watch, process: &Process) -> Result
     Err(ErrorKind::ConnectionReset.into())
 }
 
-/// What befalls after the server has answered.
+/// Applies a fault that happens after the server has answered. An error breaks the connection.
 async fn after(fault: Option<Kind>, server: &mut TcpStream, process: &Process) -> Result<()> {
     let (Some(Kind::AnswerLost | Kind::AnswerLate) | Some(Kind::KilledAfter)) = fault else { return Ok(()) };
-    // However long the answer is, it is lost.
+    // Reading a part is enough: the answer is lost, whatever its length.
     let _length = server.read(&mut [0; 16 << 10]).await?;
     match fault {
         Some(Kind::AnswerLate) => tokio::time::sleep(LATE).await,

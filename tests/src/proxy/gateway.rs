@@ -14,14 +14,14 @@ use super::process::{Ends, Process};
 use super::watch::{Kind, Watch};
 use super::{Proxy, locked, refusal};
 
-/// The functions' clients give up an attempt after 10 s.
+/// Later than the 10 s after which the functions' clients give up an attempt.
 const LATE: Duration = Duration::from_secs(11);
 
-/// Accepts connections and hands on what comes to `gateway`.
+/// Accepts connections and forwards their requests to `gateway`.
 pub(super) async fn serve(proxy: &Arc<Proxy>, listener: TcpListener, gateway: String) {
     while let Ok((client, _)) = listener.accept().await {
         let (proxy, gateway) = (proxy.clone(), gateway.clone());
-        // A connection that breaks is the caller's to mend.
+        // Ignore a broken connection: the caller notices it and retries.
         tokio::spawn(async move { connection(&proxy, client, &gateway).await.ok() });
     }
 }
@@ -38,7 +38,7 @@ async fn connection(proxy: &Proxy, mut client: TcpStream, gateway: &str) -> Resu
     Ok(())
 }
 
-/// The answer to a call. An error breaks the connection.
+/// Returns the answer to a call. An error breaks the connection.
 async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStream) -> Result<Message> {
     let begin = Instant::now();
     let delay = proxy.delay.load(Ordering::Relaxed);
@@ -55,7 +55,8 @@ async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStre
         return Ok(refusal::throttled(&service));
     }
     let root = head.header("x-amzn-trace-id").and_then(|header| header.split(';').next()).unwrap_or_default();
-    // What every function does before it connects to the database.
+    // Every function makes this call before it connects to the database. A connection to MySQL has no trace header, so
+    // remember here which trace the process works for.
     if operation == "secretsmanager:GetSecretValue"
         && let Some(process) = proxy.process(ends)
     {
@@ -87,7 +88,7 @@ async fn call(proxy: &Proxy, ends: Ends, request: &Message, server: &mut TcpStre
     }
 }
 
-/// What befalls an answer.
+/// Applies a fault that happens after the call has had its effect.
 async fn answered(
     fault: Option<Kind>,
     watch: &Watch,

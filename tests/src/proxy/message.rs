@@ -1,4 +1,4 @@
-//! HTTP messages as they stand on the wire: as much of HTTP/1.1 as the SDK and the emulator speak with each other.
+//! Raw HTTP messages: as much of HTTP/1.1 as the SDK and the emulator use.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 const HEADERS: usize = 64;
 
-/// A request or an answer, unchanged.
+/// The unchanged bytes of a request or an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Message {
     bytes: Vec<u8>,
@@ -31,7 +31,7 @@ impl RequestHead<'_> {
 }
 
 impl Message {
-    /// Reads a request; none when the connection is closed.
+    /// Reads a request; returns none when the connection is closed.
     pub(super) async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Self>> {
         Self::read(stream, |bytes| {
             let mut headers = [EMPTY_HEADER; HEADERS];
@@ -44,7 +44,7 @@ impl Message {
         .await
     }
 
-    /// Reads an answer; none when the connection is closed.
+    /// Reads an answer; returns none when the connection is closed.
     pub(super) async fn answer(stream: &mut (impl AsyncRead + Unpin)) -> Result<Option<Self>> {
         Self::read(stream, |bytes| {
             let mut headers = [EMPTY_HEADER; HEADERS];
@@ -78,13 +78,13 @@ impl Message {
         Ok(Some(Self { bytes, head }))
     }
 
-    /// An answer with this status line, header lines, and body.
+    /// Makes an answer from a status line, header lines and a body.
     pub(super) fn of(status: &str, headers: &str, body: &str) -> Self {
         let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
         Self { bytes: (head.clone() + body).into_bytes(), head: head.len() }
     }
 
-    /// All of it.
+    /// The whole message.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -116,7 +116,7 @@ fn find<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a str> {
 /// The length of the body.
 fn length(headers: &[Header<'_>]) -> Result<usize> {
     if let Some(encoding) = find(headers, "transfer-encoding") {
-        return Err(Error::other(format!("transfer encoding {encoding} is not spoken here")));
+        return Err(Error::other(format!("transfer encoding {encoding} is not supported")));
     }
     find(headers, "content-length").map_or(Ok(0), |length| length.trim().parse().map_err(Error::other))
 }
@@ -128,7 +128,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn messages_on_one_connection_are_read_one_after_the_other_when_each_waits_for_its_answer() {
+    async fn a_request_is_read_unchanged_and_the_end_of_the_connection_gives_none() {
         let text = "POST /a HTTP/1.1\r\nX-Amz-Target: S.Op\r\ncontent-length: 2\r\n\r\nhi";
         let mut connection = text.as_bytes();
         let message = Message::request(&mut connection).await.unwrap().unwrap();
@@ -139,13 +139,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn half_a_message_is_an_error() {
+    async fn an_incomplete_message_is_an_error() {
         let mut connection = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi".as_bytes();
         assert_eq!(Message::answer(&mut connection).await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
     }
 
     #[tokio::test]
-    async fn an_answer_of_our_own_reads_as_one() {
+    async fn an_answer_that_the_proxy_makes_can_be_read() {
         let answer = Message::of("400 Bad Request", "x: y\r\n", "{}");
         let mut connection = answer.bytes();
         assert_eq!(Message::answer(&mut connection).await.unwrap().unwrap(), answer);

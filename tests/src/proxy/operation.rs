@@ -1,12 +1,12 @@
-//! Which operation of which service a request asks for.
+//! Finds out which operation of which service a request calls.
 //!
-//! Source: the services' API models: the protocol of each, and the paths of those that speak REST.
+//! Source: the services' API models, for the protocol of each and the paths of those with a REST protocol.
 
 use percent_encoding::percent_decode_str;
 
 use super::message::{Message, RequestHead};
 
-/// A request's operation, as IAM would name it: `ecs:CreateService`.
+/// A request's operation, as IAM names it: `ecs:CreateService`.
 pub(super) fn operation(request: &Message, head: &RequestHead<'_>) -> String {
     let service = service(head);
     let name = match head.header("x-amz-target").and_then(|target| target.rsplit_once('.')) {
@@ -26,14 +26,14 @@ pub(super) fn access_key(head: &RequestHead<'_>) -> String {
     credential(head, 0)
 }
 
-/// A part of what the signature says of itself: key, date, region, service.
+/// A part of the signature's credential scope: 0 is the access key, then date, region, service.
 fn credential(head: &RequestHead<'_>, part: usize) -> String {
     let signed = head.header("authorization").and_then(|text| text.split_once("Credential="));
     let scope = signed.and_then(|(_, scope)| scope.split(',').next()).unwrap_or_default();
     scope.split('/').nth(part).unwrap_or("unsigned").to_owned()
 }
 
-/// A field of a form.
+/// A field of a form-encoded body.
 fn field(body: &[u8], name: &str) -> Option<String> {
     let body = std::str::from_utf8(body).ok()?;
     let (_, value) = body.split('&').filter_map(|field| field.split_once('=')).find(|(key, _)| *key == name)?;
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_protocol_names_its_operation() {
+    async fn the_operation_is_found_in_requests_of_every_protocol() {
         let target = "x-amz-target: AmazonEC2ContainerServiceV20141113.CreateService\r\n";
         assert_eq!(asked("POST /", "ecs", target, "{}").await, "ecs:CreateService");
         let form = "Action=DescribeRules&Version=2015-12-01";

@@ -1,4 +1,4 @@
-//! Which function's process is at the other end of a connection from this machine.
+//! Finds the function's process at the other end of a connection from this machine.
 //!
 //! Source: proc(5).
 
@@ -22,10 +22,11 @@ const AF_INET: u8 = 2;
 const IPPROTO_TCP: u8 = 6;
 const QUESTION_LENGTH: u32 = 72;
 
-/// Processes that are no functions, among them the two whose files are many: the emulator and the tests themselves.
+/// Processes that are not functions. They are skipped, since the emulator and the tests themselves have many open
+/// files.
 static OTHERS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// The caller's end of a connection, and ours.
+/// The addresses of a connection: the caller's, and ours.
 pub(super) type Ends = (SocketAddr, SocketAddr);
 
 /// A function.
@@ -33,7 +34,7 @@ pub(super) type Ends = (SocketAddr, SocketAddr);
 pub(super) struct Caller {
     /// Its environment.
     pub(super) environment: String,
-    /// Its name, without the environment: `create-secret`.
+    /// Its name without the environment, such as `create-secret`.
     pub(super) function: String,
 }
 
@@ -46,12 +47,12 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// The process that has connected to us, if it is a function's.
+    /// The process at the caller's end of a connection, if it is a function's.
     pub(super) fn at(ends: Ends) -> Option<Self> {
         let socket = format!("socket:[{}]", inode(ends)?);
         let others = locked(&OTHERS).clone();
         Self::that_holds(&socket, &others).or_else(|| {
-            // One of them may have ended, and a function may have its number.
+            // One of these processes may have ended, and a function may have got its process id.
             locked(&OTHERS).clear();
             Self::that_holds(&socket, &BTreeSet::new())
         })
@@ -73,15 +74,16 @@ impl Process {
         self.id
     }
 
-    /// Ends it at once, as Lambda does with a function that breaks a limit.
+    /// Kills the process, as Lambda does with a function that exceeds a limit.
     pub(super) fn kill(&self) {
-        // It may have ended by itself.
+        // Ignore a failure: the process may have ended by itself.
         let _ = Command::new("sh").args(["-c", "kill -KILL \"$0\" 2>/dev/null", &self.id.to_string()]).status();
     }
 }
 
-/// The inode of the caller's socket. Both ends tell it: another process may have a connection to elsewhere from the same
-/// port. The kernel finds it at once, while the table of all connections takes tens of milliseconds to read.
+/// The inode of the caller's socket. Both addresses are needed, because another process may use the same port for a
+/// connection to elsewhere. The kernel is asked over netlink, which is immediate; reading its table of all connections
+/// takes tens of milliseconds.
 ///
 /// Source: sock_diag(7), netlink(7).
 fn inode(ends: Ends) -> Option<u32> {
@@ -89,7 +91,7 @@ fn inode(ends: Ends) -> Option<u32> {
     let answered =
         ask(&asked).unwrap_or_else(|error| panic!("asking the kernel whose connection {ends:?} is: {error}"));
     let number = |at: usize| Some(u32::from_ne_bytes(answered.get(at..at + 4)?.try_into().ok()?));
-    // After the header: an inet_diag_msg, or an error when there is no such connection.
+    // After the header comes an inet_diag_msg, or an error if there is no such connection.
     let is_found = answered.get(4..6)? == SOCK_DIAG_BY_FAMILY.to_ne_bytes();
     is_found.then(|| number(84)).flatten()
 }
@@ -103,7 +105,7 @@ fn question((caller, own): Ends) -> Option<Vec<u8>> {
     asked.extend(NLM_F_REQUEST.to_ne_bytes());
     asked.extend([0; 8]);
     asked.extend([AF_INET, IPPROTO_TCP, 0, 0]);
-    // In any state.
+    // Connections in any state.
     asked.extend(u32::MAX.to_ne_bytes());
     asked.extend(caller.port().to_be_bytes());
     asked.extend(own.port().to_be_bytes());
@@ -148,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_connection_of_a_program_that_is_no_function_has_no_function() {
+    fn a_connection_of_another_program_belongs_to_no_function() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (_, peer) = listener.accept().unwrap();

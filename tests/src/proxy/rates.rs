@@ -1,4 +1,4 @@
-//! How often AWS lets an account call, which the emulator does not limit.
+//! The rate limits of AWS's APIs, per account. The emulator has none.
 //!
 //! Sources: Elastic Load Balancing user guide, "Request throttling for the Elastic Load Balancing API"; Amazon ECS API
 //! reference, "Request throttling"; Secrets Manager user guide, "Quotas"; CloudWatch Logs user guide, "Quotas"; Route 53
@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-/// Operations that share a bucket, by the beginnings of their names; its capacity, and what is added in a second.
+/// The token buckets: the operations that share one, by the beginnings of their names; its capacity; and the tokens
+/// that are added per second.
 const BUCKETS: [(&[&str], f64, f64); 10] = [
     (&["elasticloadbalancing:Describe"], 40.0, 10.0),
     (&["ecs:DescribeClusters"], 50.0, 20.0),
@@ -24,18 +25,18 @@ const BUCKETS: [(&[&str], f64, f64); 10] = [
 /// The buckets of all accounts.
 #[derive(Debug)]
 pub(super) struct Rates {
-    /// How many of AWS's seconds pass in one of ours: waits are shortened by as much.
+    /// How many seconds at AWS correspond to one here. Waits are shortened by the same factor.
     speed: f64,
     levels: HashMap<(String, usize), (f64, Instant)>,
 }
 
 impl Rates {
-    /// Full buckets.
+    /// All buckets, full.
     pub(super) fn new(speed: f64) -> Self {
         Self { speed, levels: HashMap::new() }
     }
 
-    /// Takes a token for a call of `environment` at `now`. Whether there was one.
+    /// Takes a token for a call in `environment` at `now`. Returns whether there was one.
     pub(super) fn allow(&mut self, environment: &str, operation: &str, now: Instant) -> bool {
         let shares = |names: &[&str]| names.iter().any(|name| operation.starts_with(name));
         let Some(index) = BUCKETS.iter().position(|(names, ..)| shares(names)) else { return true };
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_empties_and_fills_again_as_fast_as_time_passes() {
+    fn a_bucket_is_refilled_as_fast_as_time_passes() {
         let begin = Instant::now();
         let mut rates = Rates::new(10.0);
         let describe = |rates: &mut Rates, now| rates.allow("dev", "elasticloadbalancing:DescribeRules", now);
@@ -66,6 +67,6 @@ mod tests {
         let later = begin + Duration::from_millis(100);
         assert_eq!((0..50).filter(|_| describe(&mut rates, later)).count(), 10);
         assert!(rates.allow("sit", "elasticloadbalancing:DescribeRules", begin), "another account has its own");
-        assert!(rates.allow("dev", "ec2:DescribeVpcs", begin), "what is not limited");
+        assert!(rates.allow("dev", "ec2:DescribeVpcs", begin), "this operation has no limit");
     }
 }

@@ -1,4 +1,4 @@
-//! Which function has called what, over all tests.
+//! The record of which function has called which operation, over all tests.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -7,7 +7,8 @@ use std::sync::Mutex;
 
 use super::locked;
 
-/// Each call of a function once, in the file that `CALLS` names, if it does: `create-secret secretsmanager:CreateSecret`.
+/// One line for each pair of function and operation, such as `create-secret secretsmanager:CreateSecret`, in the file
+/// that the environment variable `CALLS` names. Without it nothing is recorded.
 #[derive(Debug)]
 pub(super) struct Record {
     file: Option<File>,
@@ -15,13 +16,13 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// Continues the file.
+    /// Opens the file, and keeps what earlier test processes have written.
     pub(super) fn from_process() -> Self {
         let open = |path| OpenOptions::new().create(true).append(true).open(path).expect("CALLS");
         Self { file: std::env::var_os("CALLS").map(open), seen: Mutex::default() }
     }
 
-    /// Notes a call.
+    /// Records a call.
     pub(super) fn note(&self, function: &str, operation: &str) {
         let Some(mut file) = self.file.as_ref() else { return };
         let call = format!("{function} {operation}\n");

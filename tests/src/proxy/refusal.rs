@@ -1,10 +1,10 @@
-//! How each service says no.
+//! Error answers in the form of each AWS service.
 //!
 //! Source: the error shapes of the AWS protocols (JSON, query, EC2 query, REST), and the services' "Common errors".
 
 use super::message::Message;
 
-/// The answer that asks the caller to slow down.
+/// A throttling error.
 pub(super) fn throttled(service: &str) -> Message {
     let code = match service {
         "elasticloadbalancing" | "route53" => "Throttling",
@@ -20,12 +20,12 @@ pub(super) fn throttled(service: &str) -> Message {
     refused(service, status, code, "Rate exceeded")
 }
 
-/// The answer of a service that has broken down.
+/// An internal error of the service.
 pub(super) fn broken(service: &str) -> Message {
     refused(service, "500 Internal Server Error", "InternalFailure", "An internal error has occurred")
 }
 
-/// A refusal that no retry mends.
+/// A refusal that stays the same however often the call is retried.
 pub(super) fn rejected(service: &str) -> Message {
     refused(service, "400 Bad Request", "ValidationException", "The request was refused by a test")
 }

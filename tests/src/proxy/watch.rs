@@ -1,4 +1,4 @@
-//! An execution that is watched: its calls, numbered, and what befalls one of them.
+//! A watched execution: the proxies record its calls, and can inject a fault into one of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,14 +11,14 @@ use tokio::sync::Notify;
 use super::message::Message;
 use super::{PROXY, locked};
 
-/// A call: which function calls what, and for the how manieth time in its execution, from 1.
+/// A call of an operation by a function within an execution.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Call {
     /// The function, without its environment.
     pub function: String,
-    /// As IAM names it, or `mysql:connect` and `mysql:packet`.
+    /// The operation as IAM names it, or `mysql:connect` or `mysql:packet`.
     pub operation: String,
-    /// From 1.
+    /// Which of the function's calls to this operation within the execution it is, counted from 1.
     pub number: usize,
 }
 
@@ -28,41 +28,41 @@ impl fmt::Display for Call {
     }
 }
 
-/// When a call was made and answered.
+/// The times at which a call was made and answered.
 #[derive(Clone, Debug)]
 pub struct Span {
     /// The function, without its environment.
     pub function: String,
-    /// As IAM names it.
+    /// The operation as IAM names it.
     pub operation: String,
-    /// When it came.
+    /// When the call arrived.
     pub begin: Instant,
     /// When it was answered.
     pub end: Instant,
 }
 
-/// What befalls a call.
+/// The kinds of injected faults. docs/testing.md has the same table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// It is refused for throttling, and has no effect.
+    /// The call is refused with a throttling error, and has no effect.
     Throttled,
-    /// It is answered by a fault of the service, and has no effect.
+    /// The call is answered with an internal error of the service, and has no effect.
     Broken,
-    /// It is refused for good, and has no effect.
+    /// The call is refused with an error that is not retried, and has no effect.
     Rejected,
-    /// Its connection breaks before it has an effect.
+    /// The connection breaks before the call has an effect.
     Reset,
-    /// It has its effect, and its connection breaks before the answer.
+    /// The call has its effect, and the connection breaks before the answer arrives.
     AnswerLost,
-    /// It has its effect, and the answer comes after the caller has given up.
+    /// The call has its effect, and the answer arrives after the caller has given up.
     AnswerLate,
-    /// The function's process ends before it has an effect.
+    /// The function's process is killed before the call has an effect.
     KilledBefore,
-    /// The function's process ends after it has had its effect.
+    /// The function's process is killed after the call has had its effect.
     KilledAfter,
-    /// What was read by the very same call before is answered again, whatever happened since.
+    /// The call gets the answer that an identical earlier call got, whatever has changed since.
     Stale,
-    /// It waits until the test has removed what this names: see [`Watch::reached`].
+    /// The call waits until the test has deleted the tenant's resource of this kind: see [`Watch::reached`].
     Interrupted(shared::Kind),
 }
 
@@ -75,14 +75,14 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What befalls which call.
+/// An injected fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The call.
+    /// The call that has the fault, or the first one if it is lasting.
     pub call: Call,
-    /// What befalls it.
+    /// The kind of fault.
     pub kind: Kind,
-    /// Whether it befalls the later calls of the function to the operation, too.
+    /// Whether the function's later calls to the same operation have the fault as well.
     pub lasting: bool,
 }
 
@@ -92,7 +92,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// An execution that is watched.
+/// A watched execution.
 #[derive(Debug)]
 pub struct Watch {
     root: String,
@@ -113,10 +113,10 @@ struct Seen {
 }
 
 impl Watch {
-    /// Watches the execution that will be started with [`Watch::trace_header`], and spoils what `fault` says.
+    /// Watches the execution that will be started with [`Watch::trace_header`], and injects `fault` into it.
     ///
     /// # Panics
-    /// When the stack's functions do not call by the proxy.
+    /// When the stack's functions do not call through the proxies.
     pub fn new(fault: Option<Fault>) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -133,17 +133,17 @@ impl Watch {
         format!("{};Sampled=1", self.root)
     }
 
-    /// The calls that were made, in their order.
+    /// The calls that were made, in order.
     pub fn calls(&self) -> Vec<Call> {
         locked(&self.seen).calls.clone()
     }
 
-    /// The calls to AWS that were answered, and when.
+    /// The calls to AWS that were answered, with their times.
     pub fn spans(&self) -> Vec<Span> {
         locked(&self.seen).spans.clone()
     }
 
-    /// How many calls the fault has befallen.
+    /// Number of calls that had the fault.
     pub fn spoilt(&self) -> usize {
         locked(&self.seen).spoilt
     }
@@ -153,17 +153,17 @@ impl Watch {
         locked(&self.seen).secrets.clone()
     }
 
-    /// Waits until the call that is to be interrupted is made. It then waits for [`Watch::resume`].
+    /// Waits until the call with [`Kind::Interrupted`] is made. The call then waits for [`Watch::resume`].
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
 
-    /// Lets the interrupted call go on.
+    /// Lets the interrupted call continue.
     pub fn resume(&self) {
         self.resumed.notify_one();
     }
 
-    /// Counts a call; gives what befalls it.
+    /// Counts a call; returns the fault that it gets, if any.
     pub(super) fn meet(&self, function: &str, operation: &str) -> Option<Kind> {
         let mut seen = locked(&self.seen);
         let count = seen.counts.entry((function.to_owned(), operation.to_owned())).or_default();
@@ -179,13 +179,13 @@ impl Watch {
         })
     }
 
-    /// Notes that a call which came at `begin` is answered now.
+    /// Records that a call which arrived at `begin` is answered now.
     pub(super) fn took(&self, function: &str, operation: &str, begin: Instant) {
         let [function, operation] = [function, operation].map(str::to_owned);
         locked(&self.seen).spans.push(Span { function, operation, begin, end: Instant::now() });
     }
 
-    /// Keeps a secret's password, for the search for it.
+    /// Keeps the password of a new secret, so that tests can search for it in logs and histories.
     pub(super) fn keep_secret(&self, request: &Message) {
         let body: serde_json::Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let secret = body["SecretString"].as_str().and_then(|text| serde_json::from_str(text).ok());
@@ -193,7 +193,7 @@ impl Watch {
         locked(&self.seen).secrets.extend(secret["password"].as_str().map(str::to_owned));
     }
 
-    /// What the same call was answered before; and keeps this answer for the next time.
+    /// The answer that an identical call got before, if any. Keeps this answer for the next one.
     pub(super) fn earlier_answer(&self, request: &Message, answer: &Message) -> Option<Message> {
         let mut key = Vec::new();
         key.extend(

@@ -1,4 +1,5 @@
-//! Many tenants at once, at the rates that AWS allows: as much faster as waits are shorter here.
+//! Many tenants at once, within AWS's rate limits. The limits are raised by the factor by which waits are shortened
+//! here.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,21 +14,20 @@ use tokio::task::JoinSet;
 
 use crate::{directory, plot};
 
-/// A list that deprovision-tenants takes.
+/// The longest list that deprovision-tenants accepts.
 const LIST: usize = 200;
-/// How many are provisioned at once: with more, it is this machine that is measured.
+/// How many tenants are provisioned at once. With more, this machine would be the limit, and not AWS's rates.
 const AT_ONCE: usize = 20;
-/// How many tenants a load balancer gets here.
+/// How many tenants share a load balancer here.
 const ON_A_LOAD_BALANCER: usize = 80;
 
 /// Prints a table and draws a plot.
 pub(crate) async fn measure(stack: &'static Stack) {
     let sizes = std::env::var("BENCH_BULK").unwrap_or_else(|_| "1 10 100 500".to_owned());
     println!("\nMany tenants at once\n");
-    let mut table =
-        "| tenants | provisioned, s | per s | refused for their rate | failed | deprovisioned, s | per s | \
-                     refused for their rate | failed |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
-            .to_owned();
+    let mut table = "| tenants | provisioned, s | per s | throttled calls | failed | deprovisioned, s | per s | \
+                     throttled calls | failed |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+        .to_owned();
     let mut lines = [("provisioned", Vec::new()), ("deprovisioned", Vec::new())];
     for size in sizes.split_whitespace().map(|size| size.parse::<usize>().expect("BENCH_BULK")) {
         let balancers = stack.more_load_balancers(size.div_ceil(ON_A_LOAD_BALANCER)).await;
@@ -70,7 +70,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
             count / gone
         )
         .expect("a line");
-        println!("{size} tenants came in {made:.0} s and went in {gone:.0} s");
+        println!("{size} tenants were provisioned in {made:.0} s and deprovisioned in {gone:.0} s");
         lines[0].1.push((count, made));
         lines[1].1.push((count, gone));
         left(stack, &tenants).await;
@@ -81,7 +81,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
     plot::lines(&directory().join("bulk.svg"), "Many tenants at once, in seconds", "tenants", &lines);
 }
 
-/// Nothing of the tenants is left.
+/// Checks that nothing of the tenants is left.
 async fn left(stack: &Stack, tenants: &[String]) {
     let listed: Vec<_> = stack.listed(json!({"limit": 100})).await.iter().map(|one| text(&one["tenant_id"])).collect();
     let left: Vec<_> = tenants.iter().filter(|tenant| listed.contains(tenant)).collect();

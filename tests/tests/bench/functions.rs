@@ -1,4 +1,4 @@
-//! Each function: how large it is, how soon it asks for work, how much memory it needs.
+//! Package size, cold start and memory of each function.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,17 +16,17 @@ const KIB: f64 = 1024.0;
 
 struct Measured {
     name: String,
-    /// Of the package that was deployed, in MiB.
+    /// Size of the deployed package, in MiB.
     package: Option<f64>,
-    /// In milliseconds.
+    /// Time from the start of the process to its first request for an event, in milliseconds.
     cold_start: f64,
-    /// In MiB.
+    /// Memory before the first event, in MiB.
     idle: f64,
-    /// In MiB, after one event.
+    /// Memory after one event, in MiB.
     after: f64,
 }
 
-/// Prints a table of all functions, of the least that a function can be, and of one in Python.
+/// Prints a table of all functions, of the smallest possible function, and of one in Python.
 pub(crate) async fn measure(stack: &'static Stack) {
     println!(
         "\nEach function, as deployed: the package, from exec to the first poll, memory then and after one event\n"
@@ -60,20 +60,20 @@ pub(crate) async fn measure(stack: &'static Stack) {
     fs::write(directory().join("functions.md"), table).expect("a table");
 }
 
-/// Where cargo has put it, beside this very program.
+/// The smallest possible function. Cargo has put it into the directory of this program.
 fn hello() -> Command {
     let this = std::env::current_exe().expect("a program");
     Command::new(this.ancestors().nth(2).expect("a directory").join("examples/hello"))
 }
 
 fn python() -> Command {
-    // Not where the link in the environment leads to, which knows nothing of the environment.
+    // The symbolic link is not resolved: its target is the system's Python, which does not find the installed packages.
     let mut python = Command::new(std::path::absolute("../.local/bench/venv/bin/python").expect("python"));
     python.args(["-m", "awslambdaric", "function.handler"]).current_dir("../local/bench");
     python
 }
 
-/// Starts a function several times; `sample` is whose configuration and sample event it gets.
+/// Starts a function several times. It gets the configuration and the sample event of the function `sample`.
 async fn start(stack: &Stack, name: &str, mut command: Command, sample: Option<&str>) -> Measured {
     let mut variables = vec![
         ("PATH".to_owned(), "/usr/bin:/bin".to_owned()),

@@ -1,11 +1,12 @@
-//! How fast, how small and how cheap it is, beside the runbook's commands, a script, and the least that is possible.
+//! Time, size and cost, compared with the runbook's commands, a script, and the smallest possible function.
 //!
-//! All in one run on one stack, warm, in turns, so that the ratios mean something on any machine. The numbers go to the
-//! terminal, and with the plots to `.local/bench/`. `BENCH` chooses some of the measurements, `BENCH_RUNS` says how often
-//! each is made (10), `BENCH_BULK` how many tenants come together (`1 10 100 500`).
+//! All measurements are made in one run on one stack, after a warm-up, in turns, so that their ratios are meaningful on
+//! any machine. The numbers go to the terminal, and with the plots to `.local/bench/`. `BENCH` selects some of the
+//! measurements, `BENCH_RUNS` is the number of repetitions (10), and `BENCH_BULK` the numbers of tenants that are
+//! provisioned together (`1 10 100 500`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark ends by panicking")]
-#![allow(clippy::print_stdout, reason = "it is there to tell")]
+#![allow(clippy::print_stdout, reason = "it prints its results")]
 
 mod bulk;
 mod functions;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-/// Lines through points, each with its name.
+/// Draws named lines through points.
 pub(crate) fn lines(file: &Path, title: &str, across: &str, lines: &[(&str, Vec<(f64, f64)>)]) {
     let points = || lines.iter().flat_map(|(_, points)| points);
     let largest = |number: fn(&(f64, f64)) -> f64| points().map(number).fold(0.0, f64::max);

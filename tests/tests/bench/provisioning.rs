@@ -1,4 +1,5 @@
-//! A provisioning beside the runbook's commands and the same calls in one script, as each call to AWS takes longer.
+//! Compares a provisioning with the runbook's commands and with the same calls in one script, at several delays per
+//! call.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +14,7 @@ use tests::stack::{new_tenant_id, variable};
 use crate::statistics::{median, runs, seconds};
 use crate::{directory, plot};
 
-/// What is added to each call to AWS, in milliseconds.
+/// The delays that are added to each call to AWS, in milliseconds.
 const DELAYS: [u64; 3] = [0, 20, 100];
 
 /// List prices in USD, eu-west-1, x86_64. Source: the price lists of Step Functions (standard) and Lambda.
@@ -27,7 +28,7 @@ struct Times {
     ours: Vec<Duration>,
     script: Vec<Duration>,
     commands: Vec<Duration>,
-    /// How much longer than its slowest chain of calls a provisioning took.
+    /// The duration of a provisioning, divided by that of its slowest chain of calls.
     of_critical_path: Vec<f64>,
     critical_path: Vec<Duration>,
 }
@@ -43,7 +44,7 @@ pub(crate) async fn measure(stack: &'static Stack) {
     cost(stack).await;
     for delay in DELAYS {
         let mut times = Times::default();
-        // The first is for warming up.
+        // Run 0 warms up, and is not counted.
         for run in 0..=runs() {
             let one = Times::of_one(stack, Duration::from_millis(delay)).await;
             if run > 0 {
@@ -77,7 +78,7 @@ impl Times {
         self.critical_path.extend(other.critical_path);
     }
 
-    /// One of each.
+    /// Measures each variant once.
     async fn of_one(stack: &'static Stack, delay: Duration) -> Self {
         let mut times = Self::default();
         let (tenant, watch) = (new_tenant_id(), Watch::new(None));
@@ -98,7 +99,7 @@ impl Times {
     }
 }
 
-/// How long one of the baselines takes, which must give the tenant's URL.
+/// How long one of the baselines takes. It must print the tenant's URL.
 fn baseline(stack: &Stack, delay: Duration, program: &str, arguments: &[&str]) -> Duration {
     let tenant = new_tenant_id();
     let run = |arguments: &[&str]| {
@@ -124,7 +125,7 @@ fn baseline(stack: &Stack, delay: Duration, program: &str, arguments: &[&str]) -
     took
 }
 
-/// The sum of the slowest chain of calls, each of which began after the one before it had ended.
+/// The total duration of the slowest chain of calls in which each call began after the one before it had ended.
 fn critical_path(spans: &[Span]) -> Duration {
     let mut path = Duration::ZERO;
     let mut next = spans.iter().max_by_key(|span| span.end);
@@ -144,7 +145,7 @@ async fn cost(stack: &Stack) {
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
     let of = |ending: &'static str| history.iter().filter(move |event| event.r#type().as_str().ends_with(ending));
     let [transitions, calls] = ["StateEntered", "TaskStateEntered"].map(|ending| of(ending).count());
-    // From entering the state on, which is a little longer than Lambda bills.
+    // Measured from the entry into the state, which is a little more than Lambda bills.
     let [entered, left] = ["TaskStateEntered", "TaskStateExited"]
         .map(|ending| of(ending).map(|event| event.timestamp().as_secs_f64()).sum::<f64>());
     let busy = left - entered;

@@ -1,4 +1,4 @@
-//! The side of the Lambda Runtime API that functions poll, for one function at a time.
+//! A server of the Lambda Runtime API, which a function polls, for one function at a time.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use socket2::SockRef;
 
-/// A function that has not asked or answered by then never will.
+/// Longest wait for a function's request or answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A function's process, from its start on.
+/// A running function's process.
 pub(crate) struct Process {
     child: Child,
     listener: TcpListener,
     waiting: Option<TcpStream>,
-    /// From its start to its first poll.
+    /// Time from the start of the process to its first poll.
     pub(crate) cold_start: Duration,
 }
 
-/// Memory of a process that is its own or read from its files, in MiB.
+/// Resident memory of a process, in MiB: its own, and what it has read from its files.
 pub(crate) fn resident(process: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
@@ -28,10 +28,10 @@ pub(crate) fn resident(process: u32) -> f64 {
 }
 
 impl Process {
-    /// Starts a function and waits until it asks for work.
+    /// Starts a function and waits until it asks for an event.
     pub(crate) fn start(command: &mut Command, variables: &[(String, String)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        // Also for how long it accepts.
+        // On Linux, the read timeout of a listening socket limits `accept` as well.
         SockRef::from(&listener).set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let address = listener.local_addr().expect("an address").to_string();
         command.env_clear().envs(variables.iter().cloned()).env("AWS_LAMBDA_RUNTIME_API", address);
@@ -50,7 +50,7 @@ impl Process {
         resident(self.child.id())
     }
 
-    /// Gives it an event; waits for its answer, whatever that is.
+    /// Sends it an event, and waits for its answer, whether result or error.
     pub(crate) fn invoke(&mut self, event: &Value) {
         let body = event.to_string();
         let deadline = std::time::SystemTime::now() + PATIENCE;
@@ -65,7 +65,7 @@ impl Process {
         )
         .expect("an event");
         drop(waiting);
-        // The answer, and then the next poll, each on a connection of its own.
+        // The answer and the next poll each come on a new connection.
         loop {
             let (mut stream, _) = self.listener.accept().expect("an answer in time");
             let (head, _) = request(&stream);
@@ -86,7 +86,7 @@ impl Drop for Process {
     }
 }
 
-/// First line and body of a request; nothing when the connection has ended.
+/// First line and body of a request. Both are empty if the connection has ended.
 fn request(stream: &TcpStream) -> (String, Vec<u8>) {
     let mut reader = BufReader::new(stream);
     let (mut first, mut length, mut chunked) = (String::new(), 0, false);

@@ -1,8 +1,8 @@
-//! What is said of several measurements.
+//! Statistics of repeated measurements.
 
 use std::time::Duration;
 
-/// The number that half of the others do not exceed.
+/// The median.
 pub(crate) fn median(numbers: impl IntoIterator<Item = f64>) -> f64 {
     let mut numbers: Vec<_> = numbers.into_iter().collect();
     numbers.sort_by(f64::total_cmp);
@@ -15,7 +15,7 @@ pub(crate) fn seconds(times: &[Duration]) -> f64 {
     median(times.iter().map(Duration::as_secs_f64))
 }
 
-/// How often each thing is measured.
+/// How often each measurement is repeated.
 pub(crate) fn runs() -> usize {
     std::env::var("BENCH_RUNS").map_or(10, |runs| runs.parse().expect("BENCH_RUNS"))
 }

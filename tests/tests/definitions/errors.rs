@@ -1,4 +1,4 @@
-//! Each error is documented, and handled by the state machines or left to `States.ALL` for a reason.
+//! Each error is documented, and the state machines either handle it by name or have a reason not to.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use shared::ErrorKind;
 
 use crate::{documentation, handled, states};
 
-/// Why no state machine names the error in a Retry or Catch, if none does. It ends in the Catch for `States.ALL`, which
-/// leads to a rollback or a report.
+/// Why no state machine names the error in a Retry or Catch; none if one does. An error that is not named is caught by
+/// `States.ALL`, which leads to a rollback or a report.
 fn why_not_named(error: ErrorKind) -> Option<&'static str> {
     match error {
         ErrorKind::Throttled | ErrorKind::Transient => None,

@@ -1,4 +1,5 @@
-//! Each kind of resource is created, deleted, allowed, sampled, documented, and removed by the fault sweep.
+//! Each kind of resource has states that create and delete it, functions with policies and sample events, a place in
+//! the documentation, and a run of the fault sweep in which the resource vanishes.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What the definitions of the state machines promise, read from the files: no stack is needed.
+//! Checks of the state machines' definitions. They read the files, and need no stack.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends by panicking")]
 
@@ -26,7 +26,7 @@ fn states() -> Vec<(String, String, Value)> {
         }
         let machine: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(machine["QueryLanguage"], "JSONata");
-        assert!(machine["TimeoutSeconds"].is_number(), "{path:?} ends at some time");
+        assert!(machine["TimeoutSeconds"].is_number(), "{path:?} has a time limit");
         collect(path.file_name().unwrap().to_str().unwrap(), &machine, &mut all);
     }
     assert!(all.len() > 30);
@@ -85,7 +85,7 @@ fn every_state_says_why_it_is_there() {
 }
 
 #[test]
-fn every_failure_says_its_error_its_step_and_what_happened() {
+fn every_fail_state_reports_the_error_the_step_and_the_message() {
     for (machine, name, state) in states().into_iter().filter(|(_, _, state)| state["Type"] == "Fail") {
         let cause = state["Cause"].as_str().unwrap();
         for field in ["'error':", "'step':", "'message':"] {
@@ -95,7 +95,7 @@ fn every_failure_says_its_error_its_step_and_what_happened() {
 }
 
 #[test]
-fn every_task_retries_what_passes_with_backoff_a_cap_and_full_jitter_and_catches_the_rest() {
+fn every_task_retries_temporary_errors_with_backoff_a_cap_and_full_jitter_and_catches_the_rest() {
     for (machine, name, state) in states().into_iter().filter(|(_, _, state)| state["Type"] == "Task") {
         let retriers = state["Retry"].as_array().unwrap();
         for retry in retriers {
@@ -121,7 +121,7 @@ fn every_task_retries_what_passes_with_backoff_a_cap_and_full_jitter_and_catches
 }
 
 #[test]
-fn what_is_retried_and_caught_is_what_functions_and_aws_emit() {
+fn retry_and_catch_name_only_errors_that_functions_or_aws_emit() {
     let emitted: BTreeSet<_> = ErrorKind::ALL.iter().map(|error| error.name()).collect();
     let aws = ["States.", "Lambda.", "Runtime.", "Sandbox.", "ECS.", "StepFunctions.", "EventBridge.", "S3."];
     for (machine, name, state) in states() {
@@ -133,7 +133,7 @@ fn what_is_retried_and_caught_is_what_functions_and_aws_emit() {
 }
 
 #[test]
-fn no_state_gives_up_on_a_function_that_still_works() {
+fn no_state_times_out_before_its_function() {
     let template = fs::read_to_string("../template.yaml").unwrap();
     for (machine, name, state) in states() {
         let Some(function) = function_of(&state) else { continue };
@@ -153,7 +153,7 @@ fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine
     let told: BTreeSet<_> =
         ["start-provisioning", "start-deprovisioning", "start-conclusion"].map(str::to_owned).into();
     let used: BTreeSet<_> = used.into_iter().chain(read).chain(told).collect();
-    assert_eq!(used, functions(), "people read, events start, machines do the rest");
+    assert_eq!(used, functions(), "a state machine, a person or an event uses each function");
     for function in functions() {
         assert!(template.contains(&format!("Binary: {function} }}")), "{function} is not in template.yaml");
         assert!(template.contains(&format!("FunctionName: !Sub \"${{Environment}}-{function}\"")), "{function}");
@@ -162,7 +162,7 @@ fn every_function_is_in_the_template_has_a_sample_and_is_used_by_a_state_machine
 }
 
 #[test]
-fn whoever_looks_for_listeners_is_told_of_the_one_that_a_parameter_names() {
+fn every_function_that_looks_for_listeners_has_the_listeners_of_the_parameter() {
     let template = fs::read_to_string("../template.yaml").unwrap();
     let functions: Vec<_> =
         template.split("Metadata:\n").filter(|resource| resource.contains("DescribeListeners")).collect();
@@ -173,7 +173,7 @@ fn whoever_looks_for_listeners_is_told_of_the_one_that_a_parameter_names() {
 }
 
 #[test]
-fn a_deletion_that_saw_nothing_is_tried_again_before_its_resource_counts_as_left() {
+fn a_leftover_without_an_error_gets_another_round_of_deletions() {
     let states = states();
     let of_teardown = |name: &str| {
         let found = states.iter().find(|(file, state, _)| file == "teardown-tenant.asl.json" && state == name);
@@ -186,7 +186,7 @@ fn a_deletion_that_saw_nothing_is_tried_again_before_its_resource_counts_as_left
 }
 
 #[test]
-fn the_samples_of_events_are_as_their_schemas_have_them() {
+fn the_sample_events_fit_their_schemas() {
     for sample in ["tenant-signed-up", "start-provisioning", "tenant-cancelled", "start-deprovisioning"] {
         let event: Value =
             serde_json::from_str(&fs::read_to_string(format!("../events/{sample}.json")).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Tenants that stay incomplete are told, and touched by nobody.
+//! The audit reports tenants that stay incomplete, and changes nothing.
 
 use serde_json::{Value, json};
 use tests::Stack;
@@ -10,7 +10,7 @@ fn incomplete<'a>(audited: &'a Value, tenant: &str) -> Option<&'a Value> {
 }
 
 #[tokio::test]
-async fn a_tenant_that_is_partial_in_two_audits_in_a_row_is_told_and_left_alone() {
+async fn a_tenant_that_is_partial_in_two_audits_in_a_row_is_reported_and_left_alone() {
     let (stack, _alone) = Stack::alone().await;
     let (orphan, later, whole) = (new_tenant_id(), new_tenant_id(), new_tenant_id());
     stack.run("provision-tenant", json!({"tenant_id": whole})).await.succeeded();

@@ -1,4 +1,4 @@
-//! Wrong input is refused with the field, the value and what is allowed, and nothing is touched.
+//! Wrong input is refused with an error that names the field, the value and what is allowed. Nothing is touched.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::{new_tenant_id, text};
 
-/// The states of provision-tenant before anything is made, and the one that tells of the failure.
+/// The states of provision-tenant before anything is created, and the state that reports the failure.
 const LOOKS: [&str; 10] = [
     "Note what is asked for",
     "Look before anything is made",
@@ -79,7 +79,7 @@ async fn a_wrong_teardown_request_is_refused() {
 }
 
 #[tokio::test]
-async fn every_function_refuses_what_is_no_request() {
+async fn every_function_refuses_an_invalid_input() {
     let (stack, _together) = Stack::together().await;
     for function in tests::stack::functions() {
         for input in [json!([]), json!("x"), json!({"no_such_field": 1}), json!({"tenant_id": "x"}), Value::Null] {

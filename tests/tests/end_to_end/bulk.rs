@@ -1,4 +1,4 @@
-//! Many tenants leave, a few at a time.
+//! Many tenants are deprovisioned, a few at a time.
 
 use aws_sdk_elasticloadbalancingv2::types::{Action, ActionTypeEnum, RuleCondition};
 use aws_sdk_s3::primitives::ByteStream;
@@ -18,7 +18,7 @@ fn entry<'a>(report: &'a Value, tenant: &str) -> &'a Value {
     report["tenants"].as_array().unwrap().iter().find(|entry| entry["tenant_id"] == tenant).unwrap()
 }
 
-/// The whole report, at the address that the summary gives.
+/// The whole report, from the S3 address in the summary.
 async fn whole_report(stack: &Stack, summary: &Value) -> Value {
     let address = text(&summary["report"]);
     let (bucket, key) = address.strip_prefix("s3://").unwrap().split_once('/').unwrap();
@@ -26,7 +26,7 @@ async fn whole_report(stack: &Stack, summary: &Value) -> Value {
     serde_json::from_slice(&object.body.collect().await.unwrap().to_vec()).unwrap()
 }
 
-/// A rule for another host, which keeps the tenant's target group in use.
+/// Creates a listener rule for another host, which keeps the tenant's target group in use.
 async fn hold_the_target_group(stack: &Stack, environment: &Value, tenant: &str) -> String {
     let group = stack.elb.describe_target_groups().names(stack.named(&format!("{tenant}-tg"))).send().await.unwrap();
     let group = group.target_groups()[0].target_group_arn().unwrap().to_owned();
@@ -38,10 +38,10 @@ async fn hold_the_target_group(stack: &Stack, environment: &Value, tenant: &str)
 }
 
 #[tokio::test]
-async fn of_two_hundred_tenants_three_that_cannot_be_removed_are_reported_with_their_reasons_and_the_rest_is_gone() {
+async fn three_of_200_tenants_cannot_be_removed_and_are_reported_with_reasons_and_the_others_are_gone() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
-    // One has room for a hundred.
+    // Three, because each has room for only a hundred tenants.
     let balancers = stack.more_load_balancers(3).await;
     let environment = stack.resolved().await;
     let tenants: Vec<_> = (0..200).map(|_| new_tenant_id()).collect();
@@ -91,7 +91,7 @@ async fn of_two_hundred_tenants_three_that_cannot_be_removed_are_reported_with_t
         let told = entry(&report, tenant);
         assert_eq!(told["status"], if failed { "failed" } else { "deprovisioned" });
         assert!(told["removed"].as_array().unwrap().len() >= 7, "{told}");
-        // A look takes long.
+        // Take a snapshot only sometimes, since it takes long.
         if failed || number % 10 == 0 {
             assert_eq!(stack.snapshot(tenant).await.len(), usize::from(failed), "{tenant}");
         }
@@ -129,7 +129,7 @@ async fn a_list_may_be_a_file_in_the_stacks_bucket() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_one_entry_keeps_every_tenant() {
+async fn a_list_with_one_wrong_entry_is_refused_and_every_tenant_stays() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();

@@ -1,4 +1,4 @@
-//! What became of an execution is said once, and what a failed provisioning left is removed.
+//! The end of each execution is reported exactly once, and what a failed provisioning has left is removed.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,8 +9,8 @@ use tests::Stack;
 use tests::bus::fits_its_schema;
 use tests::stack::{new_tenant_id, text};
 
-/// States in which an execution is stopped: those that call something or wait. The others are over at once. Where a test
-/// comes too late for one, the execution is in the next.
+/// States in which an execution is stopped: those that call something or wait. Other states end too soon to be hit. If
+/// a stop comes too late for a state, it hits the next one.
 const STOPS: [&str; 15] = [
     "Resolve the environment",
     "Choose the tenant id",
@@ -62,7 +62,7 @@ async fn start(stack: &'static Stack, machine: &str, input: Value) -> Run {
 }
 
 #[tokio::test]
-async fn a_provisioning_that_succeeds_and_one_that_fails_are_told_once_each() {
+async fn a_provisioning_that_succeeds_and_one_that_fails_are_reported_once_each() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let (tenant, failing) = (new_tenant_id(), new_tenant_id());
@@ -91,7 +91,7 @@ async fn a_provisioning_that_succeeds_and_one_that_fails_are_told_once_each() {
 }
 
 #[tokio::test]
-async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_told_once() {
+async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_reported_once() {
     let (stack, _together) = Stack::together().await;
     let begun = Instant::now();
     let mut bus = stack.announcements().await;
@@ -106,7 +106,7 @@ async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_told_on
             runs.push(stop.await.unwrap());
         }
     }
-    // And while it rolls back by itself.
+    // Also stop an execution while it rolls back.
     let broken = start(stack, "provision-tenant", json!({"image": "wordpress:does-not-exist"})).await;
     broken.entered("Roll back").await;
     broken.stop().await;
@@ -133,10 +133,11 @@ async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_told_on
     assert!(begun.elapsed() < Duration::from_secs(180), "{:?}", begun.elapsed());
 }
 
-/// A provisioning that was stopped in that state. On a busy machine one may end before its stop comes.
+/// Starts a provisioning and stops it in that state. On a busy machine it may succeed before the stop arrives. Then it
+/// is torn down, and another one is tried.
 async fn stopped_in(stack: &'static Stack, state: &str) -> Run {
     for _ in 0..10 {
-        // Without an id, so that it has to be found.
+        // The input has no tenant id, so the conclusion has to find the id in the execution's history.
         let run = start(stack, "provision-tenant", json!({"signup_id": "stopped"})).await;
         run.entered(state).await;
         run.stop().await;
@@ -151,7 +152,7 @@ async fn stopped_in(stack: &'static Stack, state: &str) -> Run {
     panic!("no provisioning can be stopped in {state}");
 }
 
-/// The id that a provisioning chose, if it came so far.
+/// The tenant id that a provisioning has chosen, if it came so far.
 async fn chosen(stack: &Stack, arn: &str) -> Option<Value> {
     let history = stack.history(arn).await;
     let mut exits = history.iter().filter_map(|event| event.state_exited_event_details());
@@ -160,7 +161,7 @@ async fn chosen(stack: &Stack, arn: &str) -> Option<Value> {
 }
 
 #[tokio::test]
-async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well() {
+async fn a_resource_that_a_slow_function_creates_during_the_clean_up_is_removed_as_well() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
@@ -169,7 +170,7 @@ async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well(
     run.stop().await;
     let conclusion = Run { stack, arn: stack.conclusion_of(&run.arn).await };
     conclusion.entered("Wait for what may still run").await;
-    // As a function does that was called before the end, and is slow.
+    // Do what a slow function does that was called before the execution was stopped.
     stack.invoke("create-log-group", &json!({"tenant_id": tenant, "owner": run.arn})).await.unwrap();
     assert_eq!(stack.snapshot(&tenant).await.len(), 1);
     let event = bus.the_one_about(&run.arn).await;
@@ -182,7 +183,7 @@ async fn what_a_function_makes_after_the_clean_up_has_looked_is_removed_as_well(
 }
 
 #[tokio::test]
-async fn a_database_that_only_a_task_reaches_is_dropped_once_more_when_no_task_can_still_run() {
+async fn a_database_that_only_a_task_reaches_is_dropped_again_when_no_task_can_still_run() {
     let (_, _together) = Stack::together().await;
     let stack = Stack::of("sit").await;
     let mut bus = stack.announcements().await;
@@ -200,14 +201,14 @@ async fn a_database_that_only_a_task_reaches_is_dropped_once_more_when_no_task_c
 }
 
 #[tokio::test]
-async fn an_end_that_is_told_again_and_again_is_concluded_once() {
+async fn an_end_that_is_reported_several_times_is_concluded_once() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let mut ends = stack.ends_of("deprovision-tenant").await;
     let input = json!({"tenant_id": new_tenant_id()});
     let run = start(stack, "deprovision-tenant", input).await;
     let told = ends.about(&run.arn).await;
-    assert_eq!(told.len(), 1, "Step Functions tells it once");
+    assert_eq!(told.len(), 1, "Step Functions reports it once");
     let mut conclusions = BTreeSet::new();
     for _ in 0..3 {
         conclusions.insert(text(&stack.invoke("start-conclusion", &told[0]).await.unwrap()["execution_arn"]));
@@ -221,7 +222,7 @@ async fn an_end_that_is_told_again_and_again_is_concluded_once() {
 }
 
 #[tokio::test]
-async fn a_deprovisioning_is_told_whether_it_succeeds_or_is_refused_and_its_teardown_is_not() {
+async fn a_deprovisioning_is_reported_whether_it_succeeds_or_is_refused_but_its_teardown_is_not() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
@@ -245,7 +246,7 @@ async fn a_deprovisioning_is_told_whether_it_succeeds_or_is_refused_and_its_tear
 }
 
 #[tokio::test]
-async fn an_update_is_told_with_what_it_changed_and_one_that_is_refused_is_told_as_well() {
+async fn an_update_is_reported_with_its_changes_and_a_refused_one_is_reported_as_well() {
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
@@ -267,7 +268,7 @@ async fn an_update_is_told_with_what_it_changed_and_one_that_is_refused_is_told_
 }
 
 #[tokio::test]
-async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
+async fn an_execution_that_ends_by_an_error_no_state_can_catch_is_cleaned_up_and_reported() {
     let (stack, _alone) = Stack::alone().await;
     let mut bus = stack.announcements().await;
     let machine = stack.machine_arn("provision-tenant");
@@ -275,7 +276,7 @@ async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
     let mut limited: Value = serde_json::from_str(&definition).unwrap();
     let mut broken = limited.clone();
     limited["TimeoutSeconds"] = json!(2);
-    // It lasts until the limit.
+    // The execution lasts until its time limit.
     limited["States"]["Check the deployment"] = json!({"Type": "Wait", "Seconds": 600, "Next": "Report the tenant"});
     broken["States"]["Check the deployment"]["Resource"] = json!("arn:aws:states:::nobody:knowsThis");
     let mut runs = Vec::new();
@@ -301,7 +302,7 @@ async fn what_no_state_can_catch_is_cleaned_up_after_and_told() {
 }
 
 #[tokio::test]
-async fn what_the_clean_up_cannot_remove_is_told_and_fails_the_conclusion() {
+async fn leftovers_of_the_clean_up_are_reported_and_fail_the_conclusion() {
     let (stack, _alone) = Stack::alone().await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();

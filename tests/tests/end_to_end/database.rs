@@ -1,4 +1,4 @@
-//! The tenant's database: its own, and no other.
+//! A tenant's credentials open the tenant's database and no other.
 
 use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ async fn the_secrets_credentials_open_the_tenants_database_and_no_other() {
     for arn in executions {
         stack.ended(&arn).await.succeeded();
     }
-    // An underscore that is not escaped in GRANT would match any character.
+    // In GRANT, an underscore that is not escaped matches any character.
     let lookalike = format!("{tenant}Xdb");
     let mut admin = administrator(stack).await;
     admin.query_drop(format!("CREATE DATABASE `{lookalike}`")).await.unwrap();
@@ -49,7 +49,7 @@ async fn plain_text_is_refused_unless_the_stack_allows_it_and_a_wrong_ca_is_refu
     let (stack, _alone) = Stack::alone().await;
     let function = "create-database";
     let original = stack.variables(function).await;
-    assert!(!original["DATABASE_CA_BUNDLE"].is_empty(), "the local stack speaks TLS");
+    assert!(!original["DATABASE_CA_BUNDLE"].is_empty(), "the local stack offers TLS");
     let with = |changes: &[(&str, &str)]| {
         let mut variables = original.clone();
         variables.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));

@@ -1,4 +1,4 @@
-//! A database that only an ECS task reaches. The stack of sit has one.
+//! A database server that only ECS tasks can reach. The stack of sit has one.
 
 use aws_sdk_ecs::types::DesiredStatus;
 use aws_sdk_sfn::types::ExecutionStatus;
@@ -17,14 +17,14 @@ async fn database_of(stack: &Stack, tenant: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn it_is_made_as_a_function_makes_it_and_leaves_as_completely() {
+async fn a_task_creates_the_same_database_as_a_function_and_drops_it_as_completely() {
     let (dev, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
     let mut made = Vec::new();
     for stack in [dev, sit] {
         stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
-        // The authentication string and the owner differ.
+        // Leave out the authentication string and the owner, which differ.
         let lines = database_of(stack, &tenant).await;
         made.push(lines.iter().map(|line| line.split(" *").next().unwrap().to_owned()).collect::<Vec<_>>());
     }
@@ -45,7 +45,7 @@ async fn it_is_made_as_a_function_makes_it_and_leaves_as_completely() {
 }
 
 #[tokio::test]
-async fn it_may_be_made_and_dropped_twice() {
+async fn a_task_may_create_and_drop_a_database_twice() {
     let (_, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
@@ -114,7 +114,7 @@ async fn a_task_that_cannot_do_its_work_says_why_and_the_database_is_a_leftover(
 }
 
 #[tokio::test]
-async fn a_teardown_that_is_stopped_is_not_silent_about_the_database() {
+async fn a_teardown_that_is_stopped_has_the_database_as_a_leftover() {
     let (_, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
@@ -134,7 +134,7 @@ async fn a_teardown_that_is_stopped_is_not_silent_about_the_database() {
     assert_eq!(sit.snapshot(&tenant).await, Vec::<String>::new());
 }
 
-/// The execution of a machine that works on this tenant just now.
+/// Waits for a running execution of a machine that works on this tenant, and returns its ARN.
 async fn running(stack: &Stack, machine: &str, tenant: &str) -> String {
     let start = std::time::Instant::now();
     loop {

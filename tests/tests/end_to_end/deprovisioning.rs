@@ -1,4 +1,4 @@
-//! A tenant leaves: with its checklist, completely, and nobody else with it.
+//! A deprovisioning checks the checklist, removes the tenant completely, and touches no other tenant.
 
 use aws_sdk_ecs::types::ContainerDefinition;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn with(tenant: &str, field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_what_is_kept() {
+async fn a_tenant_is_removed_completely_and_the_answer_says_what_was_removed_and_what_is_kept() {
     let (stack, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     stack.run("provision-tenant", json!({"tenant_id": neighbour})).await.succeeded();
@@ -34,7 +34,7 @@ async fn a_tenant_leaves_completely_and_the_answer_says_what_was_removed_and_wha
 }
 
 #[tokio::test]
-async fn what_is_open_is_named_at_once_and_nothing_is_touched() {
+async fn open_checklist_items_are_named_all_together_and_nothing_is_touched() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -63,7 +63,7 @@ async fn what_is_open_is_named_at_once_and_nothing_is_touched() {
 }
 
 #[tokio::test]
-async fn a_secret_within_its_recovery_window_and_a_log_group_are_kept_on_request_and_go_in_a_second_run() {
+async fn secret_and_log_group_are_kept_on_request_and_deleted_in_a_second_run() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -82,7 +82,7 @@ async fn a_secret_within_its_recovery_window_and_a_log_group_are_kept_on_request
 }
 
 #[tokio::test]
-async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
+async fn files_are_deleted_on_request_and_those_of_another_tenant_are_not() {
     let (stack, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     let files = stack.variables("purge-files").await["FILES_DIRECTORY"].clone();
@@ -94,7 +94,7 @@ async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
     stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert!(std::fs::exists(format!("{files}/{tenant}/wp-content/uploads/picture")).unwrap());
 
-    // The tenant is gone, and its files can still be deleted.
+    // The tenant is gone, but its files can still be deleted.
     let result = stack.run("deprovision-tenant", with(&tenant, "purge_files", json!(true))).await.succeeded();
     assert_eq!(result["removed"], json!([format!("/wordpress/{tenant}")]), "{result}");
     assert!(!std::fs::exists(format!("{files}/{tenant}")).unwrap());
@@ -105,7 +105,7 @@ async fn files_are_deleted_on_request_and_a_neighbours_are_not() {
 }
 
 #[tokio::test]
-async fn what_is_left_is_named_with_its_arn_and_the_reason() {
+async fn a_leftover_is_named_with_its_arn_and_the_reason() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -128,7 +128,7 @@ async fn what_is_left_is_named_with_its_arn_and_the_reason() {
 }
 
 #[tokio::test]
-async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
+async fn a_tenant_that_the_runbook_made_is_removed_by_its_exact_names() {
     let (stack, _together) = Stack::together().await;
     let (tenant, longer) = (new_tenant_id(), format!("{}-old", new_tenant_id()));
     let tenant_of_longer = &longer[..12];
@@ -140,8 +140,11 @@ async fn what_the_runbook_made_leaves_as_well_by_its_exact_names() {
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert_eq!(result["absent"], json!(["dns-record", "log-group"]), "the runbook makes none: {result}");
     let left = stack.snapshot(&tenant).await;
-    assert!(left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")), "only the longer name's: {left:?}");
+    assert!(
+        left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")),
+        "only the one with the longer name: {left:?}"
+    );
 
     let (error, cause) = stack.run("deprovision-tenant", request(tenant_of_longer)).await.failed();
-    assert_eq!(error, "TenantNotFound", "a name that only begins alike is nobody's: {cause}");
+    assert_eq!(error, "TenantNotFound", "a resource whose name only begins like the tenant's is ignored: {cause}");
 }

@@ -1,4 +1,4 @@
-//! A tenant leaves several environments, each in an account and region of its own.
+//! A tenant is deprovisioned from several environments, each in its own account and region.
 
 use serde_json::{Value, json};
 use tests::Stack;
@@ -21,7 +21,7 @@ async fn all() -> [&'static Stack; 3] {
 }
 
 #[tokio::test]
-async fn a_tenant_leaves_every_account_and_database_and_its_neighbours_stay() {
+async fn a_tenant_is_removed_from_every_account_and_database_and_other_tenants_stay() {
     let (_, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     let mut before = Vec::new();
@@ -35,7 +35,7 @@ async fn a_tenant_leaves_every_account_and_database_and_its_neighbours_stay() {
         }
         assert!(stack.snapshot(&tenant).await.len() >= 9);
     }
-    // From any of them.
+    // The deprovisioning may be started in any of the environments.
     let prod = Stack::of("prod").await;
     let result = prod.run("deprovision-tenant-everywhere", request(&tenant, json!(["prod", "sit", "dev"]))).await;
     let result = result.succeeded();
@@ -53,7 +53,7 @@ async fn a_tenant_leaves_every_account_and_database_and_its_neighbours_stay() {
 }
 
 #[tokio::test]
-async fn what_is_not_asked_for_stays_absent_is_a_result_and_absent_everywhere_is_a_wrong_id() {
+async fn absent_in_one_environment_is_a_result_and_absent_everywhere_is_an_error() {
     let (dev, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let [_, sit, prod] = all().await;
@@ -61,7 +61,7 @@ async fn what_is_not_asked_for_stays_absent_is_a_result_and_absent_everywhere_is
         stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     }
     let before = prod.snapshot(&tenant).await;
-    // Without prod nothing has to be typed.
+    // Without prod, no confirmation is needed.
     let mut input = request(&tenant, json!(["dev", "sit"]));
     input.as_object_mut().unwrap().remove("confirmation");
     let result = dev.run("deprovision-tenant-everywhere", input.clone()).await.succeeded();

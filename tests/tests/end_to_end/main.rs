@@ -1,4 +1,4 @@
-//! The product against the local stack, seen from outside.
+//! End-to-end tests. They observe the deployed product in the local stack from outside.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 

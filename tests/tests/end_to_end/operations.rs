@@ -1,4 +1,4 @@
-//! What tells people how it goes: log lines, metrics, alarms, traces.
+//! What operators observe: log lines, metrics, alarms, traces.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use tests::stack::{functions, new_tenant_id, text};
 
 const BOUND: Duration = Duration::from_secs(30);
 
-/// The first line of the functions' log of late that is as wanted. It may come after the function's answer.
+/// Waits for a recent log line of the functions that fits. It may appear after the function's answer.
 async fn line(stack: &Stack, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     let since = (SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - BOUND).as_millis();
@@ -28,7 +28,7 @@ async fn line(stack: &Stack, what: &str, wanted: impl Fn(&Value) -> bool) -> Val
 }
 
 #[tokio::test]
-async fn a_function_that_fails_counts_by_its_error_and_its_step_and_says_for_whom_it_worked() {
+async fn a_failed_function_is_counted_by_error_and_step_and_logs_its_tenant() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let execution = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-provision-tenant:{tenant}");
@@ -61,7 +61,7 @@ async fn a_function_that_fails_counts_by_its_error_and_its_step_and_says_for_who
 }
 
 #[tokio::test]
-async fn a_provisioning_measures_the_room_that_is_left() {
+async fn a_provisioning_measures_the_capacity_that_is_left() {
     let (stack, _together) = Stack::together().await;
     let answer = stack.invoke("resolve-environment", &json!({"tenant_id": new_tenant_id()})).await.unwrap();
     let limit = &answer["environment"]["capacity"]["listener_rules"]["limit"];
@@ -93,7 +93,7 @@ async fn the_stack_has_alarms_a_dashboard_and_queries() {
             assert_eq!(kinds.get(name), Some(&kind), "{name}");
         }
     }
-    assert_eq!(kinds.get("AlarmSubscription"), None, "nobody is told unless AlarmEmail says whom");
+    assert_eq!(kinds.get("AlarmSubscription"), None, "without AlarmEmail there is no subscription");
 }
 
 #[tokio::test]
@@ -109,14 +109,14 @@ async fn every_function_and_every_state_machine_may_write_traces() {
     }
     let machines = stack.sfn.list_state_machines().into_paginator().items().send();
     for machine in machines.collect::<Result<Vec<_>, _>>().await.unwrap() {
-        // The emulator forgets whether a machine is traced; that the template says so is checked in monitoring.rs.
+        // The emulator does not store whether a machine is traced. monitoring.rs checks that the template says so.
         let machine = stack.sfn.describe_state_machine().state_machine_arn(machine.state_machine_arn).send().await;
         roles.push(machine.unwrap().role_arn);
     }
     for role in roles {
         let attached =
             stack.iam.list_attached_role_policies().role_name(role.rsplit('/').next().unwrap()).send().await.unwrap();
-        // SAM names the one or the other, for functions and for state machines.
+        // SAM uses one of these policies for functions, and the other for state machines.
         let traces = |arn: &str| arn.ends_with("AWSXRayDaemonWriteAccess") || arn.ends_with("AWSXrayWriteOnlyAccess");
         assert!(attached.attached_policies().iter().filter_map(|policy| policy.policy_arn()).any(traces), "{role}");
     }

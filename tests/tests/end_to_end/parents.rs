@@ -1,4 +1,4 @@
-//! What a tenant's resources are part of may be gone as well.
+//! A teardown succeeds even if the resources that contain the tenant's are gone: listener, cluster, file system.
 
 use aws_sdk_efs::types::Tag;
 use aws_sdk_elasticloadbalancingv2::types::{
@@ -16,13 +16,13 @@ async fn listeners(stack: &Stack) -> Vec<Listener> {
 }
 
 #[tokio::test]
-async fn a_listener_a_cluster_and_a_file_system_that_are_gone_are_no_error() {
+async fn a_teardown_succeeds_when_listener_cluster_and_file_system_are_gone() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
 
-    // As AWS lets it be done: a cluster without services, a file system without mount targets.
+    // AWS deletes a cluster only without services, and a file system only without mount targets.
     let cluster = stack.named("cluster");
     let services = stack.ecs.list_services().cluster(&cluster).into_paginator().items().send();
     for service in services.collect::<Result<Vec<_>, _>>().await.unwrap() {
@@ -58,7 +58,7 @@ async fn a_listener_a_cluster_and_a_file_system_that_are_gone_are_no_error() {
     assert_eq!(absent, ["access-point", "listener-rule", "service"], "{result}");
     assert_eq!(second.failed().0, "TenantNotFound");
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
-    // The environment is whole again.
+    // Show that the environment is complete again.
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
 }

@@ -1,4 +1,4 @@
-//! Each function has the permissions that it needs, and no other.
+//! Each function has exactly the permissions that it needs.
 
 use std::collections::BTreeSet;
 
@@ -56,8 +56,8 @@ const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-e
 
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
-/// What a function asks for only when something of it exists already, its deployment has failed, or there are many load
-/// balancers.
+/// Permissions that a function needs only in some cases: the resource exists already, the deployment has failed, or
+/// there are many load balancers.
 const ONLY_SOMETIMES: [(&str, &str); 13] = [
     ("resolve-environment", "elasticloadbalancing:DescribeTargetGroups"),
     ("check-service-deployment", "ecs:ListTasks"),
@@ -104,7 +104,8 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     show_the_page(stack, &tenant).await;
     for function in TEARDOWN {
-        // Backwards, since a step that may not delete has already deregistered, and need not do so again.
+        // In reverse order: without the permission to delete a task definition, the step has still deregistered it, and
+        // would not need the permission to deregister any more.
         for action in stack.granted(function).await.into_iter().rev() {
             stack.take_away(function, &action).await;
             let answer = stack.invoke(function, &json!({"tenant_id": tenant, "force_delete_secret": true})).await;
@@ -119,7 +120,7 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
 }
 
 #[tokio::test]
-async fn what_is_asked_only_sometimes_is_permitted_then() {
+async fn permissions_that_are_needed_only_sometimes_are_granted() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
@@ -163,7 +164,7 @@ async fn what_is_asked_only_sometimes_is_permitted_then() {
     let balancers = stack.more_load_balancers(5).await;
     permitted_and_needed(stack, "resolve-environment", group, &json!({"signup_id": "signup-1"}), None).await;
     stack.remove_load_balancers(&balancers).await;
-    // The last check of a deployment that is not the service's.
+    // The last check of a deployment, with another task definition than the service's, so that it fails.
     let other: Value = json!(text(&definition).replace(":1", ":2"));
     stack.ecs.stop_task().cluster("dev-cluster").task(a_task(stack, &tenant).await).send().await.unwrap();
     let input = json!({"tenant_id": tenant, "task_definition_arn": other, "last_check": true});
@@ -173,7 +174,7 @@ async fn what_is_asked_only_sometimes_is_permitted_then() {
 }
 
 #[tokio::test]
-async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_needs() {
+async fn functions_for_many_tenants_peers_and_database_tasks_have_the_permissions_that_they_need() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let execution = |machine: &str| format!("arn:aws:states:eu-west-1:536580886816:execution:dev-{machine}:{tenant}");
@@ -202,7 +203,7 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
         ("prepare-database-task", "ec2:DescribeSecurityGroups", &task, None),
         ("prepare-database-task", "secretsmanager:GetSecretValue", &task, None),
         ("check-deletions", "s3:PutObject", &list, None),
-        // The file is a list already; its entries have more than an id.
+        // This file is a list that check-deletions has written. Its entries have more than an id, so it is refused.
         ("check-deletions", "s3:GetObject", &file, Some("InvalidRequest")),
         ("check-deletions", "s3:ListBucket", &missing, Some("InvalidRequest")),
         ("report-deletions", "s3:GetObject", &report, None),
@@ -213,7 +214,7 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
         permitted_and_needed(stack, function, action, input, error).await;
     }
 
-    // It explains a task that has failed, and does so without its log as well.
+    // read-database-task explains why a task has failed, even without permission to read the task's log.
     let ended = json!({"TaskArn": "a/b", "Containers": [{"Name": "mysql-client", "ExitCode": 1}]});
     let ended = json!({"request": task, "task": ended});
     let (_, told) = stack.invoke("read-database-task", &ended).await.unwrap_err();
@@ -226,7 +227,7 @@ async fn what_is_for_many_tenants_and_other_places_has_the_permissions_that_it_n
 }
 
 #[tokio::test]
-async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_it_lacks() {
+async fn each_function_of_a_conclusion_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let stopped = stack.start("provision-tenant", &json!({"tenant_id": new_tenant_id()})).await;
     stack.sfn.stop_execution().execution_arn(&stopped).send().await.unwrap();
@@ -248,7 +249,7 @@ async fn whoever_says_what_became_of_an_execution_names_the_one_permission_that_
 }
 
 #[tokio::test]
-async fn what_events_start_has_the_permissions_that_it_needs() {
+async fn functions_that_events_start_have_the_permissions_that_they_need() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let details = [json!({"signup_id": format!("signup-{tenant}")}), crate::deprovisioning::request(&tenant)];
@@ -264,7 +265,7 @@ async fn what_events_start_has_the_permissions_that_it_needs() {
             stack.run("teardown-tenant", removal).await.succeeded();
         }
 
-        // Lambda needs it for what has failed, and says so when it is told the destination.
+        // Lambda needs sqs:SendMessage to send failed events to the queue, and checks it when the destination is set.
         let name = stack.named(function);
         let get = stack.lambda.get_function_event_invoke_config().function_name(&name).qualifier("$LATEST");
         let destination = get.send().await.unwrap().destination_config.unwrap();
@@ -281,7 +282,7 @@ async fn what_events_start_has_the_permissions_that_it_needs() {
 }
 
 #[tokio::test]
-async fn whoever_reads_names_the_one_permission_that_it_lacks() {
+async fn each_function_that_reads_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -294,7 +295,7 @@ async fn whoever_reads_names_the_one_permission_that_it_lacks() {
             stack.take_away(function, &action).await;
             let answer = stack.invoke(function, &input).await;
             stack.give_back(function).await;
-            // For locate-tenant, an environment that cannot be reached is an answer.
+            // locate-tenant does not fail if it cannot read an environment, but says so in its answer.
             let told = answer.map_or_else(|(error, message)| format!("{error} {message}"), |answer| answer.to_string());
             assert!(told.contains("AccessDenied") && told.contains(&action), "{function} without {action}: {told}");
         }
@@ -344,7 +345,7 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "suspended": true, "image": "wordpress:7"}});
     let end = json!({"owner": owner, "tenant_id": tenant});
 
-    // Each in an order in which what was done without one permission leaves need for the next.
+    // In an order in which the work done without one permission does not make the next one unnecessary.
     let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:DescribeServices"];
     let of_elb = ["TargetGroups", "LoadBalancers", "Tags", "Listeners", "Rules"]
         .map(|what| format!("elasticloadbalancing:Describe{what}"));
@@ -370,7 +371,8 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     refused_without_each(stack, "prune-task-definitions", &prune, &actions).await;
     refused_without_each(stack, "end-update", &end, &["s3:GetObject", "s3:DeleteObject"]).await;
     refused_without_each(stack, "end-update", &end, &["s3:ListBucket"]).await;
-    // The lock was free when it was taken: of these, begin-update needs s3:ListBucket only when it loses a race.
+    // begin-update has one more permission, s3:ListBucket. It needs that only if it loses a race for the lock, and here
+    // the lock was free.
     for (function, count) in [
         ("begin-update", reads.len() + 1),
         ("revise-task-definition", 4),
@@ -379,7 +381,7 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
         ("prune-task-definitions", 5),
         ("end-update", 3),
     ] {
-        assert_eq!(stack.granted(function).await.len(), count, "{function}: each is above");
+        assert_eq!(stack.granted(function).await.len(), count, "{function}: every permission is tested above");
     }
 }
 
@@ -410,13 +412,14 @@ async fn refused_without_each(stack: &Stack, function: &str, input: &Value, acti
         stack.give_back(function).await;
         let (error, message) = answer.expect_err(action);
         assert_eq!(error, "AccessDenied", "{function} without {action}: {message}");
-        // S3 does not say that it would list the bucket to tell that an object is missing.
+        // Without s3:ListBucket, S3 answers "access denied" for a missing object, and does not name the action.
         assert!(message.contains(action) || *action == "s3:ListBucket", "{function} without {action}: {message}");
     }
     stack.invoke(function, input).await.unwrap()
 }
 
-/// As long as the rule does not forward to the tenant's target group, every listener is asked for it.
+/// Makes the tenant's rule show the suspension page. The rule then no longer forwards to the tenant's target group, so
+/// functions have to search every listener for it.
 async fn show_the_page(stack: &Stack, tenant: &str) {
     let page = json!({"tenant_id": tenant, "shows": "suspension-page"});
     stack.invoke("update-listener-rule", &page).await.unwrap();
@@ -448,7 +451,7 @@ async fn every_function_that_reaches_aws_is_covered_here() {
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
     for function in functions {
         let name = function.function_name().unwrap().to_owned();
-        // Lambda itself needs these to mount a file system for the function.
+        // Lambda itself uses these actions to mount a file system for the function.
         let mounts = |action: &String| action.starts_with("elasticfilesystem:Client");
         let reaches = !stack.granted(name.trim_start_matches("dev-")).await.iter().all(mounts);
         assert_eq!(reaches, covered.contains(&name), "{name}");

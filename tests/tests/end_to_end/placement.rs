@@ -1,4 +1,4 @@
-//! Tenants are spread over load balancers, since none has room for more than a hundred.
+//! Tenants are spread over load balancers, because each has room for only a hundred.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tests::stack::{functions, new_tenant_id, text};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Provisions tenants, so many at a time; gives their results.
+/// Provisions `count` tenants, `at_a_time` of them at once; returns their results.
 async fn provisioned(stack: &'static Stack, count: usize, at_a_time: usize) -> Vec<Value> {
     let turns = Arc::new(Semaphore::new(at_a_time));
     let mut running = JoinSet::new();
@@ -25,7 +25,8 @@ async fn provisioned(stack: &'static Stack, count: usize, at_a_time: usize) -> V
     running.join_all().await
 }
 
-/// How many of the tenants are on each load balancer; each tenant's record leads to the one that its rule is on.
+/// The number of tenants on each load balancer. Also checks that each tenant's DNS record points to the load balancer
+/// that has its rule.
 async fn spread(stack: &Stack, balancers: &[LoadBalancer], tenants: &[Value]) -> BTreeMap<String, usize> {
     let names: BTreeMap<_, _> = balancers.iter().map(|one| (one.listener.as_str(), one.dns_name.as_str())).collect();
     let mut spread = BTreeMap::new();
@@ -49,7 +50,7 @@ async fn remove(stack: &Stack, tenants: &[Value]) {
 }
 
 #[tokio::test]
-async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any() {
+async fn tenants_go_where_most_room_is_and_none_is_refused_while_there_is_room() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let balancers = stack.more_load_balancers(3).await;
@@ -64,7 +65,7 @@ async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any(
 
     let mut tenants = provisioned(stack, 1, 1).await;
     assert_eq!(text(&tenants[0]["listener_arn"]), balancers[1].listener);
-    // All of them see the same room, and take it from each other.
+    // All of these see the same free room, and compete for it.
     tenants.extend(provisioned(stack, 11, 11).await);
     let spread = spread(stack, &balancers, &tenants).await;
     let expected = balancers.iter().zip([3, 5, 4]).map(|(balancer, room)| (balancer.listener.clone(), room));
@@ -85,7 +86,7 @@ async fn tenants_go_where_most_room_is_and_nobody_is_refused_while_there_is_any(
 }
 
 #[tokio::test]
-async fn where_the_stack_names_listeners_tenants_go_on_these_and_no_other() {
+async fn if_the_stack_names_listeners_tenants_go_on_these_and_no_others() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let balancers = stack.more_load_balancers(3).await;
@@ -103,7 +104,7 @@ async fn where_the_stack_names_listeners_tenants_go_on_these_and_no_other() {
     stack.remove_load_balancers(&balancers).await;
 }
 
-/// Does what the stack parameter `ListenerArns` does; gives what the functions had before.
+/// Has the effect of the stack parameter `ListenerArns`; returns the functions' previous variables.
 async fn name_listeners(stack: &Stack, arns: &str) -> Vec<(String, HashMap<String, String>)> {
     let mut originals = Vec::new();
     for function in functions() {

@@ -1,4 +1,4 @@
-//! A signup becomes a running tenant.
+//! A provisioning creates a running tenant.
 
 use std::collections::BTreeSet;
 
@@ -181,7 +181,7 @@ async fn ten_tenants_at_once_get_ten_ids_and_ten_priorities() {
 }
 
 #[tokio::test]
-async fn every_step_run_again_gives_what_the_first_run_gave() {
+async fn every_step_that_runs_again_returns_the_same_answer() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
@@ -230,7 +230,8 @@ async fn every_step_run_again_gives_what_the_first_run_gave() {
             assert_eq!(*value, made[name], "{name} of {function}");
         }
     }
-    // ALTER USER with the same password writes a new hash of it where hashes are salted; MariaDB's are not.
+    // This comparison works because MariaDB's password hashes have no salt. With salted hashes, ALTER USER with the
+    // same password would write another hash.
     assert_eq!(before, stack.snapshot(&tenant).await);
 }
 

@@ -1,4 +1,4 @@
-//! Tenants as they are seen: listed, described, located, and their logs.
+//! The functions that only read: list-tenants, describe-tenant, locate-tenant, tail-tenant-logs.
 
 use std::collections::BTreeSet;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -39,7 +39,7 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
     let name = Tag::builder().key("Name").value(format!("dev-{access_point}-ap")).build().unwrap();
     let made = stack.efs.create_access_point().client_token(&access_point).tags(name);
     made.file_system_id(text(&environment["file_systems"][0]["file_system_id"])).send().await.unwrap();
-    // One of exactly this family, and one of a longer name, which is nobody's.
+    // One task definition of exactly this family, and one of a family with a longer name, which belongs to no tenant.
     for family in [family.clone(), format!("{}0", new_tenant_id())] {
         let container = ContainerDefinition::builder().name("x").image("x").build();
         let definition = stack.ecs.register_task_definition().family(format!("dev-{family}"));
@@ -81,7 +81,7 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
 }
 
 #[tokio::test]
-async fn the_list_has_what_250_services_target_groups_and_families_have() {
+async fn the_list_has_all_tenants_of_250_services_target_groups_and_families() {
     let (_, _alone) = Stack::alone().await;
     let stack = Stack::of("prod").await;
     let environment = stack.resolved().await;
@@ -114,7 +114,7 @@ async fn the_list_has_what_250_services_target_groups_and_families_have() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_described_with_everything_that_it_is_made_of() {
+async fn a_tenant_is_described_with_all_its_resources() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let made = stack.run("provision-tenant", json!({"tenant_id": tenant, "desired_count": 2})).await.succeeded();
@@ -189,7 +189,7 @@ async fn the_end_of_the_log_is_shown_newest_last() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_located_and_an_environment_that_cannot_be_reached_hides_no_other() {
+async fn a_tenant_is_located_even_if_another_environment_cannot_be_reached() {
     let (dev, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let prod = Stack::of("prod").await;

@@ -1,4 +1,4 @@
-//! Everything, or nothing; and never somebody else's.
+//! A failed provisioning leaves nothing behind, and never touches foreign resources.
 
 use serde_json::json;
 use tests::Stack;
@@ -20,7 +20,7 @@ async fn a_deployment_that_fails_is_rolled_back_with_the_services_own_reasons() 
 }
 
 #[tokio::test]
-async fn of_branches_that_fail_together_the_first_names_the_error() {
+async fn when_several_branches_fail_the_first_names_the_error() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.take_away("create-database", "secretsmanager:GetSecretValue").await;
@@ -47,7 +47,7 @@ async fn an_existing_tenant_is_untouched_by_a_second_provisioning_of_its_id() {
 }
 
 #[tokio::test]
-async fn of_two_provisionings_of_one_id_at_once_exactly_one_wins() {
+async fn exactly_one_of_two_provisionings_of_one_id_at_once_succeeds() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let input = json!({"tenant_id": tenant});
@@ -70,7 +70,7 @@ async fn of_two_provisionings_of_one_id_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn what_somebody_else_made_under_the_id_is_neither_used_nor_removed() {
+async fn foreign_resources_under_the_id_are_neither_used_nor_removed() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     stack.logs.create_log_group().log_group_name(format!("/ecs/dev-{tenant}")).send().await.unwrap();
@@ -79,7 +79,8 @@ async fn what_somebody_else_made_under_the_id_is_neither_used_nor_removed() {
     assert_eq!(error, "TenantAlreadyExists", "{cause}");
     assert_eq!(stack.snapshot(&tenant).await, before);
 
-    // Made between the inventory and the step: the step refuses it, and the rollback passes it by.
+    // A foreign resource appears between the inventory and the step: the step refuses it, and the rollback leaves it
+    // alone.
     let owner =
         format!("arn:aws:states:{}:{}:execution:dev-provision-tenant:test-{tenant}", stack.region, stack.account);
     let step = json!({"tenant_id": tenant, "owner": owner});

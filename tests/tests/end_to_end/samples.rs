@@ -1,4 +1,4 @@
-//! The sample events are what they are samples of.
+//! The sample events are valid inputs.
 
 use serde_json::{Value, json};
 use tests::Stack;
@@ -27,10 +27,10 @@ async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one(
 }
 
 #[tokio::test]
-async fn every_function_has_a_sample_that_it_takes() {
+async fn every_function_accepts_its_sample_event() {
     let (stack, _alone) = Stack::alone().await;
     for function in tests::stack::functions() {
-        // The ids in it are made up, so the step may fail; but not for its input.
+        // The ids in a sample are made up, so the step may fail, but not because of the input's form.
         match stack.invoke(&function, &sample(&function)).await {
             Err((error, message)) => assert_ne!(error, "InvalidRequest", "{function}: {message}"),
             Ok(answer) if ["start-provisioning", "start-deprovisioning"].contains(&function.as_str()) => {

@@ -1,4 +1,4 @@
-//! Tenants sign up and cancel, by events on the bus.
+//! Tenants sign up and cancel by events on the bus.
 
 use serde_json::{Value, json};
 use tests::Stack;
@@ -38,9 +38,9 @@ async fn one_event_gives_one_tenant() {
 }
 
 #[tokio::test]
-async fn ten_of_the_same_at_once_give_one_tenant() {
+async fn ten_equal_events_at_once_give_one_tenant() {
     let (stack, _together) = Stack::together().await;
-    // As long as an id may be, and so is cut in the execution's name.
+    // An id of the greatest length, so that the execution's name has only a part of it.
     let signup = format!("{:x<64}", new_signup_id());
     let detail = json!({"signup_id": signup});
     let events = stack.put_times(10, SIGNED_UP, &detail).await;
@@ -71,7 +71,7 @@ async fn an_event_for_another_environment_is_left_alone() {
     remove(stack, &result).await;
     assert_eq!(stack.executions("provision-tenant", &foreign).await, Vec::<String>::new());
 
-    // By the rule, and by the function, should it be called all the same.
+    // The rule leaves the event out, and the function would ignore it as well.
     let rule = stack.events.describe_rule().name("dev-start-provisioning").send().await.unwrap();
     for (environment, delivers) in [("dev", true), ("sit", false), ("prod", false), ("staging", true)] {
         let event = delivered("e", SIGNED_UP, &json!({"signup_id": foreign, "environment": environment}));
@@ -99,7 +99,7 @@ async fn a_malformed_event_is_in_the_queue_with_the_reason() {
     ] {
         sent.push((stack.put_malformed(SIGNED_UP, &detail).await, detail, named));
     }
-    // Well-formed, and yet no pair that Fargate offers.
+    // This event fits the schema, but Fargate does not offer this pair of CPU and memory.
     let detail = json!({"signup_id": signup, "cpu": 256, "memory": 8192});
     sent.push((stack.put(SIGNED_UP, &detail).await, detail, "memory: 8192"));
     for (event, detail, named) in sent {
@@ -179,7 +179,7 @@ async fn a_cancellation_with_open_items_or_a_wrong_confirmation_is_in_the_queue_
 }
 
 #[tokio::test]
-async fn an_event_that_the_function_may_not_be_given_is_in_the_queue_with_the_reason() {
+async fn an_event_that_eventbridge_may_not_deliver_is_in_the_queue_with_the_reason() {
     let (stack, _alone) = Stack::alone().await;
     let function = "dev-start-provisioning";
     let policy = stack.lambda.get_policy().function_name(function).send().await.unwrap().policy.unwrap();

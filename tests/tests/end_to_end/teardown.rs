@@ -1,4 +1,4 @@
-//! The one chain of deletions.
+//! The teardown, which every removal of a tenant uses.
 
 use serde_json::json;
 use tests::Stack;
@@ -42,7 +42,7 @@ async fn a_secret_stays_recoverable_unless_it_is_forced_and_the_answer_says_unti
 }
 
 #[tokio::test]
-async fn what_was_deleted_behind_our_back_is_no_error() {
+async fn resources_that_somebody_else_has_deleted_are_no_error() {
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let made = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -54,7 +54,7 @@ async fn what_was_deleted_behind_our_back_is_no_error() {
 }
 
 #[tokio::test]
-async fn what_a_deletion_did_not_see_is_deleted_in_another_round() {
+async fn a_resource_that_a_deletion_did_not_see_is_deleted_in_another_round() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -71,7 +71,7 @@ async fn what_a_deletion_did_not_see_is_deleted_in_another_round() {
 }
 
 #[tokio::test]
-async fn an_inventory_that_cannot_be_taken_keeps_no_deletion_from_being_tried() {
+async fn every_deletion_is_tried_even_if_the_inventory_fails() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();

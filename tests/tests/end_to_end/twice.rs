@@ -1,4 +1,5 @@
-//! Every step may run twice, one run after the other or both at once: Lambda and Step Functions promise no less.
+//! Every step is idempotent: it may run twice, one run after the other or both at once. Lambda and Step Functions only
+//! guarantee that a step runs at least once.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,8 @@ use tests::Stack;
 use tests::events::delivered;
 use tests::stack::{functions, new_tenant_id, text};
 
-/// What tells of everything that is there, other tests' tenants among it, of the time, of what it did itself, or draws lots.
+/// Functions whose answers may differ between equal calls. They report on everything that exists (other tests' tenants
+/// included), on the time, or on what they did themselves, or they choose at random.
 const ANSWERS_DIFFER: [&str; 6] = [
     "resolve-environment",
     "generate-tenant-id",
@@ -17,14 +19,14 @@ const ANSWERS_DIFFER: [&str; 6] = [
     "announce-execution",
 ];
 
-/// Runs a function twice at once and once more. None may fail; gives what each of them did.
+/// Runs a function twice at once and a third time. Returns the three answers. No run may fail.
 async fn each_succeeds(stack: &Stack, function: &str, input: &Value) -> [Value; 3] {
     let run = || stack.invoke(function, input);
     let (first, second) = tokio::join!(run(), run());
     [first, second, run().await].map(|answer| answer.unwrap_or_else(|error| panic!("{function}: {error:?}")))
 }
 
-/// Runs a function twice at once and once more, and gives what they all answer.
+/// Runs a function twice at once and a third time, and returns the answer. All three must be equal.
 async fn alike(stack: &Stack, function: &str, input: &Value) -> Value {
     let [first, second, last] = each_succeeds(stack, function, input).await;
     if !ANSWERS_DIFFER.contains(&function) {
@@ -33,7 +35,7 @@ async fn alike(stack: &Stack, function: &str, input: &Value) -> Value {
     last
 }
 
-/// Asks these functions again whatever an execution has asked them.
+/// Calls these functions again with every input that an execution has given them.
 async fn again(stack: &Stack, execution: &str, functions: &[&str]) {
     for function in functions {
         let mut asked = Vec::new();
@@ -51,7 +53,7 @@ async fn again(stack: &Stack, execution: &str, functions: &[&str]) {
     }
 }
 
-/// A tenant that is made and removed step by step.
+/// A tenant that is provisioned and torn down step by step.
 struct Steps {
     stack: &'static Stack,
     tenant: String,
@@ -59,8 +61,8 @@ struct Steps {
 }
 
 impl Steps {
-    /// Runs a step twice at once and once more; gives the last answer. All that answer must answer alike; of two at
-    /// once, one may be told to come again.
+    /// Runs a step twice at once and a third time; returns the last answer. All answers must be equal. Of the two runs
+    /// at once, one may fail with an error that asks for a retry.
     async fn thrice(&self, function: &str, fields: Value) -> Value {
         let mut input = json!({"tenant_id": self.tenant, "owner": self.owner});
         input.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
@@ -69,7 +71,7 @@ impl Steps {
         let last = run().await.unwrap_or_else(|error| panic!("{function} again: {error:?}"));
         for at_once in [first, second] {
             match at_once {
-                // AWS registers what it is given each time: two equal revisions, which go together.
+                // ECS registers a new revision at each call. The two revisions are equal, and a teardown deletes both.
                 Ok(answer) if function == "register-task-definition" => {
                     let arn = text(&answer["task_definition_arn"]);
                     assert!(arn.contains(&format!("task-definition/dev-{}:", self.tenant)), "{arn}");
@@ -92,7 +94,8 @@ impl Steps {
 
 #[tokio::test]
 async fn every_step_may_run_twice_at_once_and_once_more() {
-    // Alone: a listener's priority that others set free between two looks would be taken besides the next one.
+    // Alone, because of listener priorities: if another test frees one between two calls, they would choose different
+    // ones.
     let (stack, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let owner = format!("arn:aws:states:{}:{}:execution:dev-provision-tenant:{tenant}", stack.region, stack.account);
@@ -160,7 +163,7 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     for shows in ["suspension-page", "site"] {
         let [_, _, turned] =
             each_succeeds(stack, "update-listener-rule", &json!({"tenant_id": tenant, "shows": shows})).await;
-        assert_eq!(turned, json!({"shows": shows, "listener_rule_arns": []}), "the last of them finds it done");
+        assert_eq!(turned, json!({"shows": shows, "listener_rule_arns": []}), "the last run finds nothing to do");
     }
     each_succeeds(stack, "update-service", &json!({"tenant_id": tenant, "state": revised["state"]})).await;
     let prune = json!({"tenant_id": tenant, "owner": owner, "discard": false});
@@ -172,14 +175,14 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
         (&told["task_definition"]["image"], &told["service"]["desired_count"]),
         (&json!("wordpress:7"), &json!(0))
     );
-    // The lock is free.
+    // Shows that the lock is free.
     stack.run("update-tenant", json!({"tenant_id": tenant, "suspended": false})).await.succeeded();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn what_looks_starts_and_tells_may_run_twice_at_once_and_once_more() {
+async fn functions_that_read_start_and_report_may_run_twice_at_once_and_once_more() {
     let (stack, _together) = Stack::together().await;
     let signup = format!("signup-{}", new_tenant_id());
     let signed_up = delivered(&signup, "TenantSignedUp", &json!({"signup_id": signup}));
@@ -214,7 +217,7 @@ async fn what_looks_starts_and_tells_may_run_twice_at_once_and_once_more() {
 }
 
 #[tokio::test]
-async fn a_deletion_of_many_or_everywhere_may_do_everything_twice_at_once_and_once_more() {
+async fn every_step_of_a_deprovisioning_of_many_or_everywhere_may_run_twice_at_once_and_once_more() {
     let (stack, _together) = Stack::together().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();

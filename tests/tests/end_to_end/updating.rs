@@ -1,4 +1,4 @@
-//! A tenant is changed, and is as before when that fails.
+//! An update changes a tenant. If it fails, the tenant is as before.
 
 use aws_sdk_ecs::types::{ContainerDefinition, TaskDefinitionStatus};
 use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, Rule};
@@ -42,13 +42,13 @@ async fn started(stack: &Stack, input: Value) -> String {
     while !is_locked(stack, input["tenant_id"].as_str().unwrap()).await {
         tick.tick().await;
         let execution = stack.sfn.describe_execution().execution_arn(&arn).send().await.unwrap();
-        assert_eq!(execution.status, ExecutionStatus::Running, "it ended before it was seen with its lock");
+        assert_eq!(execution.status, ExecutionStatus::Running, "the update ended before its lock was seen");
     }
     arn
 }
 
 #[tokio::test]
-async fn image_size_and_count_change_and_nothing_else() {
+async fn an_update_changes_image_size_and_count_and_nothing_else() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
     let before = described(stack, &tenant).await;
@@ -110,7 +110,7 @@ async fn a_forced_deployment_starts_new_tasks_of_the_same_definition() {
 }
 
 #[tokio::test]
-async fn an_image_that_never_gets_steady_ends_back_on_the_old_revision() {
+async fn an_image_that_never_becomes_steady_leads_back_to_the_old_revision() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6", "desired_count": 2})).await;
     let before = stack.snapshot(&tenant).await;
@@ -130,7 +130,7 @@ async fn an_image_that_never_gets_steady_ends_back_on_the_old_revision() {
 }
 
 #[tokio::test]
-async fn of_two_updates_at_once_the_second_is_refused_and_names_the_first() {
+async fn the_second_of_two_updates_at_once_is_refused_and_names_the_first() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
     let first = started(stack, json!({"tenant_id": tenant, "image": "wordpress:7"})).await;
@@ -164,7 +164,7 @@ async fn the_lock_of_an_update_that_was_stopped_is_taken_over_but_not_at_once() 
     assert!(!is_locked(stack, &tenant).await);
 }
 
-/// What visitors of the tenant get, and how many tasks should run.
+/// What visitors get (the action of the listener rule, and the fixed page if any), and the desired count.
 async fn seen(stack: &Stack, tenant: &str) -> (Option<ActionTypeEnum>, Option<String>, Value) {
     let action = rule(stack, tenant).await.actions()[0].clone();
     let code = action.fixed_response_config.and_then(|response| response.status_code);
@@ -201,7 +201,7 @@ async fn a_suspended_tenant_shows_a_page_comes_back_as_it_was_and_can_be_deprovi
         stack.run("update-tenant", suspend).await.succeeded();
         stack.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
         let left = stack.snapshot(&tenant).await;
-        assert!(left.iter().all(|left| left.contains("deleted")), "but for the secret in its window: {left:?}");
+        assert!(left.iter().all(|left| left.contains("deleted")), "only the secret in its recovery window: {left:?}");
     }
 }
 
@@ -221,7 +221,7 @@ async fn a_suspension_that_fails_halfway_is_undone() {
 }
 
 #[tokio::test]
-async fn a_way_back_that_fails_is_told() {
+async fn an_update_that_cannot_go_back_says_so() {
     let (stack, _alone) = Stack::alone().await;
     let tenant = provisioned(stack, json!({})).await;
     let before = stack.snapshot(&tenant).await;

@@ -1,4 +1,4 @@
-//! What is checked after each run, independently of the product.
+//! Checks after each run, independent of the product.
 
 use serde_json::Value;
 use shared::ErrorKind;
@@ -7,7 +7,7 @@ use tests::{Outcome, Stack};
 
 const ERRORS_OF_AWS: [&str; 4] = ["States.", "Lambda.", "Runtime.", "Sandbox."];
 
-/// The cause of an execution that failed under a known name.
+/// The error and the cause of a failed execution. Checks that the error is a known one.
 pub(crate) fn failed_under_a_known_name(outcome: Outcome) -> (String, Value) {
     let (error, cause) = outcome.failed();
     let known = ErrorKind::ALL.iter().any(|kind| kind.name() == error)
@@ -17,13 +17,13 @@ pub(crate) fn failed_under_a_known_name(outcome: Outcome) -> (String, Value) {
     (error, cause)
 }
 
-/// Something of a name that begins with the tenant's, and is not the tenant's.
+/// Makes a foreign resource whose name begins like the tenant's. No job may touch it.
 pub(crate) async fn make_a_namesake(stack: &Stack, tenant: &str) {
     let name = format!("/ecs/{}-backup", stack.named(tenant));
     stack.logs.create_log_group().log_group_name(name).send().await.expect("a log group");
 }
 
-/// What exists of the tenant, without its namesake, which is as it was made.
+/// What exists of the tenant, without its namesake. Checks that the namesake still exists.
 pub(crate) async fn pieces(stack: &Stack, tenant: &str) -> Vec<String> {
     let name = format!("{}-backup", stack.named(tenant));
     let (namesake, own): (Vec<_>, Vec<_>) =

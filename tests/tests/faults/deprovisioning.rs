@@ -1,4 +1,4 @@
-//! A deprovisioning: nothing is left, or what is left is named.
+//! Faults in a deprovisioning: nothing is left, or the error names what is left.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     Run { executions: vec![arn], secrets: watch.secrets(), ending }
 }
 
-/// Runs the machine that removes a tenant; and runs it again when it says that it has left something.
+/// Runs a machine that removes a tenant, with the fault. If something is left, runs it again without the fault.
 pub(crate) async fn removed(
     stack: &Stack,
     watch: &Watch,

@@ -1,4 +1,4 @@
-//! A job whose calls are spoilt.
+//! The jobs that faults are injected into.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,24 +6,25 @@ use std::sync::Arc;
 use tests::Stack;
 use tests::proxy::{Fault, Kind, Watch};
 
-/// How a spoilt job ended; all of these are well.
+/// How a job with a fault has ended. All of these are correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Ending {
-    /// As if nothing had happened.
+    /// It has succeeded, as without the fault.
     Survived,
-    /// With an error, and without a trace.
+    /// It has failed, and everything is as before.
     Undone,
-    /// With an error that names what is left; the next run without a fault removed it.
+    /// It has failed with an error that names what is left, and the next run, without a fault, has removed it.
     Named,
-    /// Before the call that was to be spoilt: a run need not make each of a clean run's calls.
+    /// It has ended before the call that was to have the fault. A run need not make all the calls of the run without
+    /// faults.
     NotMet,
 }
 
-/// What one run of a job came to.
+/// The result of one run of a job.
 pub(crate) struct Run {
     /// The executions' ARNs.
     pub(crate) executions: Vec<String>,
-    /// Passwords that nobody may have written down.
+    /// Passwords that must be in no log, event or history.
     pub(crate) secrets: Vec<String>,
     /// How it ended.
     pub(crate) ending: Ending,
@@ -33,14 +34,14 @@ pub(crate) struct Run {
 pub(crate) struct Job {
     /// Its name.
     pub(crate) name: &'static str,
-    /// Runs it once on a tenant of its own, spoilt by the watch, and checks what has become of the tenant.
+    /// Runs the job once on a new tenant, with the watch's fault, and checks the tenant's state afterwards.
     pub(crate) run: fn(&'static Stack, Arc<Watch>, Option<Fault>) -> Running,
 }
 
 /// A run of a job.
 pub(crate) type Running = Pin<Box<dyn Future<Output = Run> + Send>>;
 
-/// Whether a job must come through as if nothing had happened: a fault that passes and can be told from an answer.
+/// Whether a job must succeed in spite of the fault: it is temporary, and cannot be mistaken for a valid answer.
 pub(crate) fn must_survive(fault: &Fault) -> bool {
     !fault.lasting && !matches!(fault.kind, Kind::Rejected | Kind::Stale | Kind::Interrupted(_))
 }

@@ -1,14 +1,15 @@
-//! Every call of a provisioning, an update and a deprovisioning, spoilt in every way, one at a time.
+//! Injected faults: each run of a provisioning, an update or a deprovisioning has one fault at one of its calls.
 //!
-//! The calls are those of a clean run, so that a new one is spoilt without anyone remembering it. Whatever befalls
-//! them: the execution ends under a known name, the tenant is complete, as before, or gone, and nobody else's things
-//! have changed.
+//! The list of calls comes from a run without faults, so a new call is included by itself. Whatever the fault, the
+//! execution succeeds or fails with a known error, the tenant is complete, as before, or gone (or the error names what
+//! is left), and foreign resources are unchanged.
 //!
-//! `FAULTS=all` takes every kind of fault, `FAULT` those whose description contains it, as in `FAULT="provision: Reset"`.
-//! The table of the runs, if they are not chosen so and all is well, goes into the file `FAULTS_TABLE`.
+//! `FAULTS=all` takes every kind of fault. `FAULT` takes the faults whose description contains its value, as in
+//! `FAULT="provision: Reset"`. If all is well, and `FAULT` is not set, the table of the runs is written into the file
+//! `FAULTS_TABLE`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
-#![allow(clippy::print_stdout, reason = "it takes long, and says how far it is")]
+#![allow(clippy::print_stdout, reason = "it takes long, and reports its progress")]
 
 mod checks;
 mod deprovisioning;
@@ -26,14 +27,14 @@ use tests::Stack;
 use crate::sweep::Sweep;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_befalls_any_one_call_nothing_is_left_by_halves_and_nothing_foreign_is_touched() {
+async fn a_fault_at_any_one_call_leaves_nothing_incomplete_and_touches_nothing_foreign() {
     let stack = Stack::of("dev").await;
     let mut sweep = Sweep::begin(stack).await;
     sweep.over(&provisioning::PROVISIONING).await;
     sweep.over(&updating::UPDATING).await;
     sweep.over(&deprovisioning::DEPROVISIONING).await;
     if sweep::takes_all() {
-        // A deprovisioning has it inside.
+        // Only here, since a deprovisioning contains a teardown.
         sweep.over(&teardown::TEARDOWN).await;
     }
     sweep.done().await;

@@ -1,4 +1,4 @@
-//! A provisioning: everything, or nothing.
+//! Faults in a provisioning: the tenant is complete, or nothing is left.
 
 use std::sync::Arc;
 

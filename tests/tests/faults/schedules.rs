@@ -1,4 +1,4 @@
-//! Random schedules: jobs on a few tenants, with faults, against a model of what must exist.
+//! Random schedules: jobs on a few tenants, with random faults, are compared with a model of what must exist.
 //!
 //! `SEED` repeats a schedule, as far as the machine's own timing allows.
 
@@ -28,7 +28,7 @@ const KINDS: [Kind; 7] = [
     Kind::KilledAfter,
 ];
 
-/// Numbers that look random, the same for a seed. Source: Steele, Lea, Flood: "Fast splittable pseudorandom number
+/// Pseudorandom numbers that depend only on the seed. Source: Steele, Lea, Flood: "Fast splittable pseudorandom number
 /// generators", 2014.
 struct SplitMix(u64);
 
@@ -45,7 +45,7 @@ impl SplitMix {
     }
 }
 
-/// The calls of each job, any of which may be spoilt.
+/// The calls of each job. Each of them may get a fault.
 pub(crate) type Calls = BTreeMap<&'static str, Vec<Call>>;
 
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,7 @@ enum Act {
 }
 
 impl Act {
-    /// The job whose calls it makes.
+    /// The name of the job, which is the key in [`Calls`].
     fn job(self) -> &'static str {
         match self {
             Self::Provision => "provision",
@@ -81,12 +81,12 @@ impl Act {
         }
     }
 
-    /// Whether the tenant is there after it has succeeded.
+    /// Whether the tenant exists after the job has succeeded.
     fn leaves_a_tenant(self) -> bool {
         !matches!(self, Self::Deprovision)
     }
 
-    /// How it fails when there is, or is not, a tenant; nothing when it then succeeds.
+    /// The error with which the job fails if the tenant exists, or does not. None if it succeeds.
     fn refusal(self, is_there: bool) -> Option<&'static str> {
         match (self, is_there) {
             (Self::Provision, true) => Some("TenantAlreadyExists"),
@@ -143,7 +143,7 @@ async fn schedule(stack: &Stack, mut random: SplitMix, calls: &Calls) {
         history.push(job.to_string());
         before = one(stack, &tenant, job, before, &history).await;
     }
-    // Two at once, of which nothing is known but that they end; and whatever they left can be removed.
+    // Two jobs at once. Their result is not predictable; but they end, and a teardown removes what they have left.
     let (first, second) = (draw(&mut random, calls), draw(&mut random, calls));
     history.push(format!("{first} and {second}"));
     println!("{tenant}: {}", history.join("; "));
@@ -158,7 +158,7 @@ async fn schedule(stack: &Stack, mut random: SplitMix, calls: &Calls) {
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new(), "{history:#?}");
 }
 
-/// Runs one job alone; gives what exists of the tenant then.
+/// Runs one job alone; returns what exists of the tenant afterwards.
 async fn one(stack: &Stack, tenant: &str, job: Job, before: Vec<String>, history: &[String]) -> Vec<String> {
     let watch = Watch::new(job.fault.clone());
     let arn = stack.start_watched(&watch, job.act.machine(), &job.act.input(tenant, job.count)).await;
@@ -173,14 +173,14 @@ async fn one(stack: &Stack, tenant: &str, job: Job, before: Vec<String>, history
     }
     let (error, cause) = failed_under_a_known_name(outcome);
     if !is_spoilt {
-        // A lock that an earlier update could not let go of is good for a while.
+        // The lock of an earlier update that could not release it stays valid for a while.
         let is_locked = matches!(job.act, Act::Update) && error == "ResourceConflict";
         let refusal = job.act.refusal(!before.is_empty());
         assert!(is_locked || refusal == Some(error.as_str()), "{history:#?}: {error}: {cause}");
     }
     if matches!(job.act, Act::Deprovision) && after != before {
         assert_eq!(error, "TeardownIncomplete", "{history:#?}: {cause}");
-        // All may be gone, and the look that was to find so has failed.
+        // Everything may be gone: then the teardown has failed only at its last inventory.
         if !after.is_empty() {
             stack.run("deprovision-tenant", request(tenant)).await.succeeded();
             after = stack.snapshot(tenant).await;

@@ -1,4 +1,4 @@
-//! All faults of a job, several at a time.
+//! Runs a job with each of its faults, several runs at a time.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::job::{Job, Run};
 use crate::schedules::{self, Calls};
 use crate::table::Table;
 
-/// They mostly wait.
+/// Runs at a time. There can be more than processors, because they mostly wait.
 const AT_ONCE: usize = 12;
-/// What is throttled for good is retried for minutes, and does nothing meanwhile.
+/// Runs at a time whose calls are always throttled. They are retried for minutes, and do nothing meanwhile.
 const THROTTLED_AT_ONCE: usize = 32;
 
 const ALL: [(Kind, bool); 14] = [
@@ -39,10 +39,10 @@ const ALL: [(Kind, bool); 14] = [
     (Kind::KilledAfter, true),
 ];
 
-/// A run that has ended: its job, its fault, the calls until then, and what it came to.
+/// A run that has ended: its job, its fault, the watch with its calls, and its result.
 type Ended = (&'static str, Fault, Arc<Watch>, Result<Run, JoinError>);
 
-/// The runs of all jobs, and a bystander.
+/// The runs of all jobs, and a bystander: a tenant that must stay as it is.
 pub(crate) struct Sweep {
     stack: &'static Stack,
     bus: Ear,
@@ -55,13 +55,13 @@ pub(crate) struct Sweep {
     running: JoinSet<Ended>,
     table: Table,
     runs: Vec<Run>,
-    /// The executions whose conclusion is hindered for as long as they are watched.
+    /// The executions whose conclusion cannot be started, because start-conclusion always has a fault.
     unconcluded: BTreeSet<String>,
     wrong: Vec<String>,
 }
 
 impl Sweep {
-    /// Provisions a bystander, and listens to what is announced.
+    /// Provisions the bystander, and begins to collect events.
     pub(crate) async fn begin(stack: &'static Stack) -> Self {
         let bus = stack.announcements().await;
         let bystander = new_tenant_id();
@@ -83,7 +83,7 @@ impl Sweep {
         }
     }
 
-    /// Begins to spoil each call of a clean run of the job, in each way.
+    /// Runs the job without faults to learn its calls, and starts a run for each fault of each call.
     pub(crate) async fn over(&mut self, job: &Job) {
         let watch = Watch::new(None);
         self.runs.push((job.run)(self.stack, watch.clone(), None).await);
@@ -133,12 +133,12 @@ impl Sweep {
         }
     }
 
-    /// Runs jobs at random, spoilt at calls of those that were swept.
+    /// Runs jobs at random, with faults at calls that the runs without faults have made.
     pub(crate) async fn at_random(&self) {
         schedules::run(self.stack, &self.calls).await;
     }
 
-    /// Checks what is common to all runs: the bystander, the secrets, the announcements.
+    /// Checks what concerns all runs together: the bystander, the secrets, the events.
     pub(crate) async fn end(mut self) {
         println!("{}", self.table);
         assert_eq!(self.stack.snapshot(&self.bystander).await, self.before, "the bystander is as before");
@@ -156,7 +156,7 @@ impl Sweep {
         let leaked: Vec<_> = secrets.iter().filter(|secret| texts.contains(*secret)).collect();
         assert!(leaked.is_empty(), "{} passwords are in a log, an event or a history", leaked.len());
         self.bus.close().await;
-        assert!(self.wrong.is_empty(), "wrong, each to be run again alone with:\n{}", self.wrong.join("\n"));
+        assert!(self.wrong.is_empty(), "these runs went wrong. To run one again alone:\n{}", self.wrong.join("\n"));
         if let (Ok(file), Err(_)) = (std::env::var("FAULTS_TABLE"), std::env::var("FAULT")) {
             self.table.write_into(&file);
         }
@@ -172,7 +172,7 @@ pub(crate) fn takes_all() -> bool {
     std::env::var("FAULTS").is_ok_and(|faults| faults == "all")
 }
 
-/// Every way to spoil each call, or the main ones.
+/// Every kind of fault for each call, or only the main ones.
 fn faults(calls: &[Call]) -> Vec<Fault> {
     let takes_all = takes_all() || std::env::var("FAULT").is_ok();
     let mut faults = BTreeSet::new();
@@ -189,7 +189,7 @@ fn faults(calls: &[Call]) -> Vec<Fault> {
     faults.into_iter().map(|(call, kind, lasting)| Fault { call, kind, lasting }).collect()
 }
 
-/// Whether the fault can befall the call, and makes another run than other faults do.
+/// Whether the fault is possible for the call, and has another effect than the other faults.
 fn fits(call: &Call, kind: Kind, lasting: bool) -> bool {
     let is_mysql = call.operation.starts_with("mysql:");
     let fits = match kind {
@@ -198,11 +198,12 @@ fn fits(call: &Call, kind: Kind, lasting: bool) -> bool {
         Kind::AnswerLost | Kind::AnswerLate | Kind::KilledAfter => call.operation != "mysql:connect",
         _ => true,
     };
-    // A fault that lasts begins at the first call to an operation.
+    // A lasting fault begins at the first call to an operation.
     fits && (!lasting || call.number == 1)
 }
 
-/// One fault that is survived although everything is done again, for what has an effect; and one that is not survived.
+/// The two main faults: for calls that have an effect, one after which the whole step is repeated and must still
+/// succeed; and for all calls, one that makes the job fail.
 fn is_main(call: &Call, kind: Kind, lasting: bool) -> bool {
     match kind {
         Kind::KilledAfter => !lasting && !is_read(&call.operation),

@@ -1,4 +1,4 @@
-//! What the runs came to.
+//! The table of the runs' results.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fmt, fs};
@@ -19,7 +19,7 @@ struct Row {
 }
 
 impl Table {
-    /// Notes a run; without an ending, it was not well.
+    /// Counts a run. A run without an ending went wrong.
     pub(crate) fn note(&mut self, job: &str, fault: &Fault, ending: Option<Ending>) {
         let row = self.0.entry((job.to_owned(), fault.kind, fault.lasting)).or_default();
         row.calls.insert(fault.call.to_string());
@@ -31,7 +31,7 @@ impl Table {
 }
 
 impl Table {
-    /// Puts the table into a document, in place of the one that is there.
+    /// Replaces the table in a document.
     pub(crate) fn write_into(&self, file: &str) {
         const BEGIN: &str = "<!-- faults: written by `make faults` -->\n";
         const END: &str = "<!-- end of faults -->";

@@ -1,4 +1,4 @@
-//! A teardown of what one execution made, as a rollback runs it.
+//! Faults in a teardown in the name of an owner, as in a rollback.
 
 use std::sync::Arc;
 
@@ -23,6 +23,6 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     let input = json!({"tenant_id": tenant, "owner": owner, "force_delete_secret": true});
     let (_, ending) = removed(stack, &watch, fault, "teardown-tenant", &tenant, &input).await;
     remove_the_namesake(stack, &tenant).await;
-    // A teardown is announced by nobody.
+    // The end of a teardown is not reported by an event.
     Run { executions: Vec::new(), secrets: watch.secrets(), ending }
 }

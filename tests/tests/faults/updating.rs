@@ -1,4 +1,4 @@
-//! An update: the new state, or the one before.
+//! Faults in an update: the tenant is in the new state, or as before.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     } else {
         let (error, cause) = failed_under_a_known_name(outcome);
         let undone = cause["rolled_back"] == true || cause["step"] == "begin-update";
-        // What befalls the update for good befalls the way back, too.
+        // A lasting fault hits the way back as well, so the update need not be undone.
         assert!(undone || fault.as_ref().is_some_and(|fault| fault.lasting), "{error}: {cause}");
         assert!(after == before || !undone, "{error}: {cause}: {after:#?}");
         if undone { Ending::Undone } else { Ending::Named }
@@ -53,7 +53,8 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     Run { executions: vec![arn], secrets: watch.secrets(), ending }
 }
 
-/// A lock that its holder could not let go of is good for as long as a function may still work.
+/// Waits until the tenant can be updated. A lock that its holder could not release stays valid for as long as one of
+/// the holder's functions may still be running.
 async fn can_be_updated(stack: &Stack, tenant: &str) {
     let start = Instant::now();
     let mut tick = interval(Duration::from_secs(5));

@@ -1,4 +1,4 @@
-//! Somebody deletes a resource of a tenant, or what it stands on, while a job works on it.
+//! Somebody else deletes a resource while a job works on it, or on a resource that depends on it.
 
 use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch};
 use mysql_async::prelude::Queryable;
@@ -7,7 +7,7 @@ use shared::Kind as Victim;
 use tests::proxy::{Fault, Kind, Watch};
 use tests::{Outcome, Stack, database};
 
-/// Runs a machine to its end, and lets vanish what the fault says.
+/// Runs a machine to its end. If the fault is a vanishing resource, deletes the resource just before the call.
 pub(crate) async fn outcome(
     stack: &Stack,
     watch: &Watch,
@@ -21,7 +21,7 @@ pub(crate) async fn outcome(
     let Some(Kind::Interrupted(victim)) = fault.map(|fault| fault.kind) else { return ended.await };
     tokio::pin!(ended);
     tokio::select! {
-        // Before the call.
+        // The execution may end before the call.
         outcome = &mut ended => return outcome,
         () = watch.reached() => {}
     }
@@ -30,7 +30,7 @@ pub(crate) async fn outcome(
     ended.await
 }
 
-/// Removes one resource of a tenant, if it is there.
+/// Deletes one resource of a tenant, if it exists.
 async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
     let name = stack.named(tenant);
     match victim {

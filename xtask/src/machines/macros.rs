@@ -1,4 +1,4 @@
-//! What a source may say in short, as `statemachines/src/macros.yaml` has it.
+//! Expands the abbreviations of the sources, which `statemachines/src/macros.yaml` defines.
 //!
 //! - `Retry: functions` is the list of retriers of that name.
 //! - `Catch: { keep: Roll back }` is the catcher of that name, with `Roll back` as its `Next`. It may also stand in a
@@ -33,10 +33,10 @@ impl Macros {
         Ok(Self { retriers: section("Retry")?.clone(), catchers: section("Catch")?.clone(), expressions })
     }
 
-    /// A machine, or a part of one, as ASL has it.
+    /// Expands a machine, or a part of one, to ASL.
     ///
     /// # Errors
-    /// When it names something that is not there. The error begins with the path to it.
+    /// When it uses a name that is not defined. The error begins with the path to the place.
     pub(crate) fn expand(&self, node: &Node) -> Result<Node> {
         Ok(match node {
             Node::Object(fields) => {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catcher_may_be_of_certain_errors_and_stand_before_one_of_asl() {
+    fn a_catcher_may_name_its_errors_and_precede_one_in_plain_asl() {
         let state = "Catch: [{ ErrorEquals: [A], collect: B, kind: c, Comment: D }, { ErrorEquals: [E], Next: F }]";
         let expected = r#"{"Catch":[{"ErrorEquals":["A"],"Output":"c","Comment":"D","Next":"B"},"#.to_owned()
             + r#"{"ErrorEquals":["E"],"Next":"F"}]}"#;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_named_with_its_place() {
+    fn an_unknown_name_is_reported_with_its_place() {
         let refused = |state| expanded(state).unwrap_err().to_string();
         assert_eq!(refused("A: { Retry: other }"), "A: Retry: there are no retriers of the name other");
         assert_eq!(refused("A: { Catch: { kep: B } }"), "A: Catch: there is no catcher kep");

@@ -4,7 +4,7 @@ use local::failure::{Doing, Result};
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// A value of JSON.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Node {
     Object(Vec<(String, Node)>),
@@ -16,10 +16,10 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// Reads the one document of a text.
+    /// Reads a text with one YAML document.
     ///
     /// # Errors
-    /// When it is no YAML, or has what JSON has not.
+    /// When it is not YAML, or uses something that has no equivalent in JSON.
     pub(crate) fn from_yaml(text: &str) -> Result<Self> {
         let documents = YamlOwned::load_from_str(text).doing("reading YAML")?;
         let [document] = <[_; 1]>::try_from(documents).map_err(|all| format!("{} documents, not one", all.len()))?;
@@ -50,7 +50,7 @@ impl Node {
         fields.iter().find(|(name, _)| name == field).map(|(_, value)| value)
     }
 
-    /// The text, if it is one.
+    /// The text, if the value is a string.
     pub(crate) fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
@@ -58,7 +58,7 @@ impl Node {
     /// The fields of an object.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the value is not an object.
     pub(crate) fn fields(&self) -> Result<&[(String, Self)]> {
         if let Self::Object(fields) = self { Ok(fields) } else { Err(format!("{self:?} has no fields").into()) }
     }
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_has_not_is_refused() {
+    fn yaml_that_has_no_equivalent_in_json_is_refused() {
         for text in ["a: 1\na: 2", "1: a", "a: 0.5", "a: 1\n---\nb: 1", "a: !sub b", ""] {
             assert!(Node::from_yaml(text).is_err(), "{text}");
         }

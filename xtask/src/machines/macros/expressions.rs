@@ -1,11 +1,11 @@
-//! JSONata that is named, and the places where it is used.
+//! Named JSONata expressions, and their expansion where they are used.
 
 use local::failure::{Doing, Result};
 
-/// A macro that calls itself would never end.
+/// Limit for the depth of nested expansions. Without it, an expression that uses itself would be expanded forever.
 const DEEPEST: usize = 10;
 
-/// Whatever in an expression may be left as it is: a word, a string, a regular expression, or a single character.
+/// A unit of an expression: a word, a string, a regular expression, or a single other character.
 type Lexeme<'a> = &'a str;
 
 struct Expression {
@@ -17,10 +17,10 @@ struct Expression {
 pub(crate) struct Expressions(Vec<Expression>);
 
 impl Expressions {
-    /// From fields such as `short(text): $substring($text, 0, 8000)`.
+    /// Reads definitions such as `short(text): $substring($text, 0, 8000)`.
     ///
     /// # Errors
-    /// When one is not of this form.
+    /// When a definition does not have this form.
     pub(crate) fn new(fields: &[(String, super::Node)]) -> Result<Self> {
         let expression = |(head, body): &(String, super::Node)| {
             let (name, parameters) = head.strip_suffix(')').and_then(|head| head.split_once('('))?;
@@ -33,10 +33,10 @@ impl Expressions {
         Ok(Self(fields.iter().map(read).collect::<Result<_>>()?))
     }
 
-    /// A text as ASL has it. Only what stands in `{% %}` is an expression.
+    /// Expands a text to ASL. Only a text in `{% %}` is an expression.
     ///
     /// # Errors
-    /// When it uses an expression that is not there, or wrongly.
+    /// When it uses an expression that is not defined, or uses one wrongly.
     pub(crate) fn expand(&self, text: &str) -> Result<String> {
         if text.starts_with("{%") && text.ends_with("%}") {
             self.expanded(&one_line(text), 0)
@@ -73,7 +73,7 @@ impl Expressions {
     }
 }
 
-/// What stands between `!(` and its `)`, at commas that are in no brackets.
+/// The arguments between `!(` and its `)`, separated by the commas outside brackets.
 fn arguments(lexemes: &mut std::vec::IntoIter<Lexeme<'_>>) -> Result<Vec<String>> {
     let mut arguments = vec![String::new()];
     let mut open = 0;
@@ -95,7 +95,7 @@ fn arguments(lexemes: &mut std::vec::IntoIter<Lexeme<'_>>) -> Result<Vec<String>
     Err("its brackets are not closed".into())
 }
 
-/// A break after an opening bracket, or before a closing one, is none. Any other is a space.
+/// Joins the lines of an expression with spaces, but without a space after an opening or before a closing bracket.
 fn one_line(text: &str) -> String {
     let mut joined = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -114,7 +114,7 @@ fn is_word(lexeme: Lexeme<'_>) -> bool {
 fn lexemes(text: &str) -> Vec<Lexeme<'_>> {
     let (mut all, mut rest, mut before) = (Vec::new(), text, ' ');
     while let Some(first) = rest.chars().next() {
-        // After a value, a slash divides.
+        // A slash after a value is a division, and otherwise begins a regular expression.
         let is_regex = first == '/' && "(,:?=>[{;% ".contains(before);
         let length = match first {
             '\'' | '"' => literal(rest, first),
@@ -134,7 +134,7 @@ fn is_of_a_word(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || letter == '_'
 }
 
-/// How long a literal is that begins and ends with `delimiter`. A backslash makes the next character part of it.
+/// The length of a literal that begins and ends with `delimiter`. A backslash escapes the next character.
 fn literal(text: &str, delimiter: char) -> usize {
     let mut escaped = false;
     for (position, letter) in text.char_indices().skip(1) {
