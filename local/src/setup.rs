@@ -46,13 +46,21 @@ pub fn install_packages(settings: &Settings, programs: &[(&str, &'static str)]) 
     if !command::installed("apt-get") {
         return Err(format!("there is no apt-get here: install what Debian calls {wanted}, and try again").into());
     }
-    let log = |name: &str| settings.root.join(".local/log").join(name);
-    command::run("updating Debian's list of packages", apt().arg("update"), &log("setup-update.log"))?;
+    update_list_of_packages(settings)?;
     command::run(
         &format!("installing from Debian: {wanted}"),
         apt().args(["install", "--yes", "--no-install-recommends"]).args(&packages),
-        &log("setup-install.log"),
+        &settings.root.join(".local/log/setup-install.log"),
     )
+}
+
+/// Brings apt's list of packages up to date.
+///
+/// # Errors
+/// When `apt-get` fails.
+pub fn update_list_of_packages(settings: &Settings) -> Result<()> {
+    let log = settings.root.join(".local/log/setup-update.log");
+    command::run("updating Debian's list of packages", apt().arg("update"), &log)
 }
 
 /// `apt-get`, as root.

@@ -3,6 +3,14 @@
 //!
 //! A few functions, or every one with `INVOCATIONS=all`. `make up` has written the files that they need.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking"
+)]
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Once;

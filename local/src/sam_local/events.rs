@@ -109,9 +109,9 @@ impl Samples<'_> {
         });
         let leaving = |more: Value| merged(&approved, more);
         // Remove what an earlier start has left of these tenants.
-        let (one, other) =
-            tokio::join!(self.run("teardown-tenant", removal(STAYING)), self.run("teardown-tenant", removal(GONE)));
-        (one?, other?);
+        let removals =
+            tokio::join!(self.run("teardown-tenant", removal(STAYING)), self.run("teardown-tenant", removal(GONE)),);
+        removals.0.and(removals.1)?;
         let (gone, staying) = tokio::join!(
             self.run("provision-tenant", json!({"tenant_id": GONE})),
             self.run("provision-tenant", json!({"tenant_id": STAYING, "signup_id": "sam-local"})),

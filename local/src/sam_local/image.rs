@@ -12,7 +12,7 @@ use std::{fs, io};
 use super::{directory, write_config};
 use crate::failure::{Doing, Result};
 use crate::settings::Settings;
-use crate::{command, deploy, docker, say};
+use crate::{command, deploy, docker, say, setup};
 
 const PACKAGES: [&str; 4] = ["libc6", "libgcc-s1", "busybox-static", "ca-certificates"];
 const PROGRAMS: [&str; 4] = ["sh", "mv", "chmod", "mkdir"];
@@ -74,9 +74,16 @@ fn make(settings: &Settings) -> Result<()> {
     let _ = fs::remove_dir_all(&scratch);
     fs::create_dir_all(root.join("bin")).doing(doing)?;
     let log = settings.path("log/docker-image.log");
-    let mut download = Command::new("apt-get");
-    download.current_dir(&scratch).arg("download").args(PACKAGES);
-    command::run("downloading Debian's packages for an image", &mut download, &log)?;
+    let download = || {
+        let mut download = Command::new("apt-get");
+        download.current_dir(&scratch).arg("download").args(PACKAGES);
+        command::run("downloading Debian's packages for an image", &mut download, &log)
+    };
+    if download().is_err() {
+        // A new machine has no list of packages, and an old list names versions that are gone.
+        setup::update_list_of_packages(settings)?;
+        download()?;
+    }
     let mut extract = Command::new("sh");
     extract.args(["-ec", "for package in *.deb; do dpkg-deb --extract \"$package\" root; done"]);
     command::run("unpacking them", extract.current_dir(&scratch), &log)?;
