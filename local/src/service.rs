@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -96,8 +96,10 @@ impl Service {
             .stderr(errors)
             .spawn()
             .doing(format!("starting {}", self.name))?;
+        let ended =
+            |status: ExitStatus| format!("starting {}: it ended with {status}\n{}", self.name, tail(&self.log)).into();
         let Some(began) = began(child.id()) else {
-            return Err(format!("starting {}: it ended at once\n{}", self.name, tail(&self.log)).into());
+            return Err(ended(child.wait().doing(format!("starting {}", self.name))?));
         };
         let text = format!("{} {began}\n", child.id());
         fs::write(&self.pid_file, text).doing(format!("writing {}", self.pid_file.display()))?;
@@ -106,7 +108,7 @@ impl Service {
         loop {
             if let Some(status) = child.try_wait().doing(format!("starting {}", self.name))? {
                 self.stop()?;
-                return Err(format!("starting {}: it ended with {status}\n{}", self.name, tail(&self.log)).into());
+                return Err(ended(status));
             }
             if ready() {
                 return Ok(());
