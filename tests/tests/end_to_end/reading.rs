@@ -22,7 +22,8 @@ fn lacks(tenant: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lack() {
-    let (stack, _together) = Stack::together().await;
+    // Alone: other tests' tenants would come and go between two pages, which the total would not show.
+    let (stack, _alone) = Stack::alone().await;
     let (tenant, by_hand) = (new_tenant_id(), new_tenant_id());
     stack.run("provision-tenant", json!({"tenant_id": tenant, "image": "wordpress:6.4"})).await.succeeded();
     let environment = stack.resolved().await;
