@@ -28,10 +28,18 @@ use tokio::sync::RwLockWriteGuard;
 const A_FEW: [&str; 6] =
     ["generate-tenant-id", "create-log-group", "check-deletions", "create-database", "purge-files", "start-conclusion"];
 
-/// Functions whose answers may differ between equal calls. They report on everything that exists, on the time, or on
-/// what they did themselves.
-const ANSWERS_DIFFER: [&str; 6] =
-    ["resolve-environment", "tail-tenant-logs", "list-tenants", "audit-tenants", "announce-execution", "end-update"];
+/// Functions whose answers may differ between equal calls. They report on everything that exists, on the time, on what
+/// they did themselves, or on how far what they started has come.
+const ANSWERS_DIFFER: [&str; 8] = [
+    "resolve-environment",
+    "tail-tenant-logs",
+    "list-tenants",
+    "audit-tenants",
+    "announce-execution",
+    "end-update",
+    "start-provisioning",
+    "start-deprovisioning",
+];
 
 /// Limit for the median duration of an invocation whose image has been built before.
 const WARM: Duration = Duration::from_secs(4);
