@@ -83,7 +83,7 @@ impl Settings {
                 format!("{} is not in a checkout of this project: run make in the checkout", here.display())
             })?;
         let settings = Self::new(root, |name| std::env::var(name).ok())?;
-        Ok(settings.with(docker::bridge()))
+        Ok(Self { bridge: docker::bridge(), ..settings })
     }
 
     /// The settings for the checkout at `root`, with the values that `variable` returns, on a machine without Docker.
@@ -137,13 +137,13 @@ impl Settings {
         })
     }
 
-    /// The same settings for a machine with this Docker bridge. Containers reach what listens on the bridge, which must
-    /// include the functions' database.
-    fn with(mut self, bridge: Option<Ipv4Addr>) -> Self {
-        if let (Some(bridge), Some(endpoint)) = (bridge, &mut self.functions_mysql_endpoint) {
+    /// The same settings with the proxy in front of the database on Docker's bridge, if there is one, so that containers
+    /// reach it, too.
+    #[must_use]
+    pub fn with_database_proxy_on_the_bridge(mut self) -> Self {
+        if let (Some(bridge), Some(endpoint)) = (self.bridge, &mut self.functions_mysql_endpoint) {
             *endpoint = endpoint.replace("127.0.0.1:", &format!("{bridge}:"));
         }
-        self.bridge = bridge;
         self
     }
 
@@ -225,11 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn containers_reach_the_functions_database_on_the_bridge() {
-        let bridge = Some(Ipv4Addr::new(172, 17, 0, 1));
+    fn containers_reach_the_database_proxy_on_the_bridge() {
         let proxy = settings(&[("FUNCTIONS_MYSQL_ENDPOINT", "127.0.0.1:4668")]).unwrap();
-        assert_eq!(proxy.clone().with(None).functions_mysql_endpoint.unwrap(), "127.0.0.1:4668");
-        assert_eq!(proxy.with(bridge).functions_mysql_endpoint.unwrap(), "172.17.0.1:4668");
+        let endpoint = |bridge| {
+            let proxy = Settings { bridge, ..proxy.clone() }.with_database_proxy_on_the_bridge();
+            proxy.functions_mysql_endpoint.unwrap()
+        };
+        assert_eq!(endpoint(None), "127.0.0.1:4668");
+        assert_eq!(endpoint(Some(Ipv4Addr::new(172, 17, 0, 1))), "172.17.0.1:4668");
     }
 
     #[test]

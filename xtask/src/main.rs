@@ -11,16 +11,18 @@ const USAGE: &str = "usage: xtask machines | diagrams | check | test | faults | 
 fn main() -> ExitCode {
     say::start_clock();
     let command = std::env::args().nth(1).unwrap_or_default();
-    let outcome = Settings::from_process().and_then(|settings| match command.as_str() {
-        "machines" => machines::write(&settings.root),
-        "diagrams" => diagram::draw(&settings),
-        "check" => check::static_checks(&settings),
-        "test" => check::everything(&settings),
-        "faults" => check::every_fault(&settings),
-        "thousand" => check::thousand(&settings),
-        "invocations" => check::invocations(&settings),
-        "bench" => check::bench(&settings),
-        _ => Err(USAGE.into()),
+    let outcome = Settings::from_process().map(Settings::with_database_proxy_on_the_bridge).and_then(|settings| {
+        match command.as_str() {
+            "machines" => machines::write(&settings.root),
+            "diagrams" => diagram::draw(&settings),
+            "check" => check::static_checks(&settings),
+            "test" => check::everything(&settings),
+            "faults" => check::every_fault(&settings),
+            "thousand" => check::thousand(&settings),
+            "invocations" => check::invocations(&settings),
+            "bench" => check::bench(&settings),
+            _ => Err(USAGE.into()),
+        }
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
