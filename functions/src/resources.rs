@@ -13,6 +13,7 @@ pub mod listener_rule;
 pub mod log_group;
 pub mod secret;
 pub mod service;
+pub mod site_credentials;
 pub mod state;
 pub mod target_group;
 pub mod task_definition;

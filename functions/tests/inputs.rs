@@ -7,7 +7,8 @@ use std::fs;
 use functions::reading;
 use functions::resources::teardown::Teardown;
 use functions::resources::{
-    access_point, database, dns_record, files, listener_rule, log_group, secret, service, target_group, task_definition,
+    access_point, database, dns_record, files, listener_rule, log_group, secret, service, site_credentials,
+    target_group, task_definition,
 };
 use functions::workflows::events::Event;
 use functions::workflows::provision_tenant::ProvisionRequest;
@@ -27,7 +28,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// The parser of each function's input. Functions with the same input as another are left out.
-const READERS: [(&str, Reader); 38] = [
+const READERS: [(&str, Reader); 39] = [
     ("announce-execution", read::<conclude_execution::Announcement>),
     ("audit-tenants", read::<reading::audit::Audit>),
     ("begin-update", read::<update_tenant::Begin>),
@@ -43,6 +44,7 @@ const READERS: [(&str, Reader); 38] = [
     ("create-log-group", read::<log_group::Create>),
     ("create-secret", read::<secret::Create>),
     ("create-service", read::<service::Create>),
+    ("create-site-credentials", read::<site_credentials::Create>),
     ("create-target-group", read::<target_group::Create>),
     ("delete-secret", read::<Teardown>),
     ("describe-tenant", read::<reading::describe::Request>),

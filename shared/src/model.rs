@@ -9,5 +9,6 @@ pub(crate) mod kind;
 pub mod names;
 pub(crate) mod network;
 pub mod owner;
+pub(crate) mod site;
 pub(crate) mod tenant_id;
 mod text;

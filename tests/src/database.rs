@@ -44,8 +44,8 @@ pub async fn administrator(stack: &Stack) -> Conn {
     connect(stack, field("username"), field("password")).await.expect("the administrator's connection")
 }
 
-/// Everything that a tenant has on the server: databases, users with their limits, grants, and our record of their
-/// owner.
+/// Everything that a tenant has on the server: databases, users with their limits, grants, and our records of owner and
+/// site with the view of the latter.
 ///
 /// # Panics
 /// When the server does not answer.
@@ -57,11 +57,14 @@ pub async fn of_tenant(stack: &Stack, tenant: &str) -> Vec<String> {
         "SELECT CONCAT('database ', schema_name, ' ', default_character_set_name) FROM information_schema.schemata WHERE schema_name LIKE ?",
         "SELECT CONCAT('user ', user, '@', host, ' at most ', max_user_connections, ' ', authentication_string) FROM mysql.user WHERE user LIKE ?",
         "SELECT CONCAT('grant to ', user, ' on ', db) FROM mysql.db WHERE user LIKE ?",
+        "SELECT CONCAT('view ', table_name) FROM information_schema.views WHERE table_schema = 'tenant_management' AND table_name LIKE CONCAT('site_', ?)",
+        "SELECT CONCAT('grant to ', user, ' on ', table_name, ' ', table_priv) FROM mysql.tables_priv WHERE user LIKE ?",
         "SELECT CONCAT('owner of ', database_name, ' ', owner) FROM tenant_management.owners WHERE database_name LIKE ?",
+        "SELECT CONCAT('site of ', database_name, ' ', IFNULL(installed_at, 'never')) FROM tenant_management.sites WHERE database_name LIKE ?",
     ] {
         match administrator.exec::<String, _, _>(query, (&pattern,)).await {
             Ok(rows) => all.extend(rows),
-            // The table of owners does not exist before the first tenant is provisioned.
+            // Our tables do not exist before the first tenant is provisioned.
             Err(mysql_async::Error::Server(error)) if error.code == 1146 => {}
             Err(error) => panic!("{query}: {error}"),
         }

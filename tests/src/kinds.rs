@@ -61,8 +61,8 @@ pub const KINDS: PerKind<Expected> = PerKind {
     database: Expected {
         create: "create-database",
         delete: "drop-database",
-        // Database, user, grant, and our record of the owner.
-        pieces: 4,
+        // Database, user, grant, our records of the owner and of the site, and the view of the latter with its grant.
+        pieces: 7,
         vanishes_during: &["drop-database"],
     },
     log_group: Expected {
@@ -70,6 +70,12 @@ pub const KINDS: PerKind<Expected> = PerKind {
         delete: "delete-log-group",
         pieces: 1,
         vanishes_during: &["register-task-definition", "delete-log-group"],
+    },
+    site_credentials: Expected {
+        create: "create-site-credentials",
+        delete: "delete-site-credentials",
+        pieces: 1,
+        vanishes_during: &["register-task-definition", "delete-site-credentials"],
     },
     secret: Expected {
         create: "create-secret",

@@ -60,7 +60,8 @@ impl Stack {
             .expect("an access point");
         // Two revisions, as there are after the runbook's section 3. The runbook deregisters only the last one.
         for _ in 0..2 {
-            let container = ContainerDefinition::builder().name("wordpress").image("wordpress:latest").essential(true);
+            let container =
+                ContainerDefinition::builder().name("wordpress").image("pretend/wordpress:latest").essential(true);
             let definition = self.ecs.register_task_definition().family(self.named(tenant)).cpu("256").memory("512");
             let definition =
                 definition.network_mode(NetworkMode::Awsvpc).requires_compatibilities(Compatibility::Fargate);

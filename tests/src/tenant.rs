@@ -35,8 +35,7 @@ impl Stack {
         pieces.iter().flat_map(|(_, pieces)| pieces).map(|text| canonical(text)).collect()
     }
 
-    /// What exists of each kind of resource. The entries of a database include its user, its grant and our record of
-    /// its owner.
+    /// What exists of each kind of resource. The entries of a database include its user, its grants and our records.
     async fn pieces(&self, tenant: &str) -> PerKind<Vec<String>> {
         PerKind {
             service: self.services(tenant).await,
@@ -47,12 +46,13 @@ impl Stack {
             access_point: self.access_points(tenant).await,
             database: database::of_tenant(self, tenant).await,
             log_group: self.log_groups(tenant).await,
-            secret: self.secret(tenant).await.into_iter().collect(),
+            site_credentials: self.secret(&format!("{tenant}-site-credentials")).await.into_iter().collect(),
+            secret: self.secret(&format!("{tenant}-db-credentials")).await.into_iter().collect(),
         }
     }
 
-    async fn secret(&self, tenant: &str) -> Option<String> {
-        let name = self.named(&format!("{tenant}-db-credentials"));
+    async fn secret(&self, name: &str) -> Option<String> {
+        let name = self.named(name);
         let secret = self.secrets.describe_secret().secret_id(&name).send().await.ok()?;
         if let Some(deleted) = secret.deleted_date() {
             return Some(format!("secret {:?} deleted {deleted}", secret.arn()));

@@ -101,8 +101,10 @@ mod tests {
 
     #[test]
     fn the_partial_tenants_fit_into_a_steps_output_however_many_there_are() {
-        let lacks = |number: usize| Kind::ALL.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
-        let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| *kind).collect());
+        let never_lacking = [Kind::DnsRecord, Kind::SiteCredentials];
+        let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| !never_lacking.contains(kind)).collect();
+        let lacks = |number: usize| kinds.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
+        let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| **kind).collect());
         let audited = audited((0..20_000).map(tenant).collect());
         assert_eq!(audited.statuses[&Status::Partial], 20_000);
         assert_eq!(audited.partial.iter().map(|partial| partial.tenant_ids.len()).sum::<usize>(), 10_000);

@@ -69,7 +69,11 @@ pub struct Details {
     pub listener_rules: Vec<ListenerRule>,
     /// EFS access points: one; several when the answer to a creation was lost.
     pub access_points: Vec<AccessPoint>,
-    /// Secrets Manager secret, without its value.
+    /// Secrets Manager secret of the site's administrator, without its value; absent when the site was not installed by
+    /// this project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site_credentials: Option<Secret>,
+    /// Secrets Manager secret of the database user, without its value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
     /// MySQL database and user.
@@ -95,6 +99,8 @@ impl Details {
             access_point: Some(self.access_points.iter().any(AccessPoint::is_usable)),
             database: self.database.as_ref().map_or(Some(false), Database::is_complete),
             log_group: Some(self.log_group.is_some()),
+            // Not needed by a site that was not installed by this project.
+            site_credentials: self.site_credentials.as_ref().map(Secret::is_usable).filter(|usable| *usable),
             secret: Some(self.secret.as_ref().is_some_and(Secret::is_usable)),
         })
     }
@@ -114,13 +120,24 @@ impl Details {
 pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
     settings.guard(request.environment)?;
     let names = settings.names(&request.tenant_id);
-    let (running, stopped_tasks, (target_group, routes), dns_records, access_points, secret, database, log_group) = tokio::try_join!(
+    let (
+        running,
+        stopped_tasks,
+        (target_group, routes),
+        dns_records,
+        access_points,
+        site_credentials,
+        secret,
+        database,
+        log_group,
+    ) = tokio::try_join!(
         compute::service_and_definition(&clients.ecs, &names),
         compute::stopped_tasks(&clients.ecs, &names),
         routing::routing(&clients.elb, settings, &names),
         routing::dns_records(&clients.route53, settings, &names),
         storage::access_points(&clients.efs, &names),
-        storage::secret(&clients.secrets, &names),
+        storage::secret(&clients.secrets, names.site_credentials()),
+        storage::secret(&clients.secrets, names.secret()),
         storage::database(&clients.secrets, settings, &names),
         storage::log_group(&clients.logs, &names),
     )?;
@@ -132,6 +149,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         dns_records,
         listener_rules: routes.rules,
         access_points,
+        site_credentials,
         secret,
         database,
         log_group,

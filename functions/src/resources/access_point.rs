@@ -1,4 +1,4 @@
-//! A tenant's EFS access point: its directory on the file system, entered as uid and gid 33 (www-data).
+//! A tenant's EFS access point: the directory of its content on the file system, entered as uid and gid 33 (www-data).
 //!
 //! Access points have no unique name, and cannot be changed. They are found by their `Name` tag: an interruption leaves
 //! at most one, which the next run finds. Deleting an access point does not delete the files.
@@ -136,7 +136,7 @@ async fn create_on(efs: &Client, names: &Names, owner: &Owner, file_system_id: &
         .client_token(owner.idempotency_token("access-point"))
         .file_system_id(file_system_id)
         .posix_user(user)
-        .root_directory(RootDirectory::builder().path(names.directory()).creation_info(creation).build())
+        .root_directory(RootDirectory::builder().path(names.content_directory()).creation_info(creation).build())
         .set_tags(Some(tags.map_err(|error| Error::internal(doing()).with_source(error))?))
         .send()
         .await;
@@ -217,11 +217,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn it_is_made_for_www_data_at_the_tenants_directory() {
+    async fn it_is_made_for_www_data_at_the_directory_of_the_tenants_content() {
         let creation = mock!(Client::create_access_point)
             .match_requests(|request| {
                 let directory = request.root_directory().unwrap();
-                assert_eq!(directory.path(), Some("/wordpress/123456789012"));
+                assert_eq!(directory.path(), Some("/wordpress/123456789012/wp-content"));
                 assert_eq!(directory.creation_info().unwrap().permissions(), "755");
                 assert_eq!(request.posix_user().unwrap().uid(), 33);
                 assert!(request.tags().iter().any(|tag| (tag.key(), tag.value()) == ("Name", "dev-123456789012-ap")));

@@ -4,6 +4,9 @@
 //! The row is written before the database is created and removed after it is dropped, so whatever an interruption
 //! leaves has a row. A database without a row was not made by this project.
 //!
+//! A second table, `tenant_management.sites`, says when each site was installed. The tenant's own user reads and sets
+//! that, in a view that has its row alone. A site is installed only while its row says that it never was.
+//!
 //! MySQL commits every statement that defines something by itself, so each of them here may run twice.
 
 use std::collections::BTreeSet;
@@ -24,6 +27,10 @@ pub(crate) const LOCK_WAIT: u8 = 10;
 pub(crate) const OWNERS: &str = "tenant_management.owners (\
      database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
      recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
+
+/// The table that says when the sites were installed.
+pub(crate) const SITES: &str = "tenant_management.sites (\
+     database_name VARCHAR(64) NOT NULL PRIMARY KEY, installed_at TIMESTAMP NULL DEFAULT NULL)";
 
 /// Input of create-database.
 #[derive(Debug, Deserialize)]
@@ -112,7 +119,22 @@ async fn create_with(
     let pattern = database.replace('_', "\\_");
     let doing = format!("granting database ({database}) to user ({user})");
     connection.run(&doing, &format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%'")).await?;
+    for statement in site_record(names) {
+        connection.run(&format!("granting the record of the site to user ({user})"), &statement).await?;
+    }
     Ok(Created { database, database_user: user })
+}
+
+/// Gives the tenant's user the view of its row in [`SITES`].
+pub(crate) fn site_record(names: &Names) -> [String; 2] {
+    let (view, database, user) = (names.site_record(), names.database(), names.user());
+    [
+        format!(
+            "CREATE OR REPLACE SQL SECURITY DEFINER VIEW tenant_management.{view} AS \
+             SELECT installed_at FROM tenant_management.sites WHERE database_name = '{database}'"
+        ),
+        format!("GRANT SELECT, UPDATE ON tenant_management.{view} TO '{user}'@'%'"),
+    ]
 }
 
 /// Drops the tenant's database and user.
@@ -141,7 +163,7 @@ async fn delete_with(connection: &mut Connection, names: &Names, scope: Option<&
         removal.removed.extend([database, user]);
     }
     if removal.kept.is_empty() {
-        forget_owner(connection, names, scope).await?;
+        forget(connection, names, scope).await?;
     }
     Ok(removal)
 }
@@ -197,7 +219,7 @@ async fn recorded_owner(connection: &mut Connection, names: &Names) -> Result<Op
     Ok(owner.and_then(|owner| Owner::try_from(owner).ok()))
 }
 
-/// Records the owner of the database that is about to be created.
+/// Records the owner of the database that is about to be created, and that its site was never installed.
 async fn record_owner(connection: &mut Connection, names: &Names, owner: &Owner) -> Result<()> {
     let found = find(connection, names).await?;
     if ours("database", found, owner)?.is_some() {
@@ -206,24 +228,27 @@ async fn record_owner(connection: &mut Connection, names: &Names, owner: &Owner)
     let doing = format!("recording the owner of database ({})", names.database());
     connection.run(&doing, "CREATE DATABASE IF NOT EXISTS tenant_management").await?;
     connection.run(&doing, &format!("CREATE TABLE IF NOT EXISTS {OWNERS}")).await?;
-    // A row without a database remains from a database that was dropped by hand. This execution has claimed the
-    // tenant's id, so it replaces the row.
-    connection
-        .change(
-            &doing,
-            "REPLACE INTO tenant_management.owners (database_name, owner) VALUES (?, ?)",
-            vec![&names.database(), owner.as_str()],
-        )
-        .await?;
+    connection.run(&doing, &format!("CREATE TABLE IF NOT EXISTS {SITES}")).await?;
+    // Rows without a database remain from a database that was dropped by hand. This execution has claimed the tenant's
+    // id, so it replaces them.
+    let replace = "REPLACE INTO tenant_management.sites (database_name) VALUES (?)";
+    connection.change(&doing, replace, vec![&names.database()]).await?;
+    let replace = "REPLACE INTO tenant_management.owners (database_name, owner) VALUES (?, ?)";
+    connection.change(&doing, replace, vec![&names.database(), owner.as_str()]).await?;
     Ok(())
 }
 
-async fn forget_owner(connection: &mut Connection, names: &Names, scope: Option<&Owner>) -> Result<()> {
+async fn forget(connection: &mut Connection, names: &Names, scope: Option<&Owner>) -> Result<()> {
     if recorded_owner(connection, names).await?.is_some_and(|owner| scope.is_none_or(|scope| *scope == owner)) {
         let doing = format!("forgetting the owner of database ({})", names.database());
-        connection
-            .change(&doing, "DELETE FROM tenant_management.owners WHERE database_name = ?", vec![&names.database()])
-            .await?;
+        let view = names.site_record();
+        connection.run(&doing, &format!("DROP VIEW IF EXISTS tenant_management.{view}")).await?;
+        // An environment whose tenants were all made without a record has no such table yet.
+        connection.run(&doing, &format!("CREATE TABLE IF NOT EXISTS {SITES}")).await?;
+        for table in ["sites", "owners"] {
+            let delete = format!("DELETE FROM tenant_management.{table} WHERE database_name = ?");
+            connection.change(&doing, &delete, vec![&names.database()]).await?;
+        }
     }
     Ok(())
 }

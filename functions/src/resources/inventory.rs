@@ -11,7 +11,8 @@ use crate::load_balancing::listeners;
 use crate::resources::Found;
 use crate::resources::teardown::Teardown;
 use crate::resources::{
-    access_point, database, dns_record, listener_rule, log_group, secret, service, target_group, task_definition,
+    access_point, database, dns_record, listener_rule, log_group, secret, service, site_credentials, target_group,
+    task_definition,
 };
 
 /// The clients of functions that read all kinds of resources.
@@ -118,7 +119,7 @@ pub struct Leftover {
 /// `WrongEnvironment`, or when a call to one of the services fails.
 pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
     let names = request.names(settings)?;
-    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, sites, secrets) = tokio::try_join!(
         service::find(&clients.ecs, &names),
         dns_record::find(&clients.route53, settings, &names),
         rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
@@ -126,6 +127,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         access_point::find(&clients.efs, &names),
         databases(clients, settings, &names),
         log_group::find(&clients.logs, &names),
+        site_credentials::find(&clients.secrets, &names),
         secret::find(&clients.secrets, &names),
     )?;
     let resources = PerKind {
@@ -137,6 +139,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         access_point: Some(Resource::of(access_points)),
         database: Some(databases.map_or(Resource::UNCHECKED, Resource::of)),
         log_group: Some(Resource::of(log_groups)),
+        site_credentials: Some(Resource::of(sites)),
         secret: Some(Resource::of(secrets)),
     };
     Ok(summed_up(request, settings.environment(), resources))

@@ -1,10 +1,10 @@
-//! A tenant's secret: its database credentials, and the claim on its id.
+//! A tenant's secret: its database credentials, the keys of its logins, and the claim on its id.
 //!
 //! CreateSecret is atomic on the name, so the execution that creates the secret has claimed the id. The password is
 //! generated here, once; all other steps read it from the secret. An interruption leaves either nothing or the whole
 //! secret.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
@@ -24,6 +24,22 @@ use crate::resources::{Found, Left, Removal, tenant_named};
 const LISTED_PER_CALL: i32 = 100;
 /// 32 characters out of 62 have 190 bits of randomness.
 const PASSWORD_LENGTH: usize = 32;
+/// WordPress's own keys have 64 characters.
+const KEY_LENGTH: usize = 64;
+
+/// The keys and salts with which WordPress signs its cookies, by their names in the secret. Every task of a tenant gets
+/// the same, so that a login at one is a login at all. In capitals and after `WORDPRESS_`, they are the variables of the
+/// official image.
+pub(crate) const KEYS: [&str; 8] = [
+    "auth_key",
+    "secure_auth_key",
+    "logged_in_key",
+    "nonce_key",
+    "auth_salt",
+    "secure_auth_salt",
+    "logged_in_salt",
+    "nonce_salt",
+];
 
 /// Input of create-secret.
 #[derive(Debug, Deserialize)]
@@ -53,10 +69,18 @@ pub struct Created {
 /// # Errors
 /// When a call to Secrets Manager fails.
 pub async fn find(secrets: &Client, names: &Names) -> Result<Vec<Found>> {
-    let secret = match secrets.describe_secret().secret_id(names.secret()).send().await {
+    find_named(secrets, &names.secret()).await
+}
+
+/// The secret of this name, if there is one.
+///
+/// # Errors
+/// When a call to Secrets Manager fails.
+pub(crate) async fn find_named(secrets: &Client, name: &str) -> Result<Vec<Found>> {
+    let secret = match secrets.describe_secret().secret_id(name).send().await {
         Ok(secret) => secret,
         Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(Vec::new()),
-        Err(error) => return Err(Error::aws(format!("reading secret ({})", names.secret()), error)),
+        Err(error) => return Err(Error::aws(format!("reading secret ({name})"), error)),
     };
     let owner = owner_in(secret.tags().iter().filter_map(|tag| Some((tag.key()?, tag.value()?))));
     let arn = secret.arn().unwrap_or_default();
@@ -75,22 +99,37 @@ pub(crate) struct Listed {
     pub(crate) going: bool,
 }
 
-/// The tenants that have a secret, including those that are scheduled for deletion.
+/// The secrets of all tenants: database credentials, and site credentials.
+pub(crate) struct Listing {
+    /// The tenants that have database credentials, including those that are scheduled for deletion.
+    pub(crate) secrets: BTreeMap<TenantId, Listed>,
+    /// The tenants that have site credentials which are not scheduled for deletion.
+    pub(crate) site_credentials: BTreeSet<TenantId>,
+}
+
+/// The secrets of all tenants.
 ///
 /// # Errors
 /// When a call to Secrets Manager fails.
-pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<BTreeMap<TenantId, Listed>> {
+pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<Listing> {
     let prefix = format!("{}-", settings.environment());
     let by_name = Filter::builder().key(FilterNameStringType::Name).values(&prefix).build();
     let listing = secrets.list_secrets().filters(by_name).include_planned_deletion(true).into_paginator();
     let pages = listing.page_size(LISTED_PER_CALL).send().collect::<Result<Vec<_>, _>>().await;
     let pages = pages.map_err(|error| Error::aws(format!("listing secrets ({prefix}*)"), error))?;
+    let all = || pages.iter().flat_map(|page| page.secret_list());
     let listed = |secret: &SecretListEntry| {
         let tenant = tenant_named(settings, secret.name()?, Names::secret)?;
         let created = secret.created_date().copied();
         Some((tenant, Listed { created, going: secret.deleted_date().is_some() }))
     };
-    Ok(pages.iter().flat_map(|page| page.secret_list()).filter_map(listed).collect())
+    let staying = all().filter(|secret| secret.deleted_date().is_none());
+    Ok(Listing {
+        secrets: all().filter_map(listed).collect(),
+        site_credentials: staying
+            .filter_map(|secret| tenant_named(settings, secret.name()?, Names::site_credentials))
+            .collect(),
+    })
 }
 
 /// Claims the tenant's id by creating its secret. Idempotent: a second call by the same owner returns the same secret,
@@ -144,34 +183,45 @@ fn created(names: &Names, arn: &str) -> Created {
     Created { secret_name: names.secret(), secret_arn: arn.to_owned() }
 }
 
-/// The fields of the runbook, and `endpoint`, which WordPress uses as its database host.
+/// The fields of the runbook, `endpoint`, which WordPress uses as its database host, and [`KEYS`].
 fn secret_string(names: &Names, request: &Create) -> Result<String> {
     let endpoint = Endpoint { host: request.database_host.clone(), port: request.database_port };
-    Ok(json!({
+    let mut fields = json!({
         "username": names.user(),
         "password": password()?,
         "host": endpoint.host,
         "port": endpoint.port,
         "database": names.database(),
         "endpoint": endpoint.to_string(),
-    })
-    .to_string())
+    });
+    for key in KEYS {
+        fields[key] = random_text(KEY_LENGTH)?.into();
+    }
+    Ok(fields.to_string())
+}
+
+/// A new password.
+///
+/// # Errors
+/// `Internal` when the system has no randomness.
+pub(crate) fn password() -> Result<String> {
+    random_text(PASSWORD_LENGTH)
 }
 
 /// Letters and digits only, so that no client, shell or SQL statement has to quote them.
-fn password() -> Result<String> {
+fn random_text(length: usize) -> Result<String> {
     const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let mut password = String::with_capacity(PASSWORD_LENGTH);
-    let mut random = [0; 2 * PASSWORD_LENGTH];
-    while password.len() < PASSWORD_LENGTH {
+    let mut text = String::with_capacity(length);
+    let mut random = vec![0; 2 * length];
+    while text.len() < length {
         getrandom::fill(&mut random).map_err(|error| Error::internal("drawing a password").with_source(error))?;
         // 248 is the largest multiple of 62 that fits into a byte. Using higher values would make the first letters
         // more likely.
         let letters =
             random.iter().filter(|byte| **byte < 248).map(|byte| ALPHABET[usize::from(*byte) % ALPHABET.len()]);
-        password.extend(letters.take(PASSWORD_LENGTH - password.len()).map(char::from));
+        text.extend(letters.take(length - text.len()).map(char::from));
     }
-    Ok(password)
+    Ok(text)
 }
 
 /// Deletes the tenant's secret: immediately if the request says so, otherwise with a recovery window.
@@ -179,15 +229,27 @@ fn password() -> Result<String> {
 /// # Errors
 /// When Secrets Manager refuses a call.
 pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
-    let names = request.names(settings)?;
-    let mut removal = Removal::of(Kind::Secret);
-    let found = find(secrets, &names).await?;
+    let name = request.names(settings)?.secret();
+    delete_named(secrets, &name, Removal::of(Kind::Secret), &request).await
+}
+
+/// Deletes the secret of this name, as the request says.
+///
+/// # Errors
+/// When Secrets Manager refuses a call.
+pub(crate) async fn delete_named(
+    secrets: &Client,
+    name: &str,
+    mut removal: Removal,
+    request: &Teardown,
+) -> Result<Removal> {
+    let found = find_named(secrets, name).await?;
     for secret in removal.keep_foreign(found, request.owner.as_ref()) {
         if let (Some(detail), false) = (&secret.detail, request.force_delete_secret) {
             removal.going.push(Left { identifier: secret.identifier, reason: detail.clone() });
             continue;
         }
-        let delete = secrets.delete_secret().secret_id(names.secret());
+        let delete = secrets.delete_secret().secret_id(name);
         let delete = if request.force_delete_secret {
             delete.force_delete_without_recovery(true)
         } else {
@@ -201,7 +263,7 @@ pub async fn delete(secrets: &Client, settings: &Settings, request: Teardown) ->
                 removal.going.push(Left { identifier: secret.identifier, reason });
             }
             Err(error) if error.code() == Some("ResourceNotFoundException") => {}
-            Err(error) => return Err(Error::aws(format!("deleting secret ({})", names.secret()), error)),
+            Err(error) => return Err(Error::aws(format!("deleting secret ({name})"), error)),
         }
     }
     Ok(removal)
@@ -304,6 +366,11 @@ mod tests {
                 assert_eq!((&fields["host"], &fields["port"]), (&json!("db"), &json!(3307)));
                 assert_eq!(fields["endpoint"], "db:3307");
                 assert_eq!(fields["password"].as_str().unwrap().len(), PASSWORD_LENGTH);
+                let keys: BTreeSet<_> = KEYS.iter().map(|key| fields[*key].as_str().unwrap()).collect();
+                assert!(
+                    keys.len() == KEYS.len() && keys.iter().all(|key| key.len() == KEY_LENGTH),
+                    "all are different"
+                );
                 request.name() == Some("dev-123456789012-db-credentials")
                     && request
                         .tags()

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use shared::owner::{owner_in, tags};
 use shared::{DesiredCount, Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
-use crate::resources::task_definition::{CONTAINER, PORT};
+use crate::resources::task_definition::container::{CONTAINER, GRACE_SECONDS, PORT};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, ours, tenant_named};
 
@@ -180,7 +180,7 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
         .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
         .load_balancers(load_balancer)
         .deployment_configuration(deployment)
-        .health_check_grace_period_seconds(settings.parsed("HEALTH_CHECK_GRACE_SECONDS")?)
+        .health_check_grace_period_seconds(GRACE_SECONDS)
         .propagate_tags(PropagateTags::Service)
         .enable_ecs_managed_tags(true)
         .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
@@ -288,7 +288,7 @@ mod tests {
             subnet_ids: vec!["subnet-1".to_owned(), "subnet-2".to_owned()],
             security_group_id: "sg-1".to_owned(),
         };
-        create(&client, &settings(&[("HEALTH_CHECK_GRACE_SECONDS", "120")]), request).await
+        create(&client, &settings(&[]), request).await
     }
 
     #[tokio::test]
@@ -300,7 +300,7 @@ mod tests {
                 assert_eq!((network.subnets().len(), network.security_groups()), (2, ["sg-1".to_owned()].as_slice()));
                 let breaker = request.deployment_configuration().unwrap().deployment_circuit_breaker().unwrap();
                 assert!(breaker.enable() && breaker.rollback());
-                assert_eq!(request.health_check_grace_period_seconds(), Some(120));
+                assert_eq!(request.health_check_grace_period_seconds(), Some(GRACE_SECONDS));
                 request.propagate_tags() == Some(&PropagateTags::Service) && request.tags().len() == 4
             })
             .then_output(|| CreateServiceOutput::builder().service(service("ACTIVE", None).build()).build());

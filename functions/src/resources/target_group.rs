@@ -13,14 +13,14 @@ use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::load_balancing::describe::target_groups;
 use crate::load_balancing::tags;
+use crate::resources::task_definition::container::{ALIVE_PATH, PORT};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Removal, ours, tenant_named};
 
-/// Port of the container.
-const PORT: i32 = 80;
-/// WordPress answers on this path before and after it is installed.
-const HEALTH_CHECK_PATH: &str = "/wp-admin/install.php";
-const HEALTH_CHECK_INTERVAL_SECONDS: i32 = 30;
+const HEALTH_CHECK_INTERVAL_SECONDS: i32 = 10;
+/// An Apache that is busy answers late, and is still alive.
+const HEALTH_CHECK_TIMEOUT_SECONDS: i32 = 9;
+const UNHEALTHY_AFTER: i32 = 6;
 /// Seconds. AWS's default of 300 would delay every deployment and every teardown.
 const DEREGISTRATION_DELAY_SECONDS: &str = "30";
 
@@ -106,9 +106,12 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
         .port(PORT)
         .vpc_id(&request.vpc_id)
         .target_type(TargetTypeEnum::Ip)
-        .health_check_path(HEALTH_CHECK_PATH)
+        .health_check_path(ALIVE_PATH)
         .health_check_interval_seconds(HEALTH_CHECK_INTERVAL_SECONDS)
-        .matcher(Matcher::builder().http_code("200-399").build())
+        .health_check_timeout_seconds(HEALTH_CHECK_TIMEOUT_SECONDS)
+        .healthy_threshold_count(2)
+        .unhealthy_threshold_count(UNHEALTHY_AFTER)
+        .matcher(Matcher::builder().http_code("200").build())
         .set_tags(Some(tags::of(&names, &request.owner)))
         .send()
         .await;
@@ -206,7 +209,7 @@ mod tests {
     fn creation() -> Rule {
         mock!(Client::create_target_group)
             .match_requests(|request| {
-                assert_eq!(request.health_check_path(), Some("/wp-admin/install.php"));
+                assert_eq!(request.health_check_path(), Some("/tenant-management/alive.txt"));
                 assert_eq!(request.target_type(), Some(&TargetTypeEnum::Ip));
                 request.vpc_id() == Some("vpc-1") && request.tags().len() == 4
             })

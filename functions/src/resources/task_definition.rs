@@ -1,4 +1,4 @@
-//! A tenant's ECS task definition: the WordPress container with its credentials, files and logs.
+//! A tenant's ECS task definition: the WordPress container with its credentials, content and logs.
 //!
 //! Each registration makes a new revision, so an existing revision of the same owner is returned instead. Deletion
 //! removes every revision of exactly this family. AWS keeps deleted revisions for some time, but does not list them.
@@ -10,26 +10,23 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
-    EfsTransitEncryption, EfsVolumeConfiguration, HealthCheck, LogConfiguration, LogDriver, MountPoint, NetworkMode,
-    OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, Tag, TaskDefinition, TaskDefinitionFamilyStatus,
-    TaskDefinitionField, TaskDefinitionStatus, TransportProtocol, Volume,
+    EfsTransitEncryption, EfsVolumeConfiguration, NetworkMode, OsFamily, RuntimePlatform, SortOrder, Tag,
+    TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, Volume,
 };
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::owner::{owner_in, tags};
-use shared::{Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, TenantId, fargate};
+use shared::{Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, Site, TenantId, fargate};
 
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Removal, ours, tenant_named};
 use crate::stack::calls::few_at_a_time;
 
+pub mod container;
 pub mod revision;
 
-/// Name of the container; the service's load balancer refers to it.
-pub const CONTAINER: &str = "wordpress";
-/// Port of the container.
-pub const PORT: i32 = 80;
-const DOCUMENT_ROOT: &str = "/var/www/html";
+use container::CONTAINER;
+
 const VOLUME: &str = "wordpress-files";
 /// ListTaskDefinitionFamilies returns at most 100. Source: its API reference.
 const FAMILIES_PER_CALL: i32 = 100;
@@ -52,12 +49,38 @@ pub struct Register {
     /// Memory in MiB.
     #[serde(deserialize_with = "fargate::units")]
     pub memory: Option<u32>,
+    /// What was asked for the site.
+    #[serde(default)]
+    pub site: Site,
+    /// How visitors reach the load balancer.
+    pub scheme: Scheme,
     /// The tenant's secret.
     pub secret_arn: String,
+    /// The secret of the site's administrator.
+    pub admin_secret_arn: String,
     /// The file system.
     pub file_system_id: String,
     /// The tenant's access point.
     pub access_point_id: String,
+}
+
+/// The beginning of a site's URL.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Not encrypted.
+    Http,
+    /// Encrypted.
+    Https,
+}
+
+impl Scheme {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// Output of register-task-definition.
@@ -211,7 +234,7 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
         .execution_role_arn(settings.required("TASK_EXECUTION_ROLE_ARN")?)
         .task_role_arn(settings.required("TASK_ROLE_ARN")?)
         .volumes(volume(&request))
-        .container_definitions(container(settings, &names, &request)?)
+        .container_definitions(container::describe(settings, &names, &request, size)?)
         .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
         .send()
         .await
@@ -239,45 +262,6 @@ fn volume(request: &Register) -> Volume {
         .authorization_config(authorization)
         .build();
     Volume::builder().name(VOLUME).set_efs_volume_configuration(configuration.ok()).build()
-}
-
-fn container(settings: &Settings, names: &Names, request: &Register) -> Result<ContainerDefinition> {
-    let health_check = HealthCheck::builder()
-        .command("CMD-SHELL")
-        .command("curl --fail --silent --output /dev/null http://localhost/wp-admin/install.php || exit 1")
-        .interval(30)
-        .timeout(5)
-        .retries(3)
-        .start_period(300)
-        .build();
-    let logs = LogConfiguration::builder()
-        .log_driver(LogDriver::Awslogs)
-        .options("awslogs-group", names.log_group())
-        .options("awslogs-region", settings.required("AWS_REGION")?)
-        .options("awslogs-stream-prefix", CONTAINER)
-        .build();
-    let incomplete = |error| Error::internal(format!("describing container ({CONTAINER})")).with_source(error);
-    let mut container = ContainerDefinition::builder()
-        .name(CONTAINER)
-        .image(request.image.as_str())
-        .essential(true)
-        .port_mappings(PortMapping::builder().container_port(PORT).protocol(TransportProtocol::Tcp).build())
-        .mount_points(
-            MountPoint::builder().source_volume(VOLUME).container_path(DOCUMENT_ROOT).read_only(false).build(),
-        )
-        .health_check(health_check.map_err(incomplete)?)
-        .log_configuration(logs.map_err(incomplete)?);
-    // The names are those of the official image. `arn:key::` selects one key of the secret's JSON.
-    for (variable, key) in [
-        ("WORDPRESS_DB_HOST", "endpoint"),
-        ("WORDPRESS_DB_USER", "username"),
-        ("WORDPRESS_DB_PASSWORD", "password"),
-        ("WORDPRESS_DB_NAME", "database"),
-    ] {
-        let secret = Secret::builder().name(variable).value_from(format!("{}:{key}::", request.secret_arn)).build();
-        container = container.secrets(secret.map_err(incomplete)?);
-    }
-    Ok(container.build())
 }
 
 /// Deregisters and deletes every revision of the tenant's family.
@@ -383,6 +367,7 @@ mod tests {
             ("TASK_EXECUTION_ROLE_ARN", "arn:execution"),
             ("TASK_ROLE_ARN", "arn:task"),
             ("TASK_CPU_ARCHITECTURE", "X86_64"),
+            ("DOMAIN", "example.com"),
         ]);
         let request = Register {
             tenant_id: tenant(),
@@ -390,7 +375,10 @@ mod tests {
             image: "wordpress:6".to_owned().try_into().unwrap(),
             cpu: Some(cpu),
             memory: Some(512),
+            site: Site::default(),
+            scheme: Scheme::Https,
             secret_arn: "arn:secret".to_owned(),
+            admin_secret_arn: "arn:admin".to_owned(),
             file_system_id: "fs-1".to_owned(),
             access_point_id: "fsap-1".to_owned(),
         };
@@ -398,7 +386,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_container_gets_credentials_files_logs_and_a_health_check() {
+    async fn the_tasks_mount_the_tenants_content_with_their_role() {
         let registration = mock!(Client::register_task_definition)
             .match_requests(|request| {
                 assert_eq!((request.cpu(), request.memory()), (Some("256"), Some("512")));
@@ -410,16 +398,7 @@ mod tests {
                     (authorization.access_point_id(), authorization.iam()),
                     (Some("fsap-1"), Some(&EfsAuthorizationConfigIam::Enabled))
                 );
-                let container = &request.container_definitions()[0];
-                assert_eq!(container.mount_points()[0].container_path(), Some("/var/www/html"));
-                let secrets: Vec<_> =
-                    container.secrets().iter().map(|secret| (secret.name(), secret.value_from())).collect();
-                assert_eq!(secrets.len(), 4);
-                assert!(secrets.contains(&("WORDPRESS_DB_PASSWORD", "arn:secret:password::")));
-                assert!(secrets.contains(&("WORDPRESS_DB_HOST", "arn:secret:endpoint::")));
-                let options = container.log_configuration().unwrap().options().unwrap();
-                assert_eq!(options["awslogs-group"], "/ecs/dev-123456789012");
-                container.health_check().is_some()
+                request.container_definitions()[0].mount_points()[0].source_volume() == Some(VOLUME)
             })
             .then_output(|| {
                 let definition = TaskDefinition::builder().task_definition_arn(arn("dev-123456789012", 1)).build();

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::{
-    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Result, Settings, TenantId, fargate,
+    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Result, Settings, Site, TenantId,
+    fargate,
 };
 
 use super::events::{EventId, SignupId};
@@ -40,6 +41,9 @@ pub struct ProvisionRequest {
     /// Number of tasks; one when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub desired_count: Option<DesiredCount>,
+    /// What the site is to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub site: Option<Site>,
 }
 
 /// A request in which every value is set.
@@ -61,6 +65,8 @@ pub struct Provision {
     pub size: FargateSize,
     /// Number of tasks.
     pub desired_count: DesiredCount,
+    /// What the site is to be.
+    pub site: Site,
 }
 
 impl ProvisionRequest {
@@ -71,7 +77,7 @@ impl ProvisionRequest {
     pub fn decide(self, settings: &Settings) -> Result<Provision> {
         if self.is_empty() {
             return Err(invalid(
-                "the input is {}, as after a start without any input: give at least one of tenant_id, signup_id, environment, image, cpu, memory, desired_count",
+                "the input is {}, as after a start without any input: give at least one of tenant_id, signup_id, environment, image, cpu, memory, desired_count, site",
             ));
         }
         settings.guard(self.environment)?;
@@ -84,6 +90,7 @@ impl ProvisionRequest {
             image: self.image.map_or_else(|| default_image(settings), Ok)?,
             size: FargateSize::new(cpu, memory).map_err(invalid)?,
             desired_count: self.desired_count.unwrap_or(DesiredCount::ONE),
+            site: self.site.unwrap_or_default(),
         })
     }
 
@@ -98,7 +105,8 @@ impl ProvisionRequest {
                 image: None,
                 cpu: None,
                 memory: None,
-                desired_count: None
+                desired_count: None,
+                site: None
             }
         )
     }
@@ -130,19 +138,19 @@ mod tests {
         let provision = decide(json!({"signup_id": "signup-1"})).unwrap();
         assert_eq!(
             serde_json::to_value(provision).unwrap(),
-            json!({"signup_id": "signup-1", "image": "wordpress:6", "cpu": 256, "memory": 512, "desired_count": 1})
+            json!({"signup_id": "signup-1", "image": "wordpress:6", "cpu": 256, "memory": 512, "desired_count": 1, "site": {}})
         );
     }
 
     #[test]
     fn given_values_replace_the_defaults() {
         let provision = decide(json!({
-            "tenant_id": "123456789012", "environment": "dev", "image": "wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2
+            "tenant_id": "123456789012", "environment": "dev", "image": "wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2, "site": {"title": "Cheese"}
         }))
         .unwrap();
         assert_eq!(
             serde_json::to_value(provision).unwrap(),
-            json!({"tenant_id": "123456789012", "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2})
+            json!({"tenant_id": "123456789012", "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2, "site": {"title": "Cheese"}})
         );
     }
 
@@ -161,6 +169,8 @@ mod tests {
             (json!({"environment": "staging"}), "environment: \"staging\"", "\"prod\""),
             (json!({"signup_id": "a b"}), "signup_id: \"a b\"", "letters"),
             (json!({"event_id": ""}), "event_id: \"\"", "letters"),
+            (json!({"site": {"admin_email": "me"}}), "site.admin_email: \"me\"", "name@domain"),
+            (json!({"site": {"password": "x"}}), "password", "admin_user"),
         ] {
             let error = decide(request).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

@@ -65,7 +65,9 @@ kinds! {
     Database, database, "database";
     /// CloudWatch log group.
     LogGroup, log_group, "log-group";
-    /// Secrets Manager secret.
+    /// Secrets Manager secret of the site's administrator.
+    SiteCredentials, site_credentials, "site-credentials";
+    /// Secrets Manager secret of the database user.
     Secret, secret, "secret";
 }
 

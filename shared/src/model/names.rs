@@ -124,6 +124,16 @@ impl Names {
         format!("{}-db-credentials", self.stem())
     }
 
+    /// Secrets Manager secret with the credentials of the site's administrator.
+    pub fn site_credentials(&self) -> String {
+        format!("{}-site-credentials", self.stem())
+    }
+
+    /// The view on the database server that says when the tenant's site was installed.
+    pub fn site_record(&self) -> String {
+        format!("site_{}", self.tenant)
+    }
+
     /// `Name` tag of the EFS access point.
     pub fn access_point(&self) -> String {
         format!("{}-ap", self.stem())
@@ -132,6 +142,11 @@ impl Names {
     /// Directory of the tenant's files on the file system.
     pub fn directory(&self) -> String {
         format!("/wordpress/{}", self.tenant)
+    }
+
+    /// Directory of the site's content, which the tenant's tasks mount. WordPress itself comes from the image.
+    pub fn content_directory(&self) -> String {
+        format!("{}/wp-content", self.directory())
     }
 
     /// CloudWatch log group of the tenant's containers.
@@ -172,8 +187,11 @@ mod tests {
         assert_eq!(names.database(), "123456789012_db");
         assert_eq!(names.user(), "123456789012_user");
         assert_eq!(names.secret(), "dev-123456789012-db-credentials");
+        assert_eq!(names.site_credentials(), "dev-123456789012-site-credentials");
+        assert_eq!(names.site_record(), "site_123456789012");
         assert_eq!(names.access_point(), "dev-123456789012-ap");
         assert_eq!(names.directory(), "/wordpress/123456789012");
+        assert_eq!(names.content_directory(), "/wordpress/123456789012/wp-content");
         assert_eq!(names.log_group(), "/ecs/dev-123456789012");
         assert_eq!(names.family(), "dev-123456789012");
         assert_eq!(names.target_group(), "dev-123456789012-tg");

@@ -12,7 +12,7 @@ use tests::stack::{new_tenant_id, text};
 
 /// States in which an execution is stopped: those that call something or wait. Other states end too soon to be hit. If
 /// a stop comes too late for a state, it hits the next one.
-const STOPS: [&str; 15] = [
+const STOPS: [&str; 16] = [
     "Resolve the environment",
     "Choose the tenant id",
     "Take the inventory",
@@ -20,6 +20,7 @@ const STOPS: [&str; 15] = [
     "Create what depends on nothing else",
     "Create the database",
     "Create the access point",
+    "Create the site credentials",
     "Create the log group",
     "Create the target group",
     "Create the listener rule",
@@ -70,7 +71,7 @@ async fn a_provisioning_that_succeeds_and_one_that_fails_are_reported_once_each(
     let (stack, _together) = Stack::together().await;
     let mut bus = stack.announcements().await;
     let (tenant, failing) = (new_tenant_id(), new_tenant_id());
-    let broken = json!({"tenant_id": failing, "signup_id": "signup-9", "image": "wordpress:does-not-exist"});
+    let broken = json!({"tenant_id": failing, "signup_id": "signup-9", "image": "pretend/wordpress:does-not-exist"});
     let good = start(stack, "provision-tenant", json!({"tenant_id": tenant, "signup_id": "signup-8"})).await;
     let bad = start(stack, "provision-tenant", broken).await;
     let refused = start(stack, "provision-tenant", json!({"tenant_id": "12"})).await;
@@ -111,7 +112,7 @@ async fn an_execution_that_is_stopped_in_any_state_leaves_nothing_and_is_reporte
         }
     }
     // Also stop an execution while it rolls back.
-    let broken = start(stack, "provision-tenant", json!({"image": "wordpress:does-not-exist"})).await;
+    let broken = start(stack, "provision-tenant", json!({"image": "pretend/wordpress:does-not-exist"})).await;
     broken.entered("Roll back").await;
     broken.stop().await;
     runs.push((broken, "Roll back"));

@@ -71,9 +71,9 @@ async fn secret_and_log_group_are_kept_on_request_and_deleted_in_a_second_run() 
     gentle["keep_log_group"] = json!(true);
     let result = stack.run("deprovision-tenant", gentle.clone()).await.succeeded();
     let kept: Vec<_> = result["kept"].as_array().unwrap().iter().map(|kept| text(&kept["kind"])).collect();
-    assert_eq!(kept, ["secret", "log-group", "files"], "{result}");
+    assert_eq!(kept, ["site-credentials", "secret", "log-group", "files"], "{result}");
     assert!(text(&result["kept"][0]["reason"]).contains("recoverable until"), "{result}");
-    assert_eq!(stack.snapshot(&tenant).await.len(), 2, "the secret and the log group");
+    assert_eq!(stack.snapshot(&tenant).await.len(), 3, "both secrets and the log group");
 
     let again = stack.run("deprovision-tenant", gentle).await.succeeded();
     assert_eq!(again["removed"], json!([]), "running it twice is fine: {again}");
@@ -138,7 +138,11 @@ async fn a_tenant_that_the_runbook_made_is_removed_by_its_exact_names() {
     }
     stack.make_by_the_runbook(&tenant, &stack.resolved().await).await;
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
-    assert_eq!(result["absent"], json!(["dns-record", "log-group"]), "the runbook makes none: {result}");
+    assert_eq!(
+        result["absent"],
+        json!(["dns-record", "log-group", "site-credentials"]),
+        "the runbook makes none: {result}"
+    );
     let left = stack.snapshot(&tenant).await;
     assert!(
         left.len() == 1 && left[0].contains(&format!("dev-{tenant}0:1")),

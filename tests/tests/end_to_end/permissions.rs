@@ -7,12 +7,13 @@ use tests::Stack;
 use tests::events::delivered;
 use tests::stack::{new_tenant_id, text};
 
-const PROVISIONING: [&str; 12] = [
+const PROVISIONING: [&str; 13] = [
     "resolve-environment",
     "inventory-tenant",
     "create-secret",
     "create-database",
     "create-access-point",
+    "create-site-credentials",
     "create-log-group",
     "create-target-group",
     "create-listener-rule",
@@ -21,7 +22,7 @@ const PROVISIONING: [&str; 12] = [
     "create-service",
     "check-service-deployment",
 ];
-const TEARDOWN: [&str; 9] = [
+const TEARDOWN: [&str; 10] = [
     "delete-service",
     "delete-dns-record",
     "delete-listener-rule",
@@ -30,6 +31,7 @@ const TEARDOWN: [&str; 9] = [
     "delete-access-point",
     "drop-database",
     "delete-log-group",
+    "delete-site-credentials",
     "delete-secret",
 ];
 
@@ -58,12 +60,13 @@ const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs
 
 /// Permissions that a function needs only in some cases: the resource exists already, the deployment has failed, or
 /// there are many load balancers.
-const ONLY_SOMETIMES: [(&str, &str); 13] = [
+const ONLY_SOMETIMES: [(&str, &str); 14] = [
     ("resolve-environment", "elasticloadbalancing:DescribeTargetGroups"),
     ("check-service-deployment", "ecs:ListTasks"),
     ("check-service-deployment", "ecs:DescribeTasks"),
     ("create-log-group", "logs:ListTagsForResource"),
     ("create-secret", "secretsmanager:DescribeSecret"),
+    ("create-site-credentials", "secretsmanager:DescribeSecret"),
     ("create-target-group", "elasticloadbalancing:DescribeTargetGroups"),
     ("create-dns-record", "route53:ListResourceRecordSets"),
     ("create-service", "ecs:DescribeServices"),
@@ -149,6 +152,7 @@ async fn permissions_that_are_needed_only_sometimes_are_granted() {
         ("inventory-tenant", "logs:ListTagsForResource", json!({"tenant_id": tenant})),
         ("create-log-group", "logs:ListTagsForResource", json!({"tenant_id": tenant, "owner": owner})),
         ("create-secret", "secretsmanager:DescribeSecret", of_tenant(server)),
+        ("create-site-credentials", "secretsmanager:DescribeSecret", of_tenant(json!({}))),
         ("create-target-group", group, of_tenant(json!({"vpc_id": environment["vpc_id"]}))),
         (
             "create-dns-record",
@@ -342,7 +346,8 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     show_the_page(stack, &tenant).await;
     let owner = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-update-tenant:{tenant}");
-    let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "suspended": true, "image": "wordpress:7"}});
+    let begin =
+        json!({"owner": owner, "request": {"tenant_id": tenant, "suspended": true, "image": "pretend/wordpress:7"}});
     let end = json!({"owner": owner, "tenant_id": tenant});
 
     // In an order in which the work done without one permission does not make the next one unnecessary.

@@ -16,7 +16,7 @@ async fn a_provisioned_tenant_has_every_resource_with_its_settings_and_tags() {
     let tenant = new_tenant_id();
     let input = json!({
         "tenant_id": tenant, "signup_id": "signup-7", "environment": "dev",
-        "image": "wordpress:6-apache", "cpu": "512", "memory": 1024, "desired_count": 2
+        "image": "pretend/wordpress:6-apache", "cpu": "512", "memory": 1024, "desired_count": 2
     });
     let outcome = stack.run("provision-tenant", input).await;
     let owner = outcome.arn.clone();
@@ -67,7 +67,7 @@ async fn access_point(stack: &Stack, tenant: &str, owner: &str, result: &Value) 
     let user = access_point.posix_user().unwrap();
     assert_eq!((user.uid(), user.gid()), (33, 33));
     let directory = access_point.root_directory().unwrap();
-    assert_eq!(directory.path(), Some(format!("/wordpress/{tenant}").as_str()));
+    assert_eq!(directory.path(), Some(format!("/wordpress/{tenant}/wp-content").as_str()));
     let creation = directory.creation_info().unwrap();
     assert_eq!((creation.owner_uid(), creation.owner_gid(), creation.permissions()), (33, 33, "755"));
 }
@@ -86,9 +86,9 @@ async fn load_balancing(stack: &Stack, tenant: &str, owner: &str, result: &Value
     let groups = stack.elb.describe_target_groups().names(format!("dev-{tenant}-tg")).send().await.unwrap();
     let group = &groups.target_groups()[0];
     assert_eq!(group.target_group_arn(), result["target_group_arn"].as_str());
-    assert_eq!((group.port(), group.health_check_path()), (Some(80), Some("/wp-admin/install.php")));
+    assert_eq!((group.port(), group.health_check_path()), (Some(80), Some("/tenant-management/alive.txt")));
     assert_eq!(group.target_type().map(|kind| kind.as_str()), Some("ip"));
-    assert_eq!(group.health_check_interval_seconds(), Some(30));
+    assert_eq!(group.matcher().and_then(|matcher| matcher.http_code()), Some("200"));
 
     let rule =
         stack.elb.describe_rules().rule_arns(result["listener_rule_arn"].as_str().unwrap()).send().await.unwrap();
@@ -123,9 +123,9 @@ async fn task_definition(stack: &Stack, tenant: &str, owner: &str, result: &Valu
     assert_eq!(authorization.iam(), Some(&EfsAuthorizationConfigIam::Enabled));
 
     let container = &definition.container_definitions()[0];
-    assert_eq!((container.name(), container.image()), (Some("wordpress"), Some("wordpress:6-apache")));
+    assert_eq!((container.name(), container.image()), (Some("wordpress"), Some("pretend/wordpress:6-apache")));
     assert_eq!(container.port_mappings()[0].container_port(), Some(80));
-    assert_eq!(container.mount_points()[0].container_path(), Some("/var/www/html"));
+    assert_eq!(container.mount_points()[0].container_path(), Some("/var/www/html/wp-content"));
     assert!(container.health_check().is_some());
     let secrets: BTreeSet<_> = container.secrets().iter().map(|secret| (secret.name(), secret.value_from())).collect();
     let arn = text(&result["secret_arn"]);
@@ -134,6 +134,8 @@ async fn task_definition(stack: &Stack, tenant: &str, owner: &str, result: &Valu
         ("WORDPRESS_DB_USER", "username"),
         ("WORDPRESS_DB_PASSWORD", "password"),
         ("WORDPRESS_DB_NAME", "database"),
+        ("WORDPRESS_AUTH_KEY", "auth_key"),
+        ("WORDPRESS_NONCE_SALT", "nonce_salt"),
     ] {
         assert!(secrets.contains(&(variable, format!("{arn}:{key}::").as_str())), "{variable} is not in {secrets:?}");
     }
@@ -155,7 +157,7 @@ async fn service(stack: &Stack, tenant: &str, owner: &str, result: &Value) {
     assert_eq!((network.assign_public_ip(), network.subnets().len()), (Some(&AssignPublicIp::Disabled), 2));
     let breaker = service.deployment_configuration().unwrap().deployment_circuit_breaker().unwrap();
     assert!(breaker.enable() && breaker.rollback());
-    assert_eq!(service.health_check_grace_period_seconds(), Some(120));
+    assert_eq!(service.health_check_grace_period_seconds(), Some(360));
     assert_eq!(service.propagate_tags(), Some(&PropagateTags::Service));
     assert_eq!(service.load_balancers()[0].target_group_arn(), result["target_group_arn"].as_str());
 }
@@ -203,6 +205,7 @@ async fn every_step_that_runs_again_returns_the_same_answer() {
         ),
         ("create-database", json!({})),
         ("create-access-point", json!({"file_system_ids": [made["file_system_id"]]})),
+        ("create-site-credentials", json!({})),
         ("create-log-group", json!({})),
         ("create-target-group", json!({"vpc_id": environment["vpc_id"]})),
         (
@@ -213,8 +216,8 @@ async fn every_step_that_runs_again_returns_the_same_answer() {
         (
             "register-task-definition",
             json!({
-                "image": "wordpress:6", "cpu": 256, "memory": 512, "secret_arn": made["secret_arn"],
-                "file_system_id": made["file_system_id"], "access_point_id": made["access_point_id"]
+                "image": "pretend/wordpress:6", "cpu": 256, "memory": 512, "scheme": "https", "secret_arn": made["secret_arn"],
+                "admin_secret_arn": made["admin_secret_arn"], "file_system_id": made["file_system_id"], "access_point_id": made["access_point_id"]
             }),
         ),
         (

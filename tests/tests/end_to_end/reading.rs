@@ -25,7 +25,7 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
     // Alone: other tests' tenants would come and go between two pages, which the total would not show.
     let (stack, _alone) = Stack::alone().await;
     let (tenant, by_hand) = (new_tenant_id(), new_tenant_id());
-    stack.run("provision-tenant", json!({"tenant_id": tenant, "image": "wordpress:6.4"})).await.succeeded();
+    stack.run("provision-tenant", json!({"tenant_id": tenant, "image": "pretend/wordpress:6.4"})).await.succeeded();
     let environment = stack.resolved().await;
     stack.make_by_the_runbook(&by_hand, &environment).await;
     let orphans: Vec<_> = (0..6).map(|_| new_tenant_id()).collect();
@@ -54,7 +54,10 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
     let whole = entry(&all, &tenant).unwrap();
     assert_eq!((&whole["status"], &whole["lacks"]), (&json!("active"), &json!([])), "{whole}");
     assert_eq!((&whole["desired_count"], &whole["running_count"]), (&json!(1), &json!(1)));
-    assert_eq!((&whole["image"], &whole["cpu"], &whole["memory"]), (&json!("wordpress:6.4"), &json!(256), &json!(512)));
+    assert_eq!(
+        (&whole["image"], &whole["cpu"], &whole["memory"]),
+        (&json!("pretend/wordpress:6.4"), &json!(256), &json!(512))
+    );
     assert_eq!((&whole["url"], &whole["age_days"]), (&json!(format!("https://{tenant}.{}", stack.domain)), &json!(0)));
     let runbook = entry(&all, &by_hand).unwrap();
     assert_eq!((&runbook["status"], lacks(runbook)), (&json!("partial"), vec!["log-group".to_owned()]), "{runbook}");
@@ -88,7 +91,7 @@ async fn the_list_has_all_tenants_of_250_services_target_groups_and_families() {
     let environment = stack.resolved().await;
     let tenants: BTreeSet<_> = (0..250).map(|_| new_tenant_id()).collect();
     for tenant in &tenants {
-        let container = ContainerDefinition::builder().name("wordpress").image("wordpress:1").build();
+        let container = ContainerDefinition::builder().name("wordpress").image("pretend/wordpress:1").build();
         let definition = stack.ecs.register_task_definition().family(stack.named(tenant)).cpu("256").memory("512");
         definition.container_definitions(container).send().await.unwrap();
         let group = stack.elb.create_target_group().name(stack.named(&format!("{tenant}-tg")));
@@ -101,7 +104,11 @@ async fn the_list_has_all_tenants_of_250_services_target_groups_and_families() {
     let all = stack.listed(json!({"limit": 100})).await;
     for tenant in &tenants {
         let listed = entry(&all, tenant).unwrap();
-        assert_eq!((&listed["image"], &listed["desired_count"]), (&json!("wordpress:1"), &json!(0)), "{listed}");
+        assert_eq!(
+            (&listed["image"], &listed["desired_count"]),
+            (&json!("pretend/wordpress:1"), &json!(0)),
+            "{listed}"
+        );
         let missing = ["access-point", "database", "listener-rule", "log-group", "secret"];
         assert_eq!(lacks(listed).into_iter().collect::<BTreeSet<_>>(), missing.map(str::to_owned).into());
     }
@@ -194,8 +201,8 @@ async fn a_tenant_is_located_even_if_another_environment_cannot_be_reached() {
     let (dev, _alone) = Stack::alone().await;
     let tenant = new_tenant_id();
     let prod = Stack::of("prod").await;
-    dev.run("provision-tenant", json!({"tenant_id": tenant, "image": "wordpress:6.4"})).await.succeeded();
-    prod.run("provision-tenant", json!({"tenant_id": tenant, "image": "wordpress:6.3"})).await.succeeded();
+    dev.run("provision-tenant", json!({"tenant_id": tenant, "image": "pretend/wordpress:6.4"})).await.succeeded();
+    prod.run("provision-tenant", json!({"tenant_id": tenant, "image": "pretend/wordpress:6.3"})).await.succeeded();
     let seen = dev.invoke("locate-tenant", &json!({"tenant_id": tenant})).await.unwrap();
     let places: Vec<_> = seen["environments"].as_array().unwrap().iter().collect();
     let statuses: Vec<_> = places.iter().map(|place| text(&place["status"])).collect();

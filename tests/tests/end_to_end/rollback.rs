@@ -9,7 +9,7 @@ async fn a_deployment_that_fails_is_rolled_back_with_the_services_own_reasons() 
     let (stack, _together) = Stack::together().await;
     let tenant = new_tenant_id();
     let outcome =
-        stack.run("provision-tenant", json!({"tenant_id": tenant, "image": "wordpress:does-not-exist"})).await;
+        stack.run("provision-tenant", json!({"tenant_id": tenant, "image": "pretend/wordpress:does-not-exist"})).await;
     let (error, cause) = outcome.failed();
     assert_eq!(error, "DeploymentFailed", "{cause}");
     assert_eq!(cause["step"], "check-service-deployment");

@@ -15,7 +15,7 @@ async fn no_password_is_in_a_history_an_output_or_a_log() {
     let fields: Value = serde_json::from_str(secret.secret_string().unwrap()).unwrap();
     let passwords = [fields["password"].as_str().unwrap().to_owned(), variable("MYSQL_ADMIN_PASSWORD")];
     let failed =
-        stack.run("provision-tenant", json!({"tenant_id": failing, "image": "wordpress:does-not-exist"})).await;
+        stack.run("provision-tenant", json!({"tenant_id": failing, "image": "pretend/wordpress:does-not-exist"})).await;
     let removed = stack.run("teardown-tenant", json!({"tenant_id": tenant})).await;
 
     let mut texts = Vec::new();

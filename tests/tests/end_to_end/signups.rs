@@ -21,12 +21,12 @@ async fn remove(stack: &Stack, provisioned: &Value) {
 async fn one_event_gives_one_tenant() {
     let (stack, _together) = Stack::together().await;
     let signup = new_signup_id();
-    let detail = json!({"signup_id": signup, "environment": "dev", "image": "wordpress:6.4", "cpu": 512, "memory": 1024, "desired_count": 2});
+    let detail = json!({"signup_id": signup, "environment": "dev", "image": "pretend/wordpress:6.4", "cpu": 512, "memory": 1024, "desired_count": 2});
     let event = stack.put(SIGNED_UP, &detail).await;
     let execution = stack.started("provision-tenant", &signup, 1).await.remove(0);
     let result = stack.ended(&execution).await.succeeded();
     assert_eq!((&result["signup_id"], &result["event_id"]), (&json!(signup), &json!(event)), "{result}");
-    assert_eq!((&result["image"], &result["desired_count"]), (&json!("wordpress:6.4"), &json!(2)), "{result}");
+    assert_eq!((&result["image"], &result["desired_count"]), (&json!("pretend/wordpress:6.4"), &json!(2)), "{result}");
     assert!(!stack.snapshot(&text(&result["tenant_id"])).await.is_empty());
 
     let again = stack.invoke("start-provisioning", &delivered(&event, SIGNED_UP, &detail)).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_malformed_event_is_in_the_queue_with_the_reason() {
 async fn a_signup_that_failed_is_tried_again_when_it_is_sent_again_and_not_when_it_is_delivered_again() {
     let (stack, _together) = Stack::together().await;
     let signup = new_signup_id();
-    let broken = json!({"signup_id": signup, "image": "wordpress:does-not-exist"});
+    let broken = json!({"signup_id": signup, "image": "pretend/wordpress:does-not-exist"});
     let event = stack.put(SIGNED_UP, &broken).await;
     let first = stack.started("provision-tenant", &signup, 1).await.remove(0);
     assert_eq!(stack.ended(&first).await.failed().0, "DeploymentFailed");

@@ -50,15 +50,15 @@ async fn started(stack: &Stack, input: Value) -> String {
 #[tokio::test]
 async fn an_update_changes_image_size_and_count_and_nothing_else() {
     let (stack, _together) = Stack::together().await;
-    let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
+    let tenant = provisioned(stack, json!({"image": "pretend/wordpress:6"})).await;
     let before = described(stack, &tenant).await;
-    let input = json!({"tenant_id": tenant, "environment": "dev", "image": "wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2});
+    let input = json!({"tenant_id": tenant, "environment": "dev", "image": "pretend/wordpress:7", "cpu": "512", "memory": 1024, "desired_count": 2});
     let result = stack.run("update-tenant", input.clone()).await.succeeded();
     assert_eq!(result["status"], "updated", "{result}");
     assert_eq!(result["changes"], json!(["image", "cpu", "memory", "desired_count"]));
     assert_eq!(
         (&result["previous"]["image"], &result["current"]["image"]),
-        (&json!("wordpress:6"), &json!("wordpress:7"))
+        (&json!("pretend/wordpress:6"), &json!("pretend/wordpress:7"))
     );
     let after = described(stack, &tenant).await;
     assert_eq!(
@@ -66,7 +66,7 @@ async fn an_update_changes_image_size_and_count_and_nothing_else() {
         (&json!("active"), &json!(2), &json!(2)),
         "{after}"
     );
-    for (field, value) in [("image", json!("wordpress:7")), ("cpu", json!(512)), ("memory", json!(1024))] {
+    for (field, value) in [("image", json!("pretend/wordpress:7")), ("cpu", json!(512)), ("memory", json!(1024))] {
         assert_eq!(after["task_definition"][field], value, "{after}");
     }
     for same in ["url", "target_group.arn", "listener_rules", "access_points", "secret", "log_group", "lacks"] {
@@ -112,7 +112,7 @@ async fn a_forced_deployment_starts_new_tasks_of_the_same_definition() {
 #[tokio::test]
 async fn an_image_that_never_becomes_steady_leads_back_to_the_old_revision() {
     let (stack, _together) = Stack::together().await;
-    let tenant = provisioned(stack, json!({"image": "wordpress:6", "desired_count": 2})).await;
+    let tenant = provisioned(stack, json!({"image": "pretend/wordpress:6", "desired_count": 2})).await;
     let before = stack.snapshot(&tenant).await;
     for image in ["registry.example/does-not-exist:1", "registry.example/crash:1"] {
         let input = json!({"tenant_id": tenant, "image": image, "desired_count": 3});
@@ -121,7 +121,11 @@ async fn an_image_that_never_becomes_steady_leads_back_to_the_old_revision() {
         assert_eq!(cause["step"], "check-service-deployment", "{cause}");
         assert!(text(&cause["message"]).ends_with("again as it was before"), "{cause}");
         let (previous, attempted) = (&cause["previous"], &cause["attempted"]);
-        assert_eq!((&previous["image"], &previous["desired_count"]), (&json!("wordpress:6"), &json!(2)), "{cause}");
+        assert_eq!(
+            (&previous["image"], &previous["desired_count"]),
+            (&json!("pretend/wordpress:6"), &json!(2)),
+            "{cause}"
+        );
         assert_eq!((&attempted["image"], &attempted["desired_count"]), (&json!(image), &json!(3)), "{cause}");
         assert_eq!(stack.snapshot(&tenant).await, before, "also without the revision that failed");
         let after = described(stack, &tenant).await;
@@ -132,24 +136,27 @@ async fn an_image_that_never_becomes_steady_leads_back_to_the_old_revision() {
 #[tokio::test]
 async fn the_second_of_two_updates_at_once_is_refused_and_names_the_first() {
     let (stack, _together) = Stack::together().await;
-    let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
-    let first = started(stack, json!({"tenant_id": tenant, "image": "wordpress:7"})).await;
+    let tenant = provisioned(stack, json!({"image": "pretend/wordpress:6"})).await;
+    let first = started(stack, json!({"tenant_id": tenant, "image": "pretend/wordpress:7"})).await;
     let (error, cause) = stack.run("update-tenant", json!({"tenant_id": tenant, "desired_count": 2})).await.failed();
     assert_eq!(error, "ResourceConflict", "{cause}");
     assert!(text(&cause["message"]).contains(&first), "{cause}");
     stack.ended(&first).await.succeeded();
     let result = stack.run("update-tenant", json!({"tenant_id": tenant, "desired_count": 2})).await.succeeded();
-    assert_eq!((&result["current"]["image"], &result["current"]["desired_count"]), (&json!("wordpress:7"), &json!(2)));
+    assert_eq!(
+        (&result["current"]["image"], &result["current"]["desired_count"]),
+        (&json!("pretend/wordpress:7"), &json!(2))
+    );
 }
 
 #[tokio::test]
 async fn the_lock_of_an_update_that_was_stopped_is_taken_over_but_not_at_once() {
     let (stack, _alone) = Stack::alone().await;
-    let tenant = provisioned(stack, json!({"image": "wordpress:6"})).await;
-    let first = started(stack, json!({"tenant_id": tenant, "image": "wordpress:7"})).await;
+    let tenant = provisioned(stack, json!({"image": "pretend/wordpress:6"})).await;
+    let first = started(stack, json!({"tenant_id": tenant, "image": "pretend/wordpress:7"})).await;
     stack.sfn.stop_execution().execution_arn(&first).send().await.unwrap();
     assert_eq!(stack.ended(&first).await.status, ExecutionStatus::Aborted);
-    let input = json!({"tenant_id": tenant, "image": "wordpress:8"});
+    let input = json!({"tenant_id": tenant, "image": "pretend/wordpress:8"});
     let (error, cause) = stack.run("update-tenant", input.clone()).await.failed();
     assert_eq!(error, "ResourceConflict", "{cause}");
     assert!(text(&cause["message"]).contains("a function of it may still work"), "{cause}");
@@ -160,7 +167,7 @@ async fn the_lock_of_an_update_that_was_stopped_is_taken_over_but_not_at_once() 
     let outcome = stack.run("update-tenant", input).await;
     stack.set_variables("begin-update", variables).await;
     let result = outcome.succeeded();
-    assert_eq!(result["current"]["image"], "wordpress:8");
+    assert_eq!(result["current"]["image"], "pretend/wordpress:8");
     assert!(!is_locked(stack, &tenant).await);
 }
 
@@ -187,12 +194,15 @@ async fn a_suspended_tenant_shows_a_page_comes_back_as_it_was_and_can_be_deprovi
         assert!(["suspended", "partial"].contains(&status.as_str().unwrap()), "{status}");
         assert_eq!(stack.run("update-tenant", suspend.clone()).await.succeeded()["status"], "unchanged");
 
-        let input = json!({"tenant_id": tenant, "image": "wordpress:9"});
+        let input = json!({"tenant_id": tenant, "image": "pretend/wordpress:9"});
         stack.run("update-tenant", input).await.succeeded();
         assert_eq!(seen(stack, &tenant).await, page, "it stays suspended with its new image");
 
         let result = stack.run("update-tenant", json!({"tenant_id": tenant, "suspended": false})).await.succeeded();
-        assert_eq!((&result["current"]["shows"], &result["current"]["image"]), (&json!("site"), &json!("wordpress:9")));
+        assert_eq!(
+            (&result["current"]["shows"], &result["current"]["image"]),
+            (&json!("site"), &json!("pretend/wordpress:9"))
+        );
         assert_eq!(seen(stack, &tenant).await, site);
         let after = rule(stack, &tenant).await;
         assert_eq!(after.actions()[0].target_group_arn(), before.actions()[0].target_group_arn());
@@ -252,9 +262,10 @@ async fn a_tenant_that_the_runbook_made_is_updated_and_goes_back_without_a_circu
     let stack = Stack::of("sit").await;
     let tenant = new_tenant_id();
     stack.make_by_the_runbook(&tenant, &stack.resolved().await).await;
-    let input = json!({"tenant_id": tenant, "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2});
+    let input =
+        json!({"tenant_id": tenant, "image": "pretend/wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2});
     let result = stack.run("update-tenant", input).await.succeeded();
-    assert_eq!(result["previous"]["image"], "wordpress:latest", "{result}");
+    assert_eq!(result["previous"]["image"], "pretend/wordpress:latest", "{result}");
     let before = stack.snapshot(&tenant).await;
     let (error, cause) =
         stack.run("update-tenant", json!({"tenant_id": tenant, "image": "does-not-exist:1"})).await.failed();
@@ -267,12 +278,13 @@ async fn revisions_beyond_the_last_ten_are_deregistered() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({})).await;
     for number in 0..11 {
-        let container = ContainerDefinition::builder().name("wordpress").image(format!("wordpress:{number}"));
+        let container = ContainerDefinition::builder().name("wordpress").image(format!("pretend/wordpress:{number}"));
         let definition = stack.ecs.register_task_definition().family(stack.named(&tenant)).cpu("256").memory("512");
         definition.container_definitions(container.build()).send().await.unwrap();
     }
     let before = active_revisions(stack, &tenant).await;
-    let result = stack.run("update-tenant", json!({"tenant_id": tenant, "image": "wordpress:12"})).await.succeeded();
+    let result =
+        stack.run("update-tenant", json!({"tenant_id": tenant, "image": "pretend/wordpress:12"})).await.succeeded();
     assert_eq!(result["deregistered"], json!(before[..3]), "{result}");
     let after = active_revisions(stack, &tenant).await;
     assert_eq!((&after[..9], after.len()), (&before[3..], 10));

@@ -76,7 +76,9 @@ impl Act {
     fn input(self, tenant: &str, count: usize) -> Value {
         match self {
             Self::Provision => json!({"tenant_id": tenant}),
-            Self::Update => json!({"tenant_id": tenant, "desired_count": count, "image": format!("wordpress:{count}")}),
+            Self::Update => {
+                json!({"tenant_id": tenant, "desired_count": count, "image": format!("pretend/wordpress:{count}")})
+            }
             Self::Deprovision => request(tenant),
         }
     }

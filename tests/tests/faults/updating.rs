@@ -20,7 +20,7 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     make_a_namesake(stack, &tenant).await;
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let before = pieces(stack, &tenant).await;
-    let input = json!({"tenant_id": tenant, "image": "wordpress:7", "desired_count": 2});
+    let input = json!({"tenant_id": tenant, "image": "pretend/wordpress:7", "desired_count": 2});
     let outcome = outcome(stack, &watch, fault.as_ref(), "update-tenant", &tenant, &input).await;
     let arn = outcome.arn.clone();
     let after = pieces(stack, &tenant).await;
@@ -31,7 +31,7 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
         assert_eq!(result["status"], "updated", "{result}");
         assert!(after.len() == before.len() + 1 || vanished, "one more revision: {after:#?}");
         let described = stack.invoke("describe-tenant", &json!({"tenant_id": tenant})).await.expect("a tenant");
-        assert_eq!(text(&described["task_definition"]["image"]), "wordpress:7", "{described}");
+        assert_eq!(text(&described["task_definition"]["image"]), "pretend/wordpress:7", "{described}");
         if watch.spoilt() == 0 { Ending::NotMet } else { Ending::Survived }
     } else if vanished {
         failed_under_a_known_name(outcome);

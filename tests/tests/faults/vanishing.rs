@@ -34,10 +34,8 @@ pub(crate) async fn outcome(
 async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
     let name = stack.named(tenant);
     match victim {
-        Victim::Secret => {
-            let secret = stack.secrets.delete_secret().secret_id(format!("{name}-db-credentials"));
-            secret.force_delete_without_recovery(true).send().await.ok();
-        }
+        Victim::SiteCredentials => remove_secret(stack, &format!("{name}-site-credentials")).await,
+        Victim::Secret => remove_secret(stack, &format!("{name}-db-credentials")).await,
         Victim::Database => {
             let mut administrator = database::administrator(stack).await;
             administrator.query_drop(format!("DROP DATABASE IF EXISTS `{tenant}_db`")).await.expect("no database");
@@ -46,7 +44,7 @@ async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
         Victim::AccessPoint => {
             let all = stack.efs.describe_access_points().into_paginator().items().send();
             let all = all.collect::<Result<Vec<_>, _>>().await.expect("access points");
-            for point in all.iter().filter(|point| format!("{point:?}").contains(&format!("/wordpress/{tenant}\""))) {
+            for point in all.iter().filter(|point| format!("{point:?}").contains(&format!("/wordpress/{tenant}/"))) {
                 let id = point.access_point_id().expect("an id");
                 stack.efs.delete_access_point().access_point_id(id).send().await.ok();
             }
@@ -86,6 +84,11 @@ async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
             service.service(format!("{name}-service")).send().await.ok();
         }
     }
+}
+
+async fn remove_secret(stack: &Stack, name: &str) {
+    let secret = stack.secrets.delete_secret().secret_id(name);
+    secret.force_delete_without_recovery(true).send().await.ok();
 }
 
 async fn remove_rules(stack: &Stack, tenant: &str) {

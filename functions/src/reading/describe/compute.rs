@@ -10,7 +10,7 @@ use serde::Serialize;
 use shared::{Error, Names, Result};
 
 use crate::reading::{MOST, cut};
-use crate::resources::task_definition::CONTAINER;
+use crate::resources::task_definition::container::CONTAINER;
 use crate::resources::{service, task_definition};
 
 /// Maximum number of the service's events in the answer. AWS keeps 100.

@@ -135,8 +135,8 @@ impl From<&AccessPointDescription> for AccessPoint {
 ///
 /// # Errors
 /// When a call to Secrets Manager fails.
-pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, names: &Names) -> Result<Option<Secret>> {
-    match secrets.describe_secret().secret_id(names.secret()).send().await {
+pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, name: String) -> Result<Option<Secret>> {
+    match secrets.describe_secret().secret_id(&name).send().await {
         Ok(secret) => Ok(Some(Secret {
             arn: secret.arn().unwrap_or_default().to_owned(),
             created_at: secret.created_date().map(DateTime::to_string),
@@ -144,7 +144,7 @@ pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, names: &Nam
             deletion_date: secret.deleted_date().map(DateTime::to_string),
         })),
         Err(error) if error.code() == Some("ResourceNotFoundException") => Ok(None),
-        Err(error) => Err(Error::aws(format!("reading secret ({})", names.secret()), error)),
+        Err(error) => Err(Error::aws(format!("reading secret ({name})"), error)),
     }
 }
 

@@ -221,6 +221,7 @@ async fn a_complete_tenant_is_described_in_one_answer() {
             "target_group": {"arn": "arn:tg", "targets": []},
             "listener_rules": [{"arn": "arn:rule", "listener_arn": "arn:listener", "priority": 7, "host": "123456789012.example.com"}],
             "access_points": [{"id": "fsap-1", "arn": "arn:fsap-1", "state": "available"}],
+            "site_credentials": {"arn": "arn:secret", "created_at": "2026-01-16T10:00:00Z"},
             "secret": {"arn": "arn:secret", "created_at": "2026-01-16T10:00:00Z"},
             "database": {"status": "unchecked"},
             "log_group": {"name": "/ecs/dev-123456789012"},

@@ -49,9 +49,10 @@ impl Survey {
             access_point: Some(access_points),
             database: databases,
             log_group: Some(log_groups),
-            secret: Some(without_those_going(&secrets)),
+            site_credentials: Some(secrets.site_credentials),
+            secret: Some(without_those_going(&secrets.secrets)),
         };
-        Ok(Self { tenants_by_kind, secrets, scheme })
+        Ok(Self { tenants_by_kind, secrets: secrets.secrets, scheme })
     }
 
     /// Every tenant that has a resource, in the order of their ids.
@@ -64,7 +65,9 @@ impl Survey {
     /// those that are draining.
     pub(super) fn parts(&self, tenant: &TenantId, service: Option<&Service>) -> Parts {
         let listed = self.tenants_by_kind.map(|tenants| tenants.as_ref().map(|tenants| tenants.contains(tenant)));
-        Parts(PerKind { service: Some(service.is_some()), ..listed })
+        // A site that was not installed by this project has no credentials here, and lacks nothing.
+        let site_credentials = listed.site_credentials.filter(|has| *has);
+        Parts(PerKind { service: Some(service.is_some()), site_credentials, ..listed })
     }
 
     /// When the tenant's secret was made.

@@ -70,7 +70,7 @@ fn world(tenants: u64) -> World {
     World {
         services: names.iter().map(|names| (names.service(), "ACTIVE")).collect(),
         families: names.iter().map(|names| names.family()).collect(),
-        secrets: names.iter().map(|names| (names.secret(), false)).collect(),
+        secrets: names.iter().flat_map(|names| [(names.secret(), false), (names.site_credentials(), false)]).collect(),
         groups: names.iter().map(|names| names.target_group()).collect(),
         access_points: names.iter().map(|names| (names.access_point(), LifeCycleState::Available)).collect(),
         log_groups: names.iter().map(|names| names.log_group()).collect(),
@@ -303,8 +303,8 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
         change(&mut orphans, one.clone());
         orphans
     };
-    let not_listed = [Kind::DnsRecord, Kind::Database];
-    let all: BTreeSet<_> = Kind::ALL.iter().copied().filter(|kind| !not_listed.contains(kind)).collect();
+    let not_lacking = [Kind::DnsRecord, Kind::Database, Kind::SiteCredentials];
+    let all: BTreeSet<_> = Kind::ALL.iter().copied().filter(|kind| !not_lacking.contains(kind)).collect();
     for (kind, orphan) in [
         (Kind::Service, with(|world, one| world.services = one.services)),
         (Kind::ListenerRule, with(|world, one| world.hosts = one.hosts)),
@@ -312,7 +312,8 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
         (Kind::TaskDefinition, with(|world, one| world.families = one.families)),
         (Kind::AccessPoint, with(|world, one| world.access_points = one.access_points)),
         (Kind::LogGroup, with(|world, one| world.log_groups = one.log_groups)),
-        (Kind::Secret, with(|world, one| world.secrets = one.secrets)),
+        (Kind::SiteCredentials, with(|world, one| world.secrets = one.secrets[1..].to_vec())),
+        (Kind::Secret, with(|world, one| world.secrets = one.secrets[..1].to_vec())),
     ] {
         let (page, _) = orphan.list(json!({})).await.unwrap();
         assert_eq!((ids(&page), page.total), (vec![&id(0)], 1), "{kind:?}");
@@ -421,7 +422,8 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_requires() {
     let expected = Calls {
         list_services: 10,
         list_families: 10,
-        list_secrets: 10,
+        // A tenant has two.
+        list_secrets: 20,
         target_groups: 3,
         access_points: 1,
         log_groups: 20,

@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use shared::owner::tags;
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
 
-use super::{CONTAINER, described, that_tries_once};
+use super::container::{CONTAINER, resize};
+use super::{described, that_tries_once};
 use crate::resources::state::State;
 
 /// Input of revise-task-definition.
@@ -103,6 +104,7 @@ fn with_changes(definition: &TaskDefinition, previous: &State, wanted: &State) -
     let named = containers.iter().position(|container| container.name() == Some(CONTAINER));
     if let Some(site) = containers.get_mut(named.unwrap_or_default()) {
         site.image = Some(wanted.image.clone());
+        resize(site, wanted.memory);
     }
     let all_of = |old: u32, new: u32, given: i32| if i64::from(given) == i64::from(old) { as_i32(new) } else { given };
     for container in &mut containers {

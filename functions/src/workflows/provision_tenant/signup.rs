@@ -12,7 +12,7 @@
 use aws_sdk_sfn::Client;
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
-use shared::{DesiredCount, EnvironmentName, ImageReference, Result, Settings, fargate};
+use shared::{DesiredCount, EnvironmentName, ImageReference, Result, Settings, Site, fargate};
 use uuid::Uuid;
 
 use crate::workflows::events::{self, Event, EventId, Execution, SignupId, State, Status};
@@ -43,6 +43,8 @@ pub struct TenantSignedUp {
     pub memory: Option<u32>,
     /// Number of tasks; one when absent.
     pub desired_count: Option<DesiredCount>,
+    /// What the site is to be.
+    pub site: Option<Site>,
 }
 
 impl TenantSignedUp {
@@ -57,6 +59,7 @@ impl TenantSignedUp {
             cpu: self.cpu,
             memory: self.memory,
             desired_count: self.desired_count,
+            site: self.site,
         }
     }
 }

@@ -9,7 +9,7 @@
 
 use shared::{Names, Owner};
 
-use crate::resources::database::{LOCK_WAIT, OWNERS, lock_name};
+use crate::resources::database::{LOCK_WAIT, OWNERS, SITES, lock_name, site_record};
 
 /// Placeholder of the password. It only occurs in statements whose passwords MySQL keeps out of its logs. Source: the
 /// MySQL 8 manual, "Passwords and Logging".
@@ -24,12 +24,15 @@ pub(super) fn create(names: &Names, owner: &Owner, connections: u32) -> String {
         looked(names),
         format!("SET @ours = NOT @found OR {};", owned(names, owner)),
         go_on("WHEN NOT @ours THEN CONCAT('foreign ', @owner)"),
+        format!("DELETE FROM tenant_management.sites WHERE database_name = '{database}' AND NOT @found;"),
+        format!("INSERT IGNORE INTO tenant_management.sites (database_name) VALUES ('{database}');"),
         format!("REPLACE INTO tenant_management.owners (database_name, owner) VALUES ('{database}', '{owner}');"),
         format!("CREATE DATABASE IF NOT EXISTS `{database}` CHARACTER SET utf8mb4;"),
         // IF NOT EXISTS keeps the password of an earlier run. ALTER USER sets the password from the secret.
         format!("CREATE USER IF NOT EXISTS {identified};"),
         format!("ALTER USER {identified};"),
         format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%';"),
+        site_record(names).map(|statement| statement + ";").join("\n"),
         "SELECT 'created';".to_owned(),
     ]
     .join("\n")
@@ -37,16 +40,24 @@ pub(super) fn create(names: &Names, owner: &Owner, connections: u32) -> String {
 
 pub(super) fn drop(names: &Names, scope: Option<&Owner>) -> String {
     let (database, user) = (names.database(), names.user());
-    let forget = format!("DELETE FROM tenant_management.owners WHERE database_name = '{database}' AND @locked = 1");
+    let forget = |condition: &str| {
+        ["sites", "owners"]
+            .map(|table| {
+                let row = format!("tenant_management.{table} WHERE database_name = '{database}'");
+                format!("DELETE FROM {row} AND @locked = 1 AND NOT @found{condition};")
+            })
+            .join("\n")
+    };
     [
         looked(names),
         format!("SET @ours = {};", scope.map_or_else(|| "TRUE".to_owned(), |owner| owned(names, owner))),
-        format!("{forget} AND NOT @found AND @ours;"),
+        forget(" AND @ours"),
         go_on("WHEN NOT @found THEN 'absent' WHEN NOT @ours THEN CONCAT('foreign ', @owner)"),
         format!("DROP DATABASE IF EXISTS `{database}`;"),
         format!("DROP USER IF EXISTS '{user}'@'%';"),
+        format!("DROP VIEW IF EXISTS tenant_management.{};", names.site_record()),
         format!("SET @found = {};", found(names)),
-        format!("{forget} AND NOT @found;"),
+        forget(""),
         "SELECT IF(@found, 'left', 'removed');".to_owned(),
     ]
     .join("\n")
@@ -58,6 +69,7 @@ fn looked(names: &Names) -> String {
     [
         "CREATE DATABASE IF NOT EXISTS tenant_management;".to_owned(),
         format!("CREATE TABLE IF NOT EXISTS {OWNERS};"),
+        format!("CREATE TABLE IF NOT EXISTS {SITES};"),
         format!("SET @locked = GET_LOCK('{lock}', {LOCK_WAIT});"),
         format!("SET @found = {};", found(names)),
         format!(

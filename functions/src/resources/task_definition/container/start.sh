@@ -1,0 +1,68 @@
+# Starts the tenant's site: WordPress of the image, with the tenant's content. The image's entry point is the official
+# one's: docker-entrypoint.sh makes wp-config.php of the WORDPRESS_* variables.
+set -eu
+site=/var/www/html
+image=/usr/src/wordpress
+content=$site/wp-content
+tools=/usr/local/lib/tenant-management
+cd "$site"
+
+# WordPress is copied to the task's own disk at each start, so it is always the image's.
+if [ -d "$image" ] && [ ! -e wp-includes/version.php ]; then
+  tar --directory="$image" --create --exclude=./wp-content --exclude=./.htaccess . | tar --extract
+fi
+
+# Copies a piece of the image's content under another name first, so that no half-copied piece is ever used. Whoever
+# copies the same piece at the same time must not be disturbed.
+copy_once() {
+  if ! grep --quiet --line-regexp --fixed-strings "$1" "$content/.htcopied" 2>/dev/null; then
+    if [ ! -e "$content/$1" ]; then
+      copy=$content/$(dirname "$1")/.$(hostname)-$$
+      rm -rf "$copy"
+      cp -R "$image/wp-content/$1" "$copy"
+      chown -R www-data:www-data "$copy"
+      mv -T -n "$copy" "$content/$1"
+      rm -rf "$copy"
+    fi
+    # What the customer deletes does not come back.
+    echo "$1" >>"$content/.htcopied"
+  fi
+}
+for directory in themes plugins; do
+  mkdir -p "$content/$directory"
+  for piece in "$image/wp-content/$directory"/*; do
+    if [ -e "$piece" ]; then copy_once "$directory/$(basename "$piece")"; fi
+  done
+done
+if [ -e "$image/wp-content/index.php" ]; then copy_once index.php; fi
+
+# Apache reads .htaccess, and WordPress and its plugins write it. So it is kept with the content. Apache shows no
+# visitor a file whose name begins with .ht.
+if [ ! -e "$content/.htaccess.site" ] && [ -e "$image/.htaccess" ]; then
+  cp "$image/.htaccess" "$content/.htaccess.new"
+  mv "$content/.htaccess.new" "$content/.htaccess.site"
+fi
+touch "$content/.htaccess.site" "$content/.htcopied"
+chown www-data:www-data "$content" "$content/themes" "$content/plugins" "$content/.htaccess.site" "$content/.htcopied"
+ln -sf wp-content/.htaccess.site .htaccess
+
+# `apache2 -v` only makes the entry point write wp-config.php.
+docker-entrypoint.sh apache2 -v >/dev/null
+php "$tools/install.php"
+
+# What the load balancer asks for is a file, of which no rule of the site knows.
+mkdir -p tenant-management /tmp/tenant-management
+chown www-data:www-data /tmp/tenant-management
+printf 'RewriteEngine Off\nRequire all granted\n' >tenant-management/.htaccess
+if [ -d /etc/apache2/conf-enabled ]; then
+  workers=$((4 * TENANT_REQUESTS))
+  printf 'ServerLimit %d\nMaxRequestWorkers %d\n' "$workers" "$workers" \
+    >/etc/apache2/conf-enabled/tenant-management.conf
+fi
+
+# What plugins may read has no password of the administrator.
+unset TENANT_ADMIN_USER TENANT_ADMIN_PASSWORD TENANT_ADMIN_EMAIL
+
+# The container ends if the site is not served in time. ECS then starts another one, or goes back.
+{ php "$tools/probe.php" || kill -TERM 1; } &
+exec docker-entrypoint.sh apache2-foreground
