@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -159,7 +161,7 @@ pub fn build(settings: &Settings) -> Result<()> {
 /// Deploys the project to an environment.
 ///
 /// # Errors
-/// When `sam deploy` fails, or the directory of the tenants' files cannot be made.
+/// When `sam deploy` fails.
 pub fn tenant_management(
     settings: &Settings,
     environment: &Environment,
@@ -168,7 +170,6 @@ pub fn tenant_management(
 ) -> Result<()> {
     let name = environment.named("tenant-management");
     let files = files_directory(settings, environment);
-    std::fs::create_dir_all(&files).doing(format!("making {}", files.display()))?;
     let mut sam = tool(settings, "sam")?;
     aws::point(&mut sam, settings, environment);
     sam.env("SAM_CLI_POLL_DELAY", "0.3");
@@ -194,10 +195,34 @@ pub fn tenant_management(
     command::run(&format!("deploying {name} (sam deploy)"), &mut sam, &log)
 }
 
-/// The directory with the files of an environment's tenants. It stands in for EFS, because the functions are local
-/// processes without a mounted file system.
+/// Makes an environment's file system: a directory that is also found by the file system's id.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn file_system(
+    settings: &Settings,
+    environment: &Environment,
+    shared: &BTreeMap<String, String>,
+) -> Result<()> {
+    let files = files_directory(settings, environment);
+    std::fs::create_dir_all(&files).doing(format!("making {}", files.display()))?;
+    let id = shared.get("FileSystemId").ok_or("shared-infrastructure.yaml has no output FileSystemId")?;
+    let link = settings.file_systems().join(id);
+    match symlink(environment.name.as_str(), &link) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).doing(format!("making {}", link.display())),
+        _ => Ok(()),
+    }
+}
+
+/// The directory that stands in for an environment's file system.
+pub fn file_system_directory(settings: &Settings, environment: &Environment) -> PathBuf {
+    settings.file_systems().join(environment.name.as_str())
+}
+
+/// The directory with the files of an environment's tenants. The functions are local processes, and find the file system
+/// here and not mounted.
 pub fn files_directory(settings: &Settings, environment: &Environment) -> PathBuf {
-    settings.path("efs").join(environment.name.as_str()).join("wordpress")
+    file_system_directory(settings, environment).join("wordpress")
 }
 
 /// A tool of the Python environment. It runs in the checkout, with the other tools on its PATH.

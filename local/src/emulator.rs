@@ -6,9 +6,12 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::failure::{Doing, Result};
 use crate::service::Service;
 use crate::settings::Settings;
+use crate::tls::Certificates;
 
 const READY: &str = "/_ministack/ready";
 
@@ -21,7 +24,7 @@ pub fn service(settings: &Settings) -> Service {
 ///
 /// # Errors
 /// When it does not start, or when its port is taken.
-pub fn start(settings: &Settings) -> Result<()> {
+pub fn start(settings: &Settings, certificates: &Certificates) -> Result<()> {
     if TcpStream::connect(("127.0.0.1", settings.gateway_port)).is_ok() {
         return Err(format!(
             "port {} is taken by another program, perhaps a local stack of another checkout or directory: \
@@ -35,12 +38,21 @@ pub fn start(settings: &Settings) -> Result<()> {
     fs::create_dir_all(&scratch).doing(format!("making {}", scratch.display()))?;
     service(settings).start(
         &settings.tools().join("python"),
-        |command| configure(settings, command),
+        |command| configure(settings, certificates, command),
         || answers(settings),
     )
 }
 
-fn configure(settings: &Settings, command: &mut Command) {
+/// The accounts and regions whose load balancers answer, with their addresses.
+fn sites(settings: &Settings) -> String {
+    let sites = settings.environments.iter().map(|environment| {
+        let (account, region) = (environment.account, environment.region);
+        json!({"account": account, "region": region, "address": settings.sites_address(environment)})
+    });
+    Value::from_iter(sites).to_string()
+}
+
+fn configure(settings: &Settings, certificates: &Certificates, command: &mut Command) {
     // Python looks for the package in this directory first, so that it runs the emulator of this checkout.
     command.args(["-m", "emulator"]).current_dir(settings.root.join("local/emulator"));
     // Functions inherit MiniStack's whole environment, so it gets only variables that the functions may have.
@@ -63,6 +75,11 @@ fn configure(settings: &Settings, command: &mut Command) {
         .env("SFTP_ENABLED", "0")
         .env("LAMBDA_ACCOUNT_CONCURRENCY", "0")
         .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+        .env("IMAGES_DIRECTORY", settings.images())
+        .env("FILES_ROOT", settings.file_systems())
+        .env("SITES", sites(settings))
+        .env("SITES_CERTIFICATE", &certificates.server)
+        .env("SITES_KEY", &certificates.server_key)
         .env("PYTHONUNBUFFERED", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1");
     if let Some(bridge) = settings.bridge {

@@ -8,6 +8,9 @@ use shared::EnvironmentName;
 use crate::docker;
 use crate::failure::{Doing, Result};
 
+/// How far the port of the first environment's sites is from MiniStack's. The test's proxies are in between.
+const FIRST_SITES_PORT: usize = 10;
+
 /// An environment, with the account and region that it is deployed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Environment {
@@ -150,6 +153,22 @@ impl Settings {
     /// MiniStack's URL.
     pub fn gateway(&self) -> String {
         format!("http://127.0.0.1:{}", self.gateway_port)
+    }
+
+    /// Where visitors reach the sites of an environment: host and port of its load balancers, which speak TLS.
+    pub fn sites_address(&self, environment: &Environment) -> String {
+        let index = self.environments.iter().position(|other| other == environment).unwrap_or_default();
+        format!("127.0.0.1:{}", usize::from(self.gateway_port) + FIRST_SITES_PORT + index)
+    }
+
+    /// The directory of the file systems' files, which stands in for EFS.
+    pub fn file_systems(&self) -> PathBuf {
+        self.path("efs")
+    }
+
+    /// The directory of the container images, which all stacks of the checkout share.
+    pub fn images(&self) -> PathBuf {
+        self.root.join(".local/images")
     }
 
     /// A path in the stack's directory.

@@ -11,21 +11,33 @@ use crate::settings::Settings;
 
 /// The programs, and the Debian packages that contain them. These packages contain only the programs; `mariadb-server`
 /// would also install and start a system service.
-const PROGRAMS: [(&str, &str); 4] = [
+const PROGRAMS: [(&str, &str); 6] = [
     ("mariadbd", "mariadb-server-core"),
     ("mariadb-install-db", "mariadb-server-core"),
     ("my_print_defaults", "mariadb-client-core"),
     ("openssl", "openssl"),
+    // They make WordPress's image, and show containers their files with the owner of the access point.
+    ("mmdebstrap", "mmdebstrap"),
+    ("bindfs", "bindfs"),
 ];
 
-/// Installs what is missing: the programs of MariaDB and openssl from Debian, and the Python tools in `.local/venv`.
+/// Installs what is missing: programs from Debian, the Python tools in `.local/venv`, and WordPress's image.
 ///
 /// # Errors
 /// When something cannot be installed.
 pub fn run(settings: &Settings) -> Result<()> {
     let _alone = alone(settings)?;
     install_packages(settings, &PROGRAMS)?;
-    install_tools(settings)
+    install_tools(settings)?;
+    make_images(settings)
+}
+
+/// Makes the images of containers. On a machine that cannot run containers, it says why.
+fn make_images(settings: &Settings) -> Result<()> {
+    let mut make = Command::new(settings.tools().join("python"));
+    make.args(["-m", "emulator.images"]).current_dir(settings.root.join("local/emulator"));
+    make.env("IMAGES_DIRECTORY", settings.images());
+    command::run("making WordPress's image", &mut make, &settings.root.join(".local/log/setup-images.log"))
 }
 
 /// Installs missing programs. Each is given with the Debian package that contains it.

@@ -56,6 +56,7 @@ fn start(settings: &Settings, deploys: bool) -> Result<()> {
                 let certificates = &certificates;
                 scope.spawn(move || {
                     let shared = deploy::shared_infrastructure(settings, environment, database, certificates)?;
+                    deploy::file_system(settings, environment, &shared)?;
                     if !deploys {
                         return Ok(());
                     }
@@ -68,7 +69,7 @@ fn start(settings: &Settings, deploys: bool) -> Result<()> {
             .into_iter()
             .try_for_each(|deployment| deployment.join().unwrap_or_else(|_| Err("a deployment broke off".into())))
     })?;
-    write_env_file(settings, &databases)?;
+    write_env_file(settings, &databases, &certificates)?;
     let names: Vec<_> = settings.environments.iter().map(|environment| environment.name.as_str()).collect();
     let what = if deploys { "the local stack is up" } else { "an account without tenant management is up" };
     say::progress(format!("{what}: {} at {}", names.join(", "), settings.gateway()));
@@ -102,7 +103,7 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
             })
             .collect();
         say::progress(format!("starting MiniStack at {}", settings.gateway()));
-        let emulator = emulator::start(settings);
+        let emulator = emulator::start(settings, certificates);
         let servers = servers
             .into_iter()
             .try_for_each(|server| server.join().unwrap_or_else(|_| Err("a start broke off".into())));
@@ -121,8 +122,13 @@ fn launch_settings(settings: &Settings) -> String {
         // Ignore a file that cannot be read. MiniStack's start reports it.
         fs::read(file).unwrap_or_default().hash(&mut program);
     }
-    let Settings { gateway_port, bridge, iam_enforced, wait_scale, functions_endpoint, .. } = settings;
-    format!("{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {:x}\n", program.finish())
+    let Settings { gateway_port, bridge, iam_enforced, wait_scale, functions_endpoint, environments, domain, .. } =
+        settings;
+    let environments: Vec<_> = environments.iter().map(|environment| environment.name.as_str()).collect();
+    format!(
+        "{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {environments:?} {domain} {:x}\n",
+        program.finish()
+    )
 }
 
 /// The Python files in a directory and below it.
@@ -170,14 +176,19 @@ fn stop_services(settings: &Settings) -> Result<bool> {
 }
 
 /// Writes `env`: the variables with which a shell works with the first environment.
-fn write_env_file(settings: &Settings, databases: &[Database]) -> Result<()> {
+fn write_env_file(settings: &Settings, databases: &[Database], certificates: &tls::Certificates) -> Result<()> {
     let (Some(environment), Some(database)) = (settings.environments.first(), databases.first()) else {
         return Err("ENVIRONMENTS names no environment".into());
     };
-    write_private(&settings.path("env"), &env_file(settings, environment, database))
+    write_private(&settings.path("env"), &env_file(settings, environment, database, certificates))
 }
 
-fn env_file(settings: &Settings, environment: &Environment, database: &Database) -> String {
+fn env_file(
+    settings: &Settings,
+    environment: &Environment,
+    database: &Database,
+    certificates: &tls::Certificates,
+) -> String {
     let mut variables = aws::variables(settings, environment);
     variables.extend([
         ("MYSQL_HOST", "127.0.0.1".to_owned()),
@@ -185,6 +196,9 @@ fn env_file(settings: &Settings, environment: &Environment, database: &Database)
         ("MYSQL_ADMIN_USER", database::ADMIN.to_owned()),
         ("MYSQL_ADMIN_PASSWORD", database.password.clone()),
         ("DOMAIN", settings.domain.clone()),
+        ("SITES_ADDRESS", settings.sites_address(environment)),
+        ("SITES_CA", certificates.authority.display().to_string()),
+        ("FILES_DIRECTORY", deploy::file_system_directory(settings, environment).display().to_string()),
     ]);
     variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
 }
@@ -219,8 +233,13 @@ mod tests {
         let domain = |name: &str| (name == "DOMAIN").then(|| "it's.example".to_owned());
         let settings = Settings::new(Path::new("/checkout"), domain).unwrap();
         let database = Database { port: 3307, password: "secret".to_owned() };
+        let certificates = tls::Certificates {
+            authority: "/checkout/.local/tls/ca.pem".into(),
+            server: "server.pem".into(),
+            server_key: "server-key.pem".into(),
+        };
         assert_eq!(
-            env_file(&settings, &settings.environments[0], &database),
+            env_file(&settings, &settings.environments[0], &database, &certificates),
             "export AWS_ENDPOINT_URL='http://127.0.0.1:4566'\n\
              export AWS_ACCESS_KEY_ID='536580886816'\n\
              export AWS_SECRET_ACCESS_KEY='local'\n\
@@ -230,7 +249,10 @@ mod tests {
              export MYSQL_PORT='3307'\n\
              export MYSQL_ADMIN_USER='admin'\n\
              export MYSQL_ADMIN_PASSWORD='secret'\n\
-             export DOMAIN='it'\\''s.example'\n"
+             export DOMAIN='it'\\''s.example'\n\
+             export SITES_ADDRESS='127.0.0.1:4576'\n\
+             export SITES_CA='/checkout/.local/tls/ca.pem'\n\
+             export FILES_DIRECTORY='/checkout/.local/efs/dev'\n"
         );
     }
 }

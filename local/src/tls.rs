@@ -1,4 +1,5 @@
-//! Certificates: the stack's own authority, and the certificate of the database servers, which it signs.
+//! Certificates: the stack's own authority, and the certificate of its servers, which it signs: the database servers, and
+//! the load balancers in front of the tenants' sites.
 //!
 //! RDS does the same: Amazon's own authority signs its servers' certificates, and clients get the authority's bundle.
 
@@ -67,8 +68,10 @@ pub fn ensure(settings: &Settings) -> Result<Certificates> {
 /// The extensions of the servers' certificate, with the servers' names on this machine and in containers.
 fn extensions(settings: &Settings) -> String {
     let bridge = settings.bridge.map(|bridge| format!(",IP:{bridge},DNS:host.docker.internal")).unwrap_or_default();
+    let domain = &settings.domain;
     format!(
-        "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\nsubjectAltName=IP:127.0.0.1,DNS:localhost{bridge}\n"
+        "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth\n\
+         subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:*.{domain}{bridge}\n"
     )
 }
 
