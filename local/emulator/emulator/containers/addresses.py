@@ -40,7 +40,7 @@ def take():
 
     The lock on an address is a socket of that name. The kernel lets one process have it, and frees it with the process.
     """
-    global _next  # noqa: PLW0603
+    global _next
     with _lock:
         for _ in range(_ATTEMPTS):
             address = NETWORK[_next]

@@ -114,9 +114,9 @@ class Sandbox:
 
     def run(self, command, environment, timeout):
         """Runs a command in the container; gives its exit status, or None if it took too long and was killed."""
+        enter = ("--mount", "--uts", "--ipc", "--pid", "--root", "--wd", "--")
         process = subprocess.Popen(  # noqa: S603  (the command is a task definition's)
-            [_program("nsenter"), f"--target={self._main}", "--mount", "--uts", "--ipc", "--pid", "--root", "--wd"]
-            + ["--", *command],
+            [_program("nsenter"), f"--target={self._main}", *enter, *command],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -179,10 +179,12 @@ def _start(directory, layers, address, command, environment, working_directory, 
     ready, write_ready = os.pipe()
     try:
         process = subprocess.Popen(  # noqa: S603  (the command is a task definition's, as on AWS)
-            [_program("setpriv"), "--pdeathsig", "KILL"]
-            + [_program("unshare"), "--mount", "--propagation", "private"]
-            + [_program("bash"), str(_ENTER), str(directory), lower, address.hostname, user, working_directory]
-            + [str(write_ready), *volumes, "--", environment.get("PATH", _PATH), *command],
+            [
+                *(_program("setpriv"), "--pdeathsig", "KILL"),
+                *(_program("unshare"), "--mount", "--propagation", "private"),
+                *(_program("bash"), str(_ENTER), str(directory), lower, address.hostname, user, working_directory),
+                *(str(write_ready), *volumes, "--", environment.get("PATH", _PATH), *command),
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

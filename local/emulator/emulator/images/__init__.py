@@ -22,7 +22,7 @@ from emulator.images import packages
 
 RECIPE = pathlib.Path(__file__).with_name("recipe")
 
-# The image's programs. WordPress and what only it needs is installed, copied and removed again, see recipe/customize.sh.
+# The image's programs. WordPress is installed, copied and removed again, see recipe/customize.sh.
 PACKAGES = (
     *("apache2", "ca-certificates", "libapache2-mod-php", "mount", "php-cli", "php-curl", "php-gd", "php-intl"),
     *("php-mbstring", "php-mysql", "php-xml", "php-zip", "wordpress"),
@@ -63,8 +63,8 @@ def _tag(name):
 def layers(name):
     """The directories that make up the image, the topmost first. Makes the image if there is none.
 
-    A tag that contains `next` stands for the next release, whose database is newer too. One that contains `fatal` stands
-    for such a release whose pages end in a fatal error.
+    A tag that contains `next` stands for the next release, whose database is newer too. One that contains `fatal`
+    stands for such a release whose pages end in a fatal error.
     """
     image = build()
     tag = _tag(name)
@@ -136,7 +136,7 @@ def _make(made, progress):
         "--mode=root",
         # Only what Debian itself needs, and apt, which installs the rest and is taken for granted by customize.sh.
         "--variant=apt",
-        "--aptopt=APT::Install-Recommends \"false\"",
+        '--aptopt=APT::Install-Recommends "false"',
         *(f"--aptopt={option}" for option in packages.apt_options()),
         # An image that was cut off is made anew, so nothing need reach the disk in order.
         "--dpkgopt=force-unsafe-io",
@@ -144,7 +144,7 @@ def _make(made, progress):
         "--dpkgopt=path-exclude=/usr/share/locale/*",
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         f"--include={','.join(wanted)}",
-        f"--customize-hook=RECIPE={_quoted(RECIPE)} bash {_quoted(RECIPE / 'customize.sh')} \"$1\"",
+        f'--customize-hook=RECIPE={_quoted(RECIPE)} bash {_quoted(RECIPE / "customize.sh")} "$1"',
         packages.suite(),
         str(root),
         str(sources),
