@@ -35,17 +35,17 @@ mount_devices() {
 
 # bindfs presents a directory as if all of it belonged to one user. It runs as long as the container: it dies with this
 # process, and is killed with this process group.
-mount_owned() {
-    local source=$1 target=$2 user=${3%:*} group=${3#*:} mode=$4 attempt
+present_owned() {
+    local source=$1 presented=$2 user=${3%:*} group=${3#*:} attempt
     setpriv --pdeathsig KILL bindfs -f --multithreaded \
         --force-user="$user" --force-group="$group" --create-for-user="$user" --create-for-group="$group" \
-        --chown-ignore --chgrp-ignore -o "$mode" "$source" "$target" <&- >/dev/null 2>&1 &
+        --chown-ignore --chgrp-ignore "$source" "$presented" </dev/null >"$directory/bindfs.log" 2>&1 &
     for ((attempt = 0; attempt < 1000; attempt++)); do
-        mountpoint -q "$target" && return
-        kill -0 $! || break
+        mountpoint -q "$presented" && return
+        kill -0 $! 2>/dev/null || break
         sleep 0.005
     done
-    echo >&2 "bindfs does not mount $source"
+    echo >&2 "bindfs does not present $source: $(cat "$directory/bindfs.log")"
     return 1
 }
 
@@ -57,11 +57,14 @@ mount_volume() {
         *) echo >&2 "$2 is a link that leads out of the container" && return 1 ;;
     esac
     if [ -n "$owner" ]; then
-        mount_owned "$source" "$target" "$owner" "$mode"
-    else
-        mount --bind "$source" "$target"
-        mount -o "remount,bind,$mode" "$target"
+        # bindfs wants an empty directory. In an image, the target may have files.
+        local presented
+        presented=$(mktemp -d "$directory/volume-XXXXXX")
+        present_owned "$source" "$presented" "$owner"
+        source=$presented
     fi
+    mount --bind "$source" "$target"
+    mount -o "remount,bind,$mode" "$target"
 }
 
 if [ "$layers" != inside ]; then

@@ -80,7 +80,7 @@ def _any(names, text):
 def _fingerprint():
     """What the image depends on: the recipe, the packages' names, and Debian's release and architecture."""
     parts = [file.read_bytes() for file in sorted(RECIPE.iterdir()) if file.is_file()]
-    parts += [" ".join(packages.with_theme(PACKAGES)).encode(), packages.suite().encode(), os.uname().machine.encode()]
+    parts += [part.encode() for part in (*PACKAGES, packages.suite(), os.uname().machine)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -177,6 +177,19 @@ def the_log_is_written_once(_start, _container, _definition, _task):
     """Completes `the_log_is_complete_when_the_task_has_stopped`: the engine writes the log, so nothing copies it."""
 
 
+@wraps(ecs, "_record_task_ip")
+def a_container_has_its_tasks_address(record, task, container, network):
+    """AWS: a container's networkInterfaces name the address of its task, if that has a network interface of its own.
+
+    MiniStack: leaves them empty.
+    """
+    record(task, container, network)
+    for attachment in task.get("attachments") or []:
+        interface = {"attachmentId": attachment["id"], "privateIpv4Address": ecs._task_ip(task)}
+        for each in task["containers"]:
+            each["networkInterfaces"] = [interface]
+
+
 @wraps(ecs, "_run_docker_container")
 def a_missing_image_cannot_be_pulled(run, *arguments, **named):
     """AWS: a task whose image is missing stops with CannotPullContainerError.
