@@ -37,7 +37,7 @@ fn make_images(settings: &Settings) -> Result<()> {
     let mut make = Command::new(settings.tools().join("python"));
     make.args(["-m", "emulator.images"]).current_dir(settings.root.join("local/emulator"));
     make.env("IMAGES_DIRECTORY", settings.images());
-    command::run("making WordPress's image", &mut make, &settings.root.join(".local/log/setup-images.log"))
+    command::show("making WordPress's image", &mut make)
 }
 
 /// Installs missing programs. Each is given with the Debian package that contains it.
