@@ -139,10 +139,10 @@ class TargetServer(http.server.ThreadingHTTPServer):
     # Not more than five visitors could connect at once.
     request_queue_size = 100
 
-    def __init__(self, answer):
+    def __init__(self, answer, port=0):
         self.answer = answer
         self.requests = []
-        super().__init__((next(_ADDRESSES), 0), _Handler)
+        super().__init__((next(_ADDRESSES), port), _Handler)
         self.address, self.port = self.server_address
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
@@ -201,6 +201,8 @@ class SitesTestCase(LoadBalancingTestCase):
         super().setUp()
         alb._listeners[LISTENER].update(Protocol="HTTPS", Port=443)
         alb._lb_attrs[BALANCER] = []
+        # Visitors may come at the same time, so it is started before the first one.
+        sites_of(ACCOUNT, REGION)
 
     def connect(self, account=ACCOUNT, timeout=10):
         """A connection on which requests can be made."""

