@@ -22,7 +22,7 @@ from ministack.services import alb, ecs, iam
 from ministack.services import stepfunctions as sfn
 
 from emulator.fidelity.ecs.container_engine import Engine
-from emulator.fidelity.elbv2 import data_plane, loop
+from emulator.fidelity.elbv2 import data_plane, health_checks, loop
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 BALANCER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/alb/1"
@@ -201,6 +201,7 @@ class SitesTestCase(LoadBalancingTestCase):
         super().setUp()
         alb._listeners[LISTENER].update(Protocol="HTTPS", Port=443)
         alb._lb_attrs[BALANCER] = []
+        self.enterContext(mock.patch.object(health_checks, "SHORTEST_INTERVAL", 0.02))
         # Visitors may come at the same time, so it is started before the first one.
         sites_of(ACCOUNT, REGION)
 

@@ -65,7 +65,8 @@ def _own(status, headers=None, body=None, content_type="text/html"):
             f"<body>\r\n<center><h1>{title}</h1></center>\r\n</body>\r\n</html>\r\n"
         )
     headers = {"Server": "awselb/2.0", "Content-Type": content_type, **(headers or {})}
-    return web.Response(status=status, body=body.encode(), headers=headers)
+    reason = title.partition(" ")[2] if title else None
+    return web.Response(status=status, reason=reason, body=body.encode(), headers=headers)
 
 
 def _redirect(config, request):

@@ -24,9 +24,7 @@ def start(coroutine):
             loop = asyncio.new_event_loop()
             threading.Thread(target=loop.run_forever, daemon=True, name="load-balancers").start()
             _loops.append(loop)
-    future = asyncio.run_coroutine_threadsafe(coroutine, _loops[0])
-    future.add_done_callback(_log_failure)
-    return future
+    return asyncio.run_coroutine_threadsafe(coroutine, _loops[0])
 
 
 def at_exit(close):
@@ -34,6 +32,7 @@ def at_exit(close):
     atexit.register(lambda: start(close()).result(_LONGEST_END))
 
 
-def _log_failure(future):
+def log_failure(future):
+    """Logs how work has failed for whose result nobody waits."""
     if not future.cancelled() and future.exception():
         _logger.error("a load balancer's work has failed", exc_info=future.exception())

@@ -18,11 +18,15 @@ _LONGEST_START = 10
 
 def start():
     """Listens for visitors. Without `SITES`, nothing is started."""
-    for site in json.loads(os.environ.get("SITES") or "[]"):
+    sites = json.loads(os.environ.get("SITES") or "[]")
+    certificate, key = os.environ.get("SITES_CERTIFICATE"), os.environ.get("SITES_KEY")
+    if sites and not (certificate and key):
+        sys.exit("emulator: SITES needs a certificate: set SITES_CERTIFICATE and SITES_KEY to PEM files")
+    for site in sites:
         host, _, port = site["address"].rpartition(":")
         server = Sites(site["account"], site["region"])
-        listening = server.listen(host, int(port), os.environ["SITES_CERTIFICATE"], os.environ["SITES_KEY"])
         try:
-            loop.start(listening).result(_LONGEST_START)
+            loop.start(server.listen(host, int(port), certificate, key)).result(_LONGEST_START)
         except OSError as error:
-            sys.exit(f"the load balancers of account {site['account']} cannot listen on {site['address']}: {error}")
+            account, address = site["account"], site["address"]
+            sys.exit(f"emulator: the load balancers of account {account} cannot listen on {address}: {error}")

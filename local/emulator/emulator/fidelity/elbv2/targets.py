@@ -72,6 +72,7 @@ class Target:
         """Begins the health checks."""
         if self.is_real:
             self._watch = loop.start(health_checks.watch(self, lambda: _group_in_use(self.group), _report))
+            self._watch.add_done_callback(loop.log_failure)
 
     def drain(self, delay):
         """Deregisters the target. Its requests have `delay` seconds to end, as on AWS."""

@@ -58,12 +58,11 @@ class Targets(SitesTestCase):
     def test_a_target_that_does_not_answer_in_time_or_at_all_is_unhealthy(self):
         answering = threading.Event()
         self.addCleanup(answering.set)
-        with mock.patch.object(health_checks, "SHORTEST_INTERVAL", 0.01):
-            slow, group = self.serve(lambda _: answering.wait(10), HealthCheckTimeoutSeconds="1")
-            self.become(group, slow, "unhealthy", "Target.Timeout")
-            gone, group = self.serve()
-            gone.stop()
-            self.become(group, gone, "unhealthy", "Target.FailedHealthChecks")
+        slow, group = self.serve(lambda _: answering.wait(10), HealthCheckTimeoutSeconds="1")
+        self.become(group, slow, "unhealthy", "Target.Timeout")
+        gone, group = self.serve()
+        gone.stop()
+        self.become(group, gone, "unhealthy", "Target.FailedHealthChecks")
 
     def test_changes_of_the_target_group_take_effect(self):
         server, group = self.serve(lambda request: request.reply(302 if request.path == "/login" else 404))
