@@ -8,9 +8,9 @@ import time
 
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_account_id, get_region, json_response, new_uuid, request_scope
-from ministack.services import alb, ecs
+from ministack.services import ecs
 
-from emulator.fidelity.ecs import scheduler
+from emulator.fidelity.ecs import load_balancing, scheduler
 from emulator.fidelity.elbv2 import targets
 from emulator.mend import wraps
 from emulator.time_scale import scaled
@@ -19,42 +19,14 @@ from emulator.time_scale import scaled
 _EVENTS = 100
 
 
-def _key_of(task):
-    """The key of a task's service; None if it has none."""
-    cluster, group = ecs._cluster_name_from_arn(task.get("clusterArn", "")), task.get("group", "")
-    return f"{cluster}/{group.removeprefix('service:')}" if group.startswith("service:") else None
-
-
-def _targets_of(task):
-    """The targets as which a service has registered a task. A target group that is gone has none."""
-    service, address = ecs._services.get(_key_of(task)) or {}, ecs._task_ip(task)
-    for balancer in service.get("loadBalancers") or []:
-        arn = balancer.get("targetGroupArn")
-        if address and arn in alb._tgs:
-            yield targets.find(arn, address, int(balancer.get("containerPort") or 80))
-
-
-def targets_are_healthy(task):
-    """Whether a task's targets are healthy, in every target group of its service."""
-    return all(target and target.state == "healthy" for target in _targets_of(task))
-
-
 @wraps(ecs, "_record_service_task_healthy")
 def a_task_with_an_unhealthy_target_is_not_healthy(record_healthy, key, task):
     """AWS: a deployment is complete when its tasks' targets are healthy.
 
     MiniStack: when its tasks run.
     """
-    if targets_are_healthy(task):
+    if load_balancing.targets_are_healthy(task):
         record_healthy(key, task)
-
-
-def _task_of(target):
-    """The task that is registered as a target; None if a service has none there."""
-    for task in ecs._tasks.values():
-        if task.get("lastStatus") == "RUNNING" and ecs._task_ip(task) == target.address and _key_of(task):
-            return task
-    return None
 
 
 def _tell(target):
@@ -63,13 +35,13 @@ def _tell(target):
 
     def tell():
         with request_scope(scope.account_id, scope.region):
-            task = _task_of(target)
-            if task and target.state == "healthy":
-                key = _key_of(task)
+            task, reason = load_balancing.task_of(target), target.reason
+            if task and not reason:
+                key = load_balancing.service_of(task)
                 cluster = key.partition("/")[0]
                 ecs._schedule_service_deployment_completion(cluster, key, get_account_id(), get_region(), task)
             elif task and target.state == "unhealthy":
-                _replace_after_the_grace_period(task, target)
+                _replace_after_the_grace_period(task, target, reason[1])
 
     ecs.spawn_background(tell, thread_name="ministack-ecs-target-health")
 
@@ -77,16 +49,16 @@ def _tell(target):
 targets.observers.append(_tell)
 
 
-def _replace_after_the_grace_period(task, target):
+def _replace_after_the_grace_period(task, target, reason):
     """Stops a task whose target is unhealthy, as ECS does after the service's grace period. Another one then starts."""
-    service = ecs._services.get(_key_of(task)) or {}
+    service = ecs._services.get(load_balancing.service_of(task)) or {}
     grace = scaled(float(service.get("healthCheckGracePeriodSeconds") or 0))
     with ecs.resource_lock("ecs-task", task["taskArn"]):
         task["_startup_stable"] = False
     if time.monotonic() < target.registered_at + grace:
         return
     where = f"(target-group {target.group})"
-    why = f"(port {target.port}) is unhealthy in {where} due to (reason {target.reason[1]})"
+    why = f"(port {target.port}) is unhealthy in {where} due to (reason {reason})"
     if not _stop(task, f"Task failed ELB health checks in {where}", "ServiceSchedulerInitiated"):
         return
     message = f"(service {service['serviceName']}) (task {task['taskArn'].rpartition('/')[2]}) {why}"
@@ -126,8 +98,7 @@ def a_task_drains_before_it_stops(stop_task, data):
     if not task or task["lastStatus"] != "RUNNING" or not ecs._task_is_active(task["taskArn"], task):
         is_draining = task and task["lastStatus"] == "DEACTIVATING" and not task.get("_drained")
         return json_response({"task": ecs._sanitize(task)}) if is_draining else stop_task(data)
-    leaving = [target for target in _targets_of(task) if target and target.is_real]
-    if not leaving:
+    if not load_balancing.has_real_targets(task):
         return stop_task(data)
     reason = data.get("reason", "Task stopped by user")
     with ecs.resource_lock("ecs-task", task["taskArn"]):
@@ -140,13 +111,13 @@ def a_task_drains_before_it_stops(stop_task, data):
     account, region = get_account_id(), get_region()
 
     def stop():
-        targets.wait_until_drained(leaving)
         with request_scope(account, region):
+            load_balancing.wait_until_drained(task)
             code = task["stopCode"]
             task["_drained"] = True
             stop_task({"task": task["taskArn"], "cluster": cluster, "reason": reason})
             task["stopCode"] = code
-            _end(_key_of(task))
+            _end(load_balancing.service_of(task))
 
     ecs.spawn_background(stop, thread_name="ministack-ecs-drain")
     return json_response({"task": ecs._sanitize(task)})
@@ -154,7 +125,9 @@ def a_task_drains_before_it_stops(stop_task, data):
 
 def _is_leaving(key):
     """Whether a task of a service drains."""
-    return any(task["lastStatus"] == "DEACTIVATING" and _key_of(task) == key for task in ecs._tasks.values())
+    return any(
+        task["lastStatus"] == "DEACTIVATING" and load_balancing.service_of(task) == key for task in ecs._tasks.values()
+    )
 
 
 def _end(key):
