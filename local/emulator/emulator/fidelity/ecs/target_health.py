@@ -68,13 +68,28 @@ def _replace_after_the_grace_period(task, target, reason):
 
 
 def _stop(task, reason, code):
-    """Stops a task if it still runs; gives whether it did."""
-    with scheduler._scheduler:
-        if not ecs._task_is_active(task["taskArn"], task):
+    """Begins to stop a running task; gives whether it was running. Its containers are stopped when it has drained."""
+    arn, cluster = task["taskArn"], ecs._cluster_name_from_arn(task["clusterArn"])
+    with ecs.resource_lock("ecs-task", arn):
+        if not ecs._task_is_active(arn, task) or task["lastStatus"] != "RUNNING":
             return False
-        cluster = ecs._cluster_name_from_arn(task["clusterArn"])
-        ecs._stop_task({"task": task["taskArn"], "cluster": cluster, "reason": reason})
-        task["stopCode"] = code
+        ecs._bump_task_version(task)
+        task.update(desiredStatus="STOPPED", lastStatus="DEACTIVATING", stoppingAt=ecs._iso())
+        task.update(stoppedReason=reason, stopCode=code)
+    # This deregisters it, since it does not run any more.
+    ecs._refresh_service_state(cluster, task["group"])
+    ecs._recount_cluster(cluster)
+    account, region = get_account_id(), get_region()
+
+    def end():
+        with request_scope(account, region):
+            load_balancing.wait_until_drained(task)
+            task["_drained"] = True
+            ecs._mark_task_stopped(arn, task, reason, code, exit_code=0)
+            ecs._cleanup_task_resources(task, ecs._get_docker())
+            _end(load_balancing.service_of(task))
+
+    ecs.spawn_background(end, thread_name="ministack-ecs-drain")
     return True
 
 
@@ -95,32 +110,11 @@ def a_task_drains_before_it_stops(stop_task, data):
     """
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
-    if not task or task["lastStatus"] != "RUNNING" or not ecs._task_is_active(task["taskArn"], task):
-        is_draining = task and task["lastStatus"] == "DEACTIVATING" and not task.get("_drained")
-        return json_response({"task": ecs._sanitize(task)}) if is_draining else stop_task(data)
-    if not load_balancing.has_real_targets(task):
-        return stop_task(data)
-    reason = data.get("reason", "Task stopped by user")
-    with ecs.resource_lock("ecs-task", task["taskArn"]):
-        ecs._bump_task_version(task)
-        task.update(desiredStatus="STOPPED", lastStatus="DEACTIVATING", stoppingAt=ecs._iso())
-        task.update(stoppedReason=reason, stopCode="UserInitiated")
-    # This deregisters it, since it does not run any more.
-    ecs._refresh_service_state(cluster, task["group"])
-    ecs._recount_cluster(cluster)
-    account, region = get_account_id(), get_region()
-
-    def stop():
-        with request_scope(account, region):
-            load_balancing.wait_until_drained(task)
-            code = task["stopCode"]
-            task["_drained"] = True
-            stop_task({"task": task["taskArn"], "cluster": cluster, "reason": reason})
-            task["stopCode"] = code
-            _end(load_balancing.service_of(task))
-
-    ecs.spawn_background(stop, thread_name="ministack-ecs-drain")
-    return json_response({"task": ecs._sanitize(task)})
+    if task and load_balancing.has_real_targets(task):
+        drains = _stop(task, data.get("reason", "Task stopped by user"), "UserInitiated")
+        if drains or task["lastStatus"] == "DEACTIVATING":
+            return json_response({"task": ecs._sanitize(task)})
+    return stop_task(data)
 
 
 def _is_leaving(key):
