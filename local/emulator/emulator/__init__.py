@@ -7,5 +7,5 @@ import pkgutil
 def load_mends():
     """Imports every module of the package: a mend takes effect when its module is imported."""
     for module in pkgutil.walk_packages(__path__, "emulator."):
-        if module.name != "emulator.__main__":
+        if not module.name.endswith(".__main__"):
             importlib.import_module(module.name)

@@ -1,4 +1,4 @@
-"""A container engine without containers: a container is a local process, or nothing but a record.
+"""A container engine without Docker: a container is WordPress, a local process, or nothing but a record.
 
 MiniStack's ECS pulls images and runs containers through the `docker` Python package. Without a Docker engine it calls
 every service healthy at once, whatever its image is, so that no deployment can fail. `Engine` takes the engine's place
@@ -7,38 +7,40 @@ and answers the few calls that MiniStack makes. The image's name decides what be
 * With `does-not-exist` in it, the image cannot be pulled, as if the registry did not have it.
 * With `crash` in it, the container starts and at once exits with status 1.
 * With one of `IMAGES_THAT_RUN` in it, the container is a local process that runs the container's command.
-* Under any other name the container is a record that is running until it is stopped.
+* With `pretend` in it, the container is a record that is running until it is stopped.
+* With `wordpress` in it, the container is WordPress, with a root file system, processes and an address of its own. See
+  `emulator.images` and `emulator.containers`. Where that is impossible, it is a record.
+* Under any other name the container is a record.
 
-Nothing is downloaded and no port is opened. A local process gets the container's environment variables, a new directory
-as its home, and the programs of this machine. Two programs are put before all others: `aws` from the environment of
-this Python, and MariaDB's client under the name `mysql`. When the process exits, the container ends, and processes that
-it has left behind are killed.
+Nothing is downloaded from a registry. A local process gets the container's environment variables, a new directory as
+its home, and the programs of this machine. Two programs are put before all others: `aws` from the environment of this
+Python, and MariaDB's client under the name `mysql`. When the main process of a container exits, the container ends, and
+processes that it has left behind are killed.
 """
 
 import atexit
-import contextlib
 import functools
 import hashlib
 import itertools
-import os
 import pathlib
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import time
-import uuid
 
 from docker.errors import ImageNotFound, NotFound
 from ministack.services import ecs
 
+from emulator import images
+from emulator.containers import addresses, sandbox
+from emulator.fidelity.ecs.containers import Container, IsolatedProgram, LocalProcess
 from emulator.mend import replaces
 
 CANNOT_BE_PULLED = "does-not-exist"
 CRASHES = "crash"
+PRETENDS = "pretend"
 
 # The image of the `<env>-generic-db-init` tasks, which set up databases.
 IMAGES_THAT_RUN = ("mysql-client",)
@@ -51,8 +53,55 @@ ENDED_CONTAINERS_KEPT = 1000
 
 
 def runs(image):
-    """Whether the containers of an image run as local processes."""
+    """Whether the containers of an image are processes."""
+    return _runs_locally(image) or runs_as_wordpress(image)
+
+
+def _runs_locally(image):
     return any(name in image for name in IMAGES_THAT_RUN)
+
+
+def runs_as_wordpress(image):
+    """Whether the containers of an image are WordPress, and not only records."""
+    other = (CANNOT_BE_PULLED, CRASHES, PRETENDS, *IMAGES_THAT_RUN)
+    if not images.directory() or not images.is_wordpress(image) or any(name in image for name in other):
+        return False
+    return not _obstacle()
+
+
+@functools.cache
+def _obstacle():
+    """Why WordPress cannot run here; None if it can. Makes the image if there is none, and says once what is wrong."""
+    reason = sandbox.obstacle()
+    try:
+        if not reason:
+            images.build()
+    except images.ImageError as error:
+        reason = str(error)
+    if reason:
+        print(f"WordPress containers are records only: {reason}", flush=True)
+    return reason
+
+
+def _wordpress(image, command, environment, labels, log, definition, mounts):
+    address = addresses.take()
+    program = [*definition.get("entryPoint", images.ENTRY_POINT)]
+    # As in Docker: the image's own command belongs to its own entry point.
+    program += command or ([] if "entryPoint" in definition else images.COMMAND)
+    variables = {**images.ENVIRONMENT, "HOSTNAME": address.hostname, "HOME": "/root", **environment}
+
+    def start():
+        return sandbox.start(
+            images.layers(image),
+            address,
+            program,
+            variables,
+            definition.get("workingDirectory") or images.WORKING_DIRECTORY,
+            definition.get("user") or "",
+            mounts,
+        )
+
+    return IsolatedProgram(address, image, labels, log, start, images.STOP_SIGNAL, variables)
 
 
 @functools.cache
@@ -94,157 +143,62 @@ class Image:
 class Images:
     """The images that can be pulled: `client.images` of the docker package."""
 
+    def __init__(self):
+        self._names = {}
+
     def pull(self, name, **_options):
         """Gives the image, or raises ImageNotFound."""
+        name = self.name_of(name)
         _pull(name)
-        return Image(name)
+        image = Image(name)
+        # One entry for each name: a handful.
+        self._names[image.id] = name
+        return image
+
+    def name_of(self, name):
+        """The name under which an image was first asked for. ECS then asks for its digest, which has no tag."""
+        return self._names.get(name.partition("@")[2], name)
 
     # Nothing is kept locally, so the local store and the registry answer as a pull does.
     get = get_registry_data = pull
 
 
-class Container:
-    """A container, or the local process that stands for it."""
-
-    def __init__(self, engine, address, image, command, environment, labels, log):
-        self._engine = engine
-        self._process = None
-        self._output = []
-        self._ended = threading.Event()
-        self._end_lock = threading.Lock()
-        self._callbacks = []
-        self._exit_status = 0
-        self.id = uuid.uuid4().hex * 2
-        self.short_id = self.id[:12]
-        self.image = image
-        self.labels = labels or {}
-        self.attrs = {
-            "Created": time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime()),
-            "NetworkSettings": {"IPAddress": address, "Networks": {"bridge": {"IPAddress": address}}},
-            "State": {},
-        }
-        if CRASHES in image:
-            self._end(1)
-        elif command and runs(image):
-            self._run(command, environment or {}, log)
-
-    def _run(self, command, environment, log):
-        home = tempfile.mkdtemp(prefix="container-")
-        path = f"{_programs()}:{os.environ.get('PATH', os.defpath)}"
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  (the command is a task definition's, as on AWS)
-                command,
-                cwd=home,
-                env={"PATH": path, "HOME": home, "TMPDIR": home, **environment},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                # A group of its own, which can be killed as a whole. It stays in the emulator's session, so that it
-                # ends with the emulator.
-                process_group=0,
-            )
-        except OSError:
-            shutil.rmtree(home, ignore_errors=True)
-            raise
-
-        def read():
-            with self._process.stdout as output:
-                for line in output:
-                    self._output.append(line)
-                    text = line.decode(errors="replace").rstrip("\r\n")
-                    if log and text:
-                        log(text)
-
-        def wait():
-            reader = threading.Thread(target=read, daemon=True, name=f"container-output-{self.short_id}")
-            reader.start()
-            # WNOWAIT leaves the dead process in place, so that no other process can get its number before the kill.
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-            self._signal(signal.SIGKILL)
-            reader.join()
-            shutil.rmtree(home, ignore_errors=True)
-            self._end(self._process.wait())
-
-        threading.Thread(target=wait, daemon=True, name=f"container-{self.short_id}").start()
-
-    def _signal(self, number):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
-
-    def _end(self, status):
-        with self._end_lock:
-            if self._ended.is_set():
-                return
-            # Python gives -signal for a process that a signal has ended; a container has 128 + signal.
-            self._exit_status = status if status >= 0 else 128 - status
-            self._ended.set()
-        for callback in self._callbacks:
-            callback()
-
-    def when_ended(self, callback):
-        """Calls `callback` once, when the container ends, or now if it has ended already."""
-        with self._end_lock:
-            if not self._ended.is_set():
-                self._callbacks.append(callback)
-                return
-        callback()
-
-    @property
-    def status(self):
-        """The state in Docker's words."""
-        return "exited" if self._ended.is_set() else "running"
-
-    def reload(self):
-        """Does nothing: a container is always up to date."""
-
-    def wait(self, timeout=None, **_options):
-        """Waits for the end, and gives the exit status."""
-        self._ended.wait(timeout)
-        return {"StatusCode": self._exit_status}
-
-    def logs(self, **_options):
-        """The output so far."""
-        return b"".join(self._output)
-
-    def stop(self, timeout=None, **_options):
-        """Ends the container: by SIGTERM, and after `timeout` seconds by SIGKILL."""
-        if not self._process:
-            # Only a record. It ends as a web server does that is told to stop: with status 0.
-            self._end(0)
-        elif not self._ended.is_set():
-            self._signal(signal.SIGTERM)
-            if not self._ended.wait(timeout):
-                self._signal(signal.SIGKILL)
-                self._ended.wait()
-
-    kill = stop
-
-    def remove(self, **_options):
-        """Ends the container if it runs, and forgets it."""
-        self.stop(timeout=1)
-        self._engine.forget(self.id)
-
-
 class Containers:
     """The containers of the engine: `client.containers` of the docker package."""
 
-    def __init__(self):
+    def __init__(self, images):
+        self._images = images
         self._containers = {}
         self._lock = threading.Lock()
-        # Each container gets the next address of 10.0.0.0/8. Nothing listens there.
+        # Each container that is no program of its own gets the next address of 10.0.0.0/8. Nothing listens there.
         self._numbers = itertools.count(4)
 
-    def run(self, image, command=None, environment=None, labels=None, log=None, **_options):
-        """Starts a container. `log`, if given, is called with each line that the container writes."""
+    def run(self, image, command=None, environment=None, labels=None, log=None, definition=None, mounts=(), **_options):
+        """Starts a container. `log`, if given, is called with each line that the container writes.
+
+        `definition` is the container's in its task definition, and `mounts` are what it sees of this machine's files.
+        """
+        image = self._images.name_of(image)
         _pull(image)
-        number = next(self._numbers)
-        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-        container = Container(self, address, image, command, environment, labels, log)
+        container = self._make(image, command, environment or {}, labels, log, definition or {}, mounts)
+        container.forget = lambda: self.forget(container.id)
         with self._lock:
             self._containers[container.id] = container
             ended = [key for key, value in self._containers.items() if value.status == "exited"]
             for key in ended[:-ENDED_CONTAINERS_KEPT]:
                 del self._containers[key]
+        return container
+
+    def _make(self, image, command, environment, labels, log, definition, mounts):
+        if runs_as_wordpress(image):
+            return _wordpress(image, command, environment, labels, log, definition, mounts)
+        number = next(self._numbers)
+        address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        if command and _runs_locally(image):
+            return LocalProcess(address, image, labels, log, command, environment, _programs())
+        container = Container(address, image, labels)
+        if CRASHES in image:
+            container.end(1)
         return container
 
     def get(self, container_id):
@@ -287,7 +241,7 @@ class Engine:
 
     def __init__(self):
         self.images = Images()
-        self.containers = Containers()
+        self.containers = Containers(self.images)
         atexit.register(self.containers.stop_all)
 
     def ping(self):

@@ -17,8 +17,13 @@ from emulator.mend import wraps
 _starting = contextvars.ContextVar("starting", default=({}, {}))
 
 
-class _LogError(Exception):
-    """Why a container's log cannot be set up."""
+def being_started():
+    """The task that this thread is starting, and its definition."""
+    return _starting.get()
+
+
+class StartError(Exception):
+    """Why a task cannot start: the reason that ECS gives for its end."""
 
 
 def _id(task):
@@ -56,7 +61,7 @@ def a_template_may_give_a_container_secrets(normalize, containers):
 
 
 @wraps(ecs, "_start_task_worker")
-def a_task_whose_log_cannot_be_written_does_not_start(start, task, definition, overrides, engine):
+def a_task_that_lacks_its_log_or_volumes_does_not_start(start, task, definition, overrides, engine):
     """AWS: stops the task before its containers start.
 
     MiniStack: runs it, and drops what it writes.
@@ -64,9 +69,8 @@ def a_task_whose_log_cannot_be_written_does_not_start(start, task, definition, o
     outer = _starting.set((task, definition))
     try:
         start(task, definition, overrides, engine)
-    except _LogError as error:
-        reason = f"ResourceInitializationError: failed to validate logger args: {error} : exit status 1"
-        ecs._fail_task_start(task, engine, reason)
+    except StartError as error:
+        ecs._fail_task_start(task, engine, str(error))
     finally:
         _starting.reset(outer)
 
@@ -142,7 +146,8 @@ def _log(container, task):
             missing = "ResourceNotFoundException: The specified log group does not exist."
             failed = _error("logs:CreateLogStream", missing)
         if failed:
-            raise _LogError(f"create stream has been retried 1 times: failed to create Cloudwatch log stream: {failed}")
+            reason = f"create stream has been retried 1 times: failed to create Cloudwatch log stream: {failed}"
+            raise StartError(f"ResourceInitializationError: failed to validate logger args: {reason} : exit status 1")
         ecs._ensure_awslogs_stream(config)
 
     def write(line):
@@ -162,12 +167,27 @@ def the_log_is_complete_when_the_task_has_stopped(
     """
     options = build(container, definition, variables, ports, network, host_mode, task, *rest)
     options["log"] = _log(container, task)
+    # MiniStack passes on little of it.
+    options["definition"] = container
     return options
 
 
 @wraps(ecs, "_start_awslogs_forwarder")
 def the_log_is_written_once(_start, _container, _definition, _task):
     """Completes `the_log_is_complete_when_the_task_has_stopped`: the engine writes the log, so nothing copies it."""
+
+
+@wraps(ecs, "_record_task_ip")
+def a_container_has_its_tasks_address(record, task, container, network):
+    """AWS: a container's networkInterfaces name the address of its task, if that has a network interface of its own.
+
+    MiniStack: leaves them empty.
+    """
+    record(task, container, network)
+    for attachment in task.get("attachments") or []:
+        interface = {"attachmentId": attachment["id"], "privateIpv4Address": ecs._task_ip(task)}
+        for each in task["containers"]:
+            each["networkInterfaces"] = [interface]
 
 
 @wraps(ecs, "_run_docker_container")

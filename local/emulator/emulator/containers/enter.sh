@@ -1,0 +1,118 @@
+#!/bin/bash
+# Runs a program in a root file system and in namespaces of its own: mounts, processes, hostname, shared memory.
+#
+#   enter.sh DIRECTORY LAYERS HOSTNAME USER WORKING_DIRECTORY READY [SOURCE TARGET OWNER MODE]... -- PATH PROGRAM...
+#
+# DIRECTORY/upper has the files of this container alone, over the read-only LAYERS of its image. Each mount is a directory
+# of this machine. If OWNER is user:group, everything below it seems to belong to them, and what the container makes there
+# does. The process number of the program is written to the file descriptor READY once everything is in place.
+#
+# It begins in a mount namespace of its own, so whatever it mounts is gone with its last process.
+set -euo pipefail
+
+# The environment is the program's, and says nothing about where this machine's programs are.
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+directory=$1 layers=$2 hostname=$3 user=$4 working_directory=$5 ready=$6
+shift 6
+root=$directory/root
+
+mount_devices() {
+    local device
+    mkdir -p "$root/dev"
+    mount -t tmpfs -o mode=755,size=64k tmpfs "$root/dev"
+    for device in null zero full random urandom tty; do
+        : >"$root/dev/$device"
+        mount --bind "/dev/$device" "$root/dev/$device"
+    done
+    ln -s /proc/self/fd "$root/dev/fd"
+    ln -s /proc/self/fd/0 "$root/dev/stdin"
+    ln -s /proc/self/fd/1 "$root/dev/stdout"
+    ln -s /proc/self/fd/2 "$root/dev/stderr"
+    mkdir "$root/dev/shm"
+    mount -t tmpfs -o mode=1777,size=64m tmpfs "$root/dev/shm"
+}
+
+# bindfs presents a directory as if all of it belonged to one user. It runs as long as the container: it dies with this
+# process, and is killed with this process group.
+present_owned() {
+    local source=$1 presented=$2 user=${3%:*} group=${3#*:} attempt
+    setpriv --pdeathsig KILL bindfs -f --multithreaded \
+        --force-user="$user" --force-group="$group" --create-for-user="$user" --create-for-group="$group" \
+        --chown-ignore --chgrp-ignore "$source" "$presented" </dev/null >"$directory/bindfs.log" 2>&1 &
+    for ((attempt = 0; attempt < 1000; attempt++)); do
+        mountpoint -q "$presented" && return
+        kill -0 $! 2>/dev/null || break
+        sleep 0.005
+    done
+    echo >&2 "bindfs does not present $source: $(cat "$directory/bindfs.log")"
+    return 1
+}
+
+mount_volume() {
+    local source=$1 target=$root$2 owner=$3 mode=$4
+    # What an earlier mount contains must not lead this one out of the container.
+    case $(realpath --canonicalize-missing "$target") in
+        "$root"/*) mkdir -p "$target" ;;
+        *) echo >&2 "$2 is a link that leads out of the container" && return 1 ;;
+    esac
+    if [ -n "$owner" ]; then
+        # bindfs wants an empty directory. In an image, the target may have files.
+        local presented
+        presented=$(mktemp -d "$directory/volume-XXXXXX")
+        present_owned "$source" "$presented" "$owner"
+        source=$presented
+    fi
+    mount --bind "$source" "$target"
+    mount -o "remount,bind,$mode" "$target"
+}
+
+if [ "$layers" != inside ]; then
+    mkdir -p "$directory"/{upper,work,root}
+    mount -t overlay overlay "$root" \
+        -o "lowerdir=$layers,upperdir=$directory/upper,workdir=$directory/work"
+    mount_devices
+    volumes=()
+    while [ "$1" != -- ]; do
+        mount_volume "$@"
+        shift 4
+    done
+    # The rest begins as process 1 of its namespace, and ends with this process.
+    exec unshare --pid --fork --kill-child --uts --ipc -- \
+        bash "$0" "$directory" inside "$hostname" "$user" "$working_directory" "$ready" "$@"
+fi
+
+shift # --
+path=$1
+shift
+
+# /proc is still the machine's, so it says this process's number there.
+read -r process _ </proc/self/stat
+mkdir -p "$root/proc" "$root/.machine"
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+echo "$hostname" >/proc/sys/kernel/hostname
+
+# What root may do in a container of Docker. It cannot mount anything, or make a device.
+capabilities=+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot
+identity=(--bounding-set "-all,$capabilities,+audit_write,+setfcap")
+if [ -n "$user" ]; then
+    identity+=(--reuid "${user%:*}")
+    case $user in
+        *:*) identity+=(--regid "${user#*:}" --clear-groups) ;;
+        *) identity+=(--regid "$user" --init-groups) ;;
+    esac
+fi
+
+cd "$root"
+pivot_root . .machine
+cd /
+echo "$process" >&"$ready"
+exec {ready}>&-
+unset SHLVL OLDPWD
+umask 022
+PATH=$path
+export PATH
+# From here on every program is the image's. The last trace of the machine's files goes first.
+exec /bin/sh -c '
+    /bin/umount -l /.machine && /bin/rmdir /.machine && cd "$0" && unset PWD OLDPWD && exec /usr/bin/setpriv "$@"
+' "$working_directory" "${identity[@]}" -- "$@"
