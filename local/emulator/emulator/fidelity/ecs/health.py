@@ -11,11 +11,10 @@ import emulator.fidelity.ecs.services  # noqa: F401
 from emulator.fidelity.ecs import load_balancing, stopping
 from emulator.fidelity.ecs.tasks import being_started
 from emulator.mend import wraps
-from emulator.time_scale import scaled
+from emulator.time_scale import scaled, scaled_start
 
-# Seconds between two checks, at least, and seconds that a program has to start, at least, if its definition gives it as
-# much: waits can be made shorter, but the program still needs its time.
-_SHORTEST_INTERVAL, _SHORTEST_START = 0.2, 5
+# Seconds between two checks, at least.
+_SHORTEST_INTERVAL = 0.2
 
 _EVENTS_KEPT = 100
 
@@ -53,8 +52,7 @@ def _watch(task, index, container, check, where):
     A failure counts once the start period is over, or a check has succeeded.
     """
     interval = max(scaled(check.get("interval", 30)), _SHORTEST_INTERVAL)
-    start = check.get("startPeriod") or 0
-    start = time.monotonic() + max(scaled(start), min(start, _SHORTEST_START))
+    start = time.monotonic() + scaled_start(check.get("startPeriod") or 0)
     failures = 0
     while not container.has_ended(interval) and task.get("desiredStatus") != "STOPPED":
         status = container.execute(_command(check), check.get("timeout", 5))

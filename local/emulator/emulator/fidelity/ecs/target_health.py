@@ -11,7 +11,7 @@ from ministack.services import ecs
 
 from emulator.fidelity.ecs import health, load_balancing
 from emulator.fidelity.elbv2 import targets
-from emulator.time_scale import scaled
+from emulator.time_scale import scaled_start
 
 
 def _tell(target):
@@ -35,7 +35,7 @@ targets.observers.append(_tell)
 def _replace_after_the_grace_period(task, target, reason):
     """Stops a task whose target is unhealthy, as ECS does after the service's grace period. Another one then starts."""
     service = ecs._services.get(load_balancing.service_of(task)) or {}
-    grace = scaled(float(service.get("healthCheckGracePeriodSeconds") or 0))
+    grace = scaled_start(float(service.get("healthCheckGracePeriodSeconds") or 0))
     with ecs.resource_lock("ecs-task", task["taskArn"]):
         task["_startup_stable"] = False
     if time.monotonic() >= target.registered_at + grace:
