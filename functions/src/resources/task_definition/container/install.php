@@ -81,8 +81,15 @@ $database = connect();
 lock($database, $record);
 try {
     $row = $database->query("SELECT installed_at FROM $record")->fetch_row();
-} catch (mysqli_sql_exception) {
-    exit(0);
+} catch (mysqli_sql_exception $error) {
+    // The user may not read such a view, or there is none.
+    if (in_array($error->getCode(), [1044, 1142, 1146], true)) {
+        exit(0);
+    }
+    fail('the record of the site cannot be read: ' . $error->getMessage());
+}
+if (!$row) {
+    fail("the record of the site, the row of $record, is missing: restore the row from a backup of the server");
 }
 
 define('WP_INSTALLING', true);
