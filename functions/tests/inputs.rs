@@ -22,7 +22,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use shared::mysql::MasterCredentials;
+use shared::mysql::Credentials;
 use shared::{Error, ErrorKind, TenantId};
 
 type Reader = fn(Value) -> Result<(), Error>;
@@ -172,7 +172,7 @@ proptest! {
             secret["username"] = json!("admin");
             secret["password"] = json!("x");
             secret["dbClusterIdentifier"] = more.clone();
-            let credentials = MasterCredentials::parse("secret", &secret.to_string()).unwrap();
+            let credentials = Credentials::parse("secret", &secret.to_string()).unwrap();
             prop_assert_eq!(credentials.endpoint.to_string(), server);
         }
     }
@@ -185,7 +185,7 @@ proptest! {
         let mut secret = json!({"username": "admin", "password": PASSWORD, "host": "db", "port": 3306});
         secret[field] = anything;
         for text in [text + PASSWORD, secret.to_string()] {
-            if let Err(error) = MasterCredentials::parse("secret", &text) {
+            if let Err(error) = Credentials::parse("secret", &text) {
                 prop_assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
                 prop_assert!(!error.chain().contains(PASSWORD));
             }

@@ -13,6 +13,10 @@ use crate::settings::{Environment, Settings};
 use crate::watch::{self, Followed, Outcome};
 use crate::{aws, say, stack};
 
+mod sites;
+
+use sites::Sites;
+
 const BOUND: Duration = Duration::from_secs(120);
 const REFUSED_TENANT: &str = "990000000001";
 const BROKEN_TENANT: &str = "990000000002";
@@ -21,7 +25,8 @@ const DENY_CREATE_SERVICE: &str =
 const TAKEN_AWAY: &str = "taken-away-by-the-demo";
 const MISSING_IMAGE: &str = "registry.example.com/wordpress:does-not-exist";
 
-const NEW_IMAGE: &str = "public.ecr.aws/docker/library/wordpress:6.8-apache";
+/// The local stack's next release of WordPress, see docs/local-stack.md.
+const NEW_IMAGE: &str = "public.ecr.aws/docker/library/wordpress:next-apache";
 
 /// Starts the local stack, runs the demo on it, and stops it.
 ///
@@ -69,6 +74,16 @@ async fn show(settings: &Settings) -> Result<()> {
         demo.expect_resources(tenant, true).await?;
     }
 
+    let sites = Sites::of(settings, environment)?;
+    let mut post = None;
+    if let Some(sites) = &sites {
+        say::chapter("Visitors reach both sites. The administrator of the first writes a post");
+        for outcome in &provisioned {
+            sites.see(&outcome.output).await?;
+        }
+        post = Some(sites.write_a_post(&provisioned[0].output).await?);
+    }
+
     say::chapter("Both are listed, and one is described");
     let listed = demo.call("list-tenants", &json!({})).await?;
     say::result(table("Tenants", &list_rows(&listed)));
@@ -83,6 +98,13 @@ async fn show(settings: &Settings) -> Result<()> {
         &format!("Tenant {}, updated in {:.1} s", tenants[0], updated.took.as_secs_f64()),
         &updated.output,
     ));
+    if let (Some(sites), Some(post)) = (&sites, &post) {
+        let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
+        let version = described.pointer("/database/wordpress_version").unwrap_or(&Value::Null);
+        say::result(table("WordPress is new, and the post is still there", &json!({"wordpress_version": version})));
+        sites.read_the_post(&provisioned[0].output, post).await?;
+        sites.say_how_to_visit();
+    }
     let broken = json!({"tenant_id": tenants[0], "image": MISSING_IMAGE});
     let failed = demo.run("update-tenant", &[(tenants[0].clone(), broken)]).await?.remove(0);
     expect_failure(&failed, "DeploymentFailed")?;

@@ -87,6 +87,19 @@ fn configure(settings: &Settings, certificates: &Certificates, command: &mut Com
     }
 }
 
+/// Why WordPress containers cannot run on this machine; `None` if they can.
+///
+/// # Errors
+/// When the emulator cannot be asked.
+pub fn obstacle_to_containers(settings: &Settings) -> Result<Option<String>> {
+    let ask = "from emulator.containers import sandbox; print(sandbox.obstacle() or '')";
+    let mut python = Command::new(settings.tools().join("python"));
+    let answer = python.args(["-c", ask]).current_dir(settings.root.join("local/emulator")).output();
+    let answer = answer.doing("asking whether containers can run")?;
+    let obstacle = String::from_utf8_lossy(&answer.stdout).trim().to_owned();
+    Ok(Some(obstacle).filter(|obstacle| !obstacle.is_empty()))
+}
+
 /// Whether MiniStack says that it is ready.
 fn answers(settings: &Settings) -> bool {
     get(settings, READY).is_ok()

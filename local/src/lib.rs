@@ -21,6 +21,7 @@ pub mod settings;
 pub mod setup;
 pub mod stack;
 pub mod tls;
+pub mod visitor;
 pub mod watch;
 
 pub use failure::{Failure, Result};

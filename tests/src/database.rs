@@ -60,7 +60,7 @@ pub async fn of_tenant(stack: &Stack, tenant: &str) -> Vec<String> {
         "SELECT CONCAT('view ', table_name) FROM information_schema.views WHERE table_schema = 'tenant_management' AND table_name LIKE CONCAT('site_', ?)",
         "SELECT CONCAT('grant to ', user, ' on ', table_name, ' ', table_priv) FROM mysql.tables_priv WHERE user LIKE ?",
         "SELECT CONCAT('owner of ', database_name, ' ', owner) FROM tenant_management.owners WHERE database_name LIKE ?",
-        "SELECT CONCAT('site of ', database_name, ' ', IFNULL(installed_at, 'never')) FROM tenant_management.sites WHERE database_name LIKE ?",
+        "SELECT CONCAT('site of ', database_name, ' ', IFNULL(installed_at, 'never'), ' ', IFNULL(wordpress_version, 'none')) FROM tenant_management.sites WHERE database_name LIKE ?",
     ] {
         match administrator.exec::<String, _, _>(query, (&pattern,)).await {
             Ok(rows) => all.extend(rows),

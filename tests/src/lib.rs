@@ -16,6 +16,7 @@ pub mod logs;
 pub mod permissions;
 pub mod proxy;
 pub mod runbook;
+pub mod site;
 pub mod stack;
 pub mod stale;
 pub mod tenant;

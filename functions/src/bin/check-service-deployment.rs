@@ -3,6 +3,6 @@
 use functions::resources::service::deployment;
 
 functions::lambda! {
-    ecs = aws_sdk_ecs::Client::new;
-    |settings, request| deployment::check(ecs, &settings, request).await
+    clients = deployment::Clients::new;
+    |settings, request| deployment::check(clients, &settings, request).await
 }

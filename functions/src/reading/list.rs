@@ -97,6 +97,9 @@ pub struct Tenant {
     /// Container image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The version of WordPress that serves the site, as its tasks have recorded it at their start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wordpress_version: Option<String>,
     /// CPU units.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu: Option<u32>,
@@ -210,6 +213,7 @@ fn described(
         desired_count: service.map(Service::desired_count),
         running_count: service.map(Service::running_count),
         image: definition.and_then(task_definition::image).map(str::to_owned),
+        wordpress_version: survey.wordpress_versions.get(&tenant_id).cloned(),
         cpu: definition.and_then(task_definition::cpu),
         memory: definition.and_then(task_definition::memory),
         created_at,

@@ -4,16 +4,17 @@
 //! The row is written before the database is created and removed after it is dropped, so whatever an interruption
 //! leaves has a row. A database without a row was not made by this project.
 //!
-//! A second table, `tenant_management.sites`, says when each site was installed. The tenant's own user reads and sets
-//! that, in a view that has its row alone. A site is installed only while its row says that it never was.
+//! A second table, `tenant_management.sites`, says when each site was installed, and which WordPress serves it. The
+//! tenant's own tasks read and write that, in a view that has their row alone. A site is installed only while its row
+//! says that it never was.
 //!
 //! MySQL commits every statement that defines something by itself, so each of them here may run twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_secretsmanager::Client as Secrets;
 use serde::{Deserialize, Serialize};
-use shared::mysql::{Connection, Transport};
+use shared::mysql::{Connection, Credentials, Transport};
 use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::resources::secret;
@@ -28,9 +29,15 @@ pub(crate) const OWNERS: &str = "tenant_management.owners (\
      database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
      recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
-/// The table that says when the sites were installed.
+/// The table that says when the sites were installed, and which version of WordPress serves them.
 pub(crate) const SITES: &str = "tenant_management.sites (\
-     database_name VARCHAR(64) NOT NULL PRIMARY KEY, installed_at TIMESTAMP NULL DEFAULT NULL)";
+     database_name VARCHAR(64) NOT NULL PRIMARY KEY, installed_at TIMESTAMP NULL DEFAULT NULL, \
+     wordpress_version VARCHAR(32) NULL DEFAULT NULL)";
+
+/// In GRANT an unescaped underscore matches any character, which would grant access to other databases as well. With
+/// this setting of MySQL 8, it stands for itself, and an escaped one is not understood. MariaDB has no such setting.
+/// Source: the MySQL 8 manual, "Privilege Restriction Using Partial Revokes".
+const PARTIAL_REVOKES: &str = "SHOW VARIABLES LIKE 'partial_revokes'";
 
 /// Input of create-database.
 #[derive(Debug, Deserialize)]
@@ -89,9 +96,35 @@ pub(crate) async fn list(connection: &mut Connection, settings: &Settings) -> Re
 pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
     let connections: u32 = settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?;
-    let (password, mut connection) =
-        tokio::try_join!(secret::read_password(secrets, &names), connect(secrets, settings))?;
+    let transport = Transport::from_settings(settings)?;
+    let (password, administrator) = tokio::try_join!(
+        secret::read_password(secrets, &names),
+        secret::read_master_credentials(secrets, settings)
+    )?;
+    let mut connection = Connection::open(&administrator, &transport).await?;
     let outcome = create_with(&mut connection, &names, &request.owner, &password, connections).await;
+    connection.close().await;
+    let created = outcome?;
+    let tenant = administrator.of_user(&names.user(), &password);
+    let used = use_database(&tenant, &transport, &names).await;
+    // What a tenant's tasks cannot do is a fault of the server's settings, whatever code the server has for it.
+    used.map_err(|error| match error.kind() {
+        ErrorKind::Transient => error,
+        _ => Error::not_ready(format!(
+            "user {} cannot use its database as WordPress would: {}. Look at the server's settings \
+             (require_secure_transport, partial_revokes, the plugin for passwords)",
+            names.user(),
+            error.chain()
+        )),
+    })?;
+    Ok(created)
+}
+
+/// Logs in as the tenant's user and uses the database.
+async fn use_database(tenant: &Credentials, transport: &Transport, names: &Names) -> Result<()> {
+    let mut connection = Connection::open(tenant, transport).await?;
+    let doing = format!("using database ({}) as user ({})", names.database(), names.user());
+    let outcome = connection.run(&doing, &format!("USE `{}`", names.database())).await;
     connection.close().await;
     outcome
 }
@@ -115,9 +148,11 @@ async fn create_with(
             format!("{verb} '{user}'@'%' IDENTIFIED BY '{password}' WITH MAX_USER_CONNECTIONS {connections}");
         connection.run_secret(&doing, &statement).await?;
     }
-    // In GRANT an unescaped underscore matches any character, which would grant access to other databases as well.
-    let pattern = database.replace('_', "\\_");
     let doing = format!("granting database ({database}) to user ({user})");
+    let pattern = match connection.first::<(String, String)>(&doing, PARTIAL_REVOKES, vec![]).await? {
+        Some((_, value)) if value.eq_ignore_ascii_case("ON") => database.clone(),
+        _ => database.replace('_', "\\_"),
+    };
     connection.run(&doing, &format!("GRANT ALL PRIVILEGES ON `{pattern}`.* TO '{user}'@'%'")).await?;
     for statement in site_record(names) {
         connection.run(&format!("granting the record of the site to user ({user})"), &statement).await?;
@@ -131,7 +166,7 @@ pub(crate) fn site_record(names: &Names) -> [String; 2] {
     [
         format!(
             "CREATE OR REPLACE SQL SECURITY DEFINER VIEW tenant_management.{view} AS \
-             SELECT installed_at FROM tenant_management.sites WHERE database_name = '{database}'"
+             SELECT installed_at, wordpress_version FROM tenant_management.sites WHERE database_name = '{database}'"
         ),
         format!("GRANT SELECT, UPDATE ON tenant_management.{view} TO '{user}'@'%'"),
     ]
@@ -201,16 +236,48 @@ async fn lock(connection: &mut Connection, names: &Names) -> Result<()> {
     }
 }
 
+/// Whether the server has this table of ours. Before the first tenant is made, it has none.
+async fn has_table(connection: &mut Connection, doing: &str, table: &str) -> Result<bool> {
+    let query = "SELECT 1 FROM information_schema.tables WHERE table_schema = 'tenant_management' AND table_name = ?";
+    Ok(connection.first::<u8>(doing, query, vec![table]).await?.is_some())
+}
+
+/// The version of WordPress that serves a tenant's site; `None` when none has served it yet, or when the tenant was made
+/// without a record.
+///
+/// # Errors
+/// When a query to the server fails.
+pub(crate) async fn wordpress_version(connection: &mut Connection, names: &Names) -> Result<Option<String>> {
+    let doing = format!("reading the record of the site of database ({})", names.database());
+    if !has_table(connection, &doing, "sites").await? {
+        return Ok(None);
+    }
+    let query = "SELECT wordpress_version FROM tenant_management.sites WHERE database_name = ?";
+    Ok(connection.first::<Option<String>>(&doing, query, vec![&names.database()]).await?.flatten())
+}
+
+/// The versions of WordPress that serve the tenants' sites.
+///
+/// # Errors
+/// When a query to the server fails.
+pub(crate) async fn wordpress_versions(
+    connection: &mut Connection,
+    settings: &Settings,
+) -> Result<BTreeMap<TenantId, String>> {
+    let doing = "reading the records of the sites";
+    if !has_table(connection, doing, "sites").await? {
+        return Ok(BTreeMap::new());
+    }
+    let query = "SELECT database_name, wordpress_version FROM tenant_management.sites \
+                 WHERE wordpress_version IS NOT NULL";
+    let rows: Vec<(String, String)> = connection.all(doing, query).await?;
+    let of_tenant = |(name, version): (String, String)| Some((tenant_named(settings, &name, Names::database)?, version));
+    Ok(rows.into_iter().filter_map(of_tenant).collect())
+}
+
 async fn recorded_owner(connection: &mut Connection, names: &Names) -> Result<Option<Owner>> {
     let doing = format!("reading the owner of database ({})", names.database());
-    let table: Option<u8> = connection
-        .first(
-            &doing,
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = 'tenant_management' AND table_name = ?",
-            vec!["owners"],
-        )
-        .await?;
-    if table.is_none() {
+    if !has_table(connection, &doing, "owners").await? {
         return Ok(None);
     }
     let owner: Option<String> = connection

@@ -12,7 +12,7 @@ use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::mysql::{Endpoint, MasterCredentials};
+use shared::mysql::{Endpoint, Credentials};
 use shared::names::master_credentials;
 use shared::owner::{owner_in, tags};
 use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
@@ -295,9 +295,9 @@ pub async fn read_password(secrets: &Client, names: &Names) -> Result<String> {
 ///
 /// # Errors
 /// `EnvironmentNotReady` when the secret is missing or has another form.
-pub async fn read_master_credentials(secrets: &Client, settings: &Settings) -> Result<MasterCredentials> {
+pub async fn read_master_credentials(secrets: &Client, settings: &Settings) -> Result<Credentials> {
     let name = master_credentials(settings.environment());
-    MasterCredentials::parse(&name, &read(secrets, &name, ErrorKind::EnvironmentNotReady).await?)
+    Credentials::parse(&name, &read(secrets, &name, ErrorKind::EnvironmentNotReady).await?)
 }
 
 /// The text of a secret; `missing` is the error when it does not exist. A tenant's secret may be too new to be visible

@@ -20,6 +20,7 @@ use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, ours, tenant_named};
 
 pub mod deployment;
+mod reasons;
 pub mod update;
 
 /// Messages of CreateService when a service of that name exists: another owner's, an earlier run's, or one that is

@@ -1,4 +1,4 @@
-//! Connects a function to the environment's MySQL server, as its administrator.
+//! Connects a function to the environment's MySQL server.
 //!
 //! Works with MySQL 8 and MariaDB 10.6 or later. If a CA bundle is configured, the connection is encrypted and the
 //! server's certificate is checked. Without a CA bundle, no connection is made unless a stack parameter allows plain
@@ -39,28 +39,28 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// The administrator's credentials, from the secret `<env>-rds-master-credentials`.
+/// A user's credentials: the administrator's, from the secret `<env>-rds-master-credentials`, or a tenant's.
 ///
 /// Its `Debug` text does not contain the password.
 #[derive(Clone, PartialEq, Eq)]
-pub struct MasterCredentials {
+pub struct Credentials {
     /// The address of the server.
     pub endpoint: Endpoint,
     username: String,
     password: String,
 }
 
-impl fmt::Debug for MasterCredentials {
+impl fmt::Debug for Credentials {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("MasterCredentials")
+            .debug_struct("Credentials")
             .field("endpoint", &self.endpoint)
             .field("username", &self.username)
             .finish_non_exhaustive()
     }
 }
 
-impl MasterCredentials {
+impl Credentials {
     /// Parses the secret's text: a JSON object with `username`, `password`, `host` and optionally `port`. As in the
     /// runbook, `host` may contain the port (`db.example.com:3306`, `[2001:db8::1]:3306`); the field `port` takes
     /// precedence. Other fields are ignored.
@@ -79,6 +79,12 @@ impl MasterCredentials {
         let endpoint = parse_endpoint(&field("host")?, fields.get("port"))
             .ok_or_else(|| wrong("host and port do not name a server"))?;
         Ok(Self { endpoint, username: field("username")?, password: field("password")? })
+    }
+
+    /// Another user's, at the same server.
+    #[must_use]
+    pub fn of_user(&self, username: &str, password: &str) -> Self {
+        Self { endpoint: self.endpoint.clone(), username: username.to_owned(), password: password.to_owned() }
     }
 }
 
@@ -143,7 +149,7 @@ impl Transport {
     }
 }
 
-/// An administrator's connection.
+/// A user's connection.
 pub struct Connection(Conn);
 
 impl Connection {
@@ -151,7 +157,7 @@ impl Connection {
     ///
     /// # Errors
     /// `Transient` when the server cannot be reached, `AccessDenied` when it refuses the credentials.
-    pub async fn open(credentials: &MasterCredentials, transport: &Transport) -> Result<Self> {
+    pub async fn open(credentials: &Credentials, transport: &Transport) -> Result<Self> {
         let doing = || format!("connecting to the database ({})", credentials.endpoint);
         if let Transport::Tls(bundle) = transport
             && let Err(error) = std::fs::metadata(bundle)
@@ -281,8 +287,8 @@ fn failed(doing: impl fmt::Display, error: mysql_async::Error, hides_a_secret: b
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<MasterCredentials> {
-        MasterCredentials::parse("dev-rds-master-credentials", text)
+    fn parse(text: &str) -> Result<Credentials> {
+        Credentials::parse("dev-rds-master-credentials", text)
     }
 
     #[test]

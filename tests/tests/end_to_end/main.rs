@@ -20,6 +20,7 @@ mod rollback;
 mod samples;
 mod secrecy;
 mod signups;
+mod sites;
 mod teardown;
 mod twice;
 mod updating;

@@ -60,10 +60,11 @@ const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs
 
 /// Permissions that a function needs only in some cases: the resource exists already, the deployment has failed, or
 /// there are many load balancers.
-const ONLY_SOMETIMES: [(&str, &str); 14] = [
+const ONLY_SOMETIMES: [(&str, &str); 15] = [
     ("resolve-environment", "elasticloadbalancing:DescribeTargetGroups"),
     ("check-service-deployment", "ecs:ListTasks"),
     ("check-service-deployment", "ecs:DescribeTasks"),
+    ("check-service-deployment", "logs:FilterLogEvents"),
     ("create-log-group", "logs:ListTagsForResource"),
     ("create-secret", "secretsmanager:DescribeSecret"),
     ("create-site-credentials", "secretsmanager:DescribeSecret"),
@@ -172,7 +173,7 @@ async fn permissions_that_are_needed_only_sometimes_are_granted() {
     let other: Value = json!(text(&definition).replace(":1", ":2"));
     stack.ecs.stop_task().cluster("dev-cluster").task(a_task(stack, &tenant).await).send().await.unwrap();
     let input = json!({"tenant_id": tenant, "task_definition_arn": other, "last_check": true});
-    for action in ["ecs:ListTasks", "ecs:DescribeTasks"] {
+    for action in ["ecs:ListTasks", "ecs:DescribeTasks", "logs:FilterLogEvents"] {
         permitted_and_needed(stack, "check-service-deployment", action, &input, Some("DeploymentFailed")).await;
     }
 }

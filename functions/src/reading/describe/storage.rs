@@ -76,6 +76,9 @@ pub enum Database {
         /// Connections that the user has open.
         #[serde(skip_serializing_if = "Option::is_none")]
         connections: Option<u64>,
+        /// The version of WordPress that serves the site, as its tasks have recorded it at their start.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        wordpress_version: Option<String>,
     },
     /// Only an ECS task reaches the server.
     Unchecked {
@@ -162,8 +165,9 @@ pub(super) async fn database(
     }
     let mut connection = database::connect(secrets, settings).await?;
     let row = ask(&mut connection, names).await;
+    let version = database::wordpress_version(&mut connection, names).await;
     connection.close().await;
-    Ok(described(names, row?))
+    Ok(described(names, row?, version?))
 }
 
 /// Whether the database exists, whether its user does, its size in bytes, and the user's connections.
@@ -185,13 +189,18 @@ async fn ask(connection: &mut Connection, names: &Names) -> Result<Row> {
     Ok(row.unwrap_or_default())
 }
 
-fn described(names: &Names, (exists, user_exists, size, connections): Row) -> Option<Database> {
+fn described(
+    names: &Names,
+    (exists, user_exists, size, connections): Row,
+    wordpress_version: Option<String>,
+) -> Option<Database> {
     (exists || user_exists).then(|| Database::Checked {
         name: names.database(),
         exists,
         user_exists,
         size_bytes: exists.then_some(size),
         connections: user_exists.then_some(connections),
+        wordpress_version,
     })
 }
 
@@ -247,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_database_is_described_as_far_as_it_exists() {
-        let described = |row: Row| to_value(described(&names(), row)).unwrap();
+        let described = |row: Row| to_value(described(&names(), row, None)).unwrap();
         assert_eq!(
             described((true, true, 4096, 3)),
             json!({"name": "123456789012_db", "exists": true, "user_exists": true, "size_bytes": 4096, "connections": 3})
@@ -268,9 +277,9 @@ mod tests {
     #[test]
     fn half_a_database_is_not_complete() {
         for row in [(true, false, 0, 0), (false, true, 0, 0)] {
-            assert_eq!(described(&names(), row).unwrap().is_complete(), Some(false));
+            assert_eq!(described(&names(), row, None).unwrap().is_complete(), Some(false));
         }
-        assert_eq!(described(&names(), (true, true, 0, 0)).unwrap().is_complete(), Some(true));
+        assert_eq!(described(&names(), (true, true, 0, 0), None).unwrap().is_complete(), Some(true));
     }
 
     #[tokio::test]

@@ -272,6 +272,7 @@ fn a_database_or_its_user_alone_makes_a_tenant_and_an_unchecked_one_does_not() {
         user_exists: !exists,
         size_bytes: None,
         connections: None,
+        wordpress_version: None,
     };
     let with = |database: Option<Database>| Details { database, ..Details::default() };
     assert!(with(Some(checked(true))).is_a_tenant() && with(Some(checked(false))).is_a_tenant());

@@ -19,6 +19,8 @@ pub(super) struct Survey {
     pub(super) tenants_by_kind: PerKind<Option<BTreeSet<TenantId>>>,
     /// The secrets, also those that are scheduled for deletion.
     pub(super) secrets: BTreeMap<TenantId, secret::Listed>,
+    /// The versions of WordPress that serve the sites.
+    pub(super) wordpress_versions: BTreeMap<TenantId, String>,
     /// The scheme of tenants' URLs; `None` without a load balancer.
     pub(super) scheme: Option<&'static str>,
 }
@@ -47,12 +49,13 @@ impl Survey {
             target_group: Some(groups),
             task_definition: Some(definitions),
             access_point: Some(access_points),
-            database: databases,
+            database: databases.as_ref().map(|(tenants, _)| tenants.clone()),
             log_group: Some(log_groups),
             site_credentials: Some(secrets.site_credentials),
             secret: Some(without_those_going(&secrets.secrets)),
         };
-        Ok(Self { tenants_by_kind, secrets: secrets.secrets, scheme })
+        let wordpress_versions = databases.map(|(_, versions)| versions).unwrap_or_default();
+        Ok(Self { tenants_by_kind, secrets: secrets.secrets, wordpress_versions, scheme })
     }
 
     /// Every tenant that has a resource, in the order of their ids.
@@ -87,12 +90,18 @@ async fn rules(clients: &Clients, settings: &Settings) -> Result<(BTreeSet<Tenan
     Ok((rules, listeners::scheme(&listeners, settings)))
 }
 
-async fn databases(clients: &Clients, settings: &Settings) -> Result<Option<BTreeSet<TenantId>>> {
+/// The tenants that have a database, and the versions of WordPress that serve them. `None` when only an ECS task can
+/// reach the server.
+async fn databases(
+    clients: &Clients,
+    settings: &Settings,
+) -> Result<Option<(BTreeSet<TenantId>, BTreeMap<TenantId, String>)>> {
     if database::only_a_task_reaches_it(settings) {
         return Ok(None);
     }
     let mut connection = database::connect(&clients.secrets, settings).await?;
     let databases = database::list(&mut connection, settings).await;
+    let versions = database::wordpress_versions(&mut connection, settings).await;
     connection.close().await;
-    databases.map(Some)
+    Ok(Some((databases?, versions?)))
 }

@@ -257,7 +257,8 @@ fn survey(tenants: u64) -> Survey {
     let secret = Listed { created: Some(DateTime::from_secs(CREATED)), going: false };
     let secrets = all.iter().map(|tenant| (tenant.clone(), secret)).collect();
     let tenants_by_kind = PerKind { dns_record: None, ..PerKind::from_fn(|_| Some(all.clone())) };
-    Survey { tenants_by_kind, secrets, scheme: Some("https") }
+    let wordpress_versions = all.iter().map(|tenant| (tenant.clone(), "7.1".to_owned())).collect();
+    Survey { tenants_by_kind, secrets, wordpress_versions, scheme: Some("https") }
 }
 
 async fn page_at(world: World, survey: &Survey, now: &str) -> Page {
@@ -273,8 +274,8 @@ async fn a_tenant_is_listed_with_its_status_size_and_age() {
             "environment": "dev",
             "tenants": [{
                 "tenant_id": "100000000000", "status": "active", "url": "https://100000000000.example.com",
-                "desired_count": 2, "running_count": 2, "image": "wordpress:6", "cpu": 256, "memory": 512,
-                "created_at": "2026-01-16T10:00:00Z", "age_days": 2, "lacks": []
+                "desired_count": 2, "running_count": 2, "image": "wordpress:6", "wordpress_version": "7.1",
+                "cpu": 256, "memory": 512, "created_at": "2026-01-16T10:00:00Z", "age_days": 2, "lacks": []
             }],
             "total": 1
         })
@@ -288,7 +289,7 @@ async fn without_a_service_the_age_is_the_secrets_and_the_rest_is_left_out() {
         serde_json::to_value(&page.tenants[0]).unwrap(),
         json!({
             "tenant_id": "100000000000", "status": "partial", "url": "https://100000000000.example.com",
-            "created_at": "2026-01-16T10:00:00Z", "age_days": 3, "lacks": ["service"]
+            "wordpress_version": "7.1", "created_at": "2026-01-16T10:00:00Z", "age_days": 3, "lacks": ["service"]
         })
     );
     let page = page_at(world(0), &survey(1), "2026-01-01T00:00:00Z").await;
@@ -322,7 +323,7 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
     }
     let database = Some(BTreeSet::from([id(0)]));
     let tenants_by_kind = PerKind { database, secret: Some(BTreeSet::new()), ..PerKind::default() };
-    let survey = Survey { tenants_by_kind, secrets: BTreeMap::new(), scheme: None };
+    let survey = Survey { tenants_by_kind, secrets: BTreeMap::new(), wordpress_versions: BTreeMap::new(), scheme: None };
     let page = page_at(world(0), &survey, "2026-01-19T10:00:00Z").await;
     assert_eq!((page.tenants[0].status, &page.tenants[0].url), (Status::Partial, &None));
     assert_eq!(page.tenants[0].lacks, BTreeSet::from([Kind::Service, Kind::Secret]));

@@ -2,17 +2,29 @@
 //!
 //! Changes nothing, so it can be called any number of times.
 
-use std::collections::BTreeSet;
-
-use aws_sdk_ecs::Client;
-use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, DesiredStatus, Service};
+use aws_config::SdkConfig;
+use aws_sdk_ecs::types::{Deployment, DeploymentRolloutState, Service};
 use serde::{Deserialize, Serialize};
-use shared::{Error, ErrorKind, Names, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Result, Settings, TenantId};
 
+use super::reasons::reasons;
 use super::{describe, primary};
 
-/// Maximum number of the service's reasons in an error.
-const REASONS: usize = 5;
+/// The clients that check-service-deployment needs.
+#[derive(Debug)]
+pub struct Clients {
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+}
+
+impl Clients {
+    /// The clients of a function.
+    pub fn new(aws: &SdkConfig) -> Self {
+        Self { ecs: aws_sdk_ecs::Client::new(aws), logs: aws_sdk_cloudwatchlogs::Client::new(aws) }
+    }
+}
 
 /// Input of check-service-deployment.
 #[derive(Debug, Deserialize)]
@@ -63,14 +75,14 @@ pub struct Checked {
 /// Checks whether the tenant's deployment is complete.
 ///
 /// # Errors
-/// `DeploymentFailed`, with the service's reasons, when it has failed or is not complete at the last check.
-pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<Checked> {
+/// `DeploymentFailed`, with the reasons of the service and the last lines of the site's log, when it has failed or is not complete at the last check.
+pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Result<Checked> {
     let names = settings.names(&request.tenant_id);
     let failed = |why: &str, reasons: &[String]| {
         let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         Error::new(ErrorKind::DeploymentFailed, format!("deployment of service ({}) {why}{reasons}", names.service()))
     };
-    let service = describe(ecs, &names).await?;
+    let service = describe(&clients.ecs, &names).await?;
     if service.as_ref().is_some_and(|service| service.status() == Some("DRAINING")) {
         return Err(failed("cannot end: somebody deleted the service", &[]));
     }
@@ -88,11 +100,11 @@ pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<
         Seen::NotYet => return Err(failed("cannot end: it never started", &[])),
         Seen::Another => {
             let why = "was replaced: ECS rolled it back, or somebody started another one";
-            return Err(failed(why, &reasons(ecs, &names, &service).await?));
+            return Err(failed(why, &reasons(clients, &names, &service).await?));
         }
     };
     if deployment.rollout_state() == Some(&DeploymentRolloutState::Failed) {
-        return Err(failed("failed", &reasons(ecs, &names, &service).await?));
+        return Err(failed("failed", &reasons(clients, &names, &service).await?));
     }
     let steady = is_steady(&service, deployment);
     if !steady && request.last_check {
@@ -101,7 +113,7 @@ pub async fn check(ecs: &Client, settings: &Settings, request: Check) -> Result<
             service.running_count(),
             service.desired_count()
         );
-        return Err(failed(&counts, &reasons(ecs, &names, &service).await?));
+        return Err(failed(&counts, &reasons(clients, &names, &service).await?));
     }
     Ok(Checked {
         steady,
@@ -156,40 +168,10 @@ fn is_steady(service: &Service, deployment: &Deployment) -> bool {
         && service.running_count() == service.desired_count()
 }
 
-/// Why the deployment does not complete: messages of the deployment, the stopped tasks and the service's events.
-async fn reasons(ecs: &Client, names: &Names, service: &Service) -> Result<Vec<String>> {
-    let deployments = service.deployments().iter().filter_map(Deployment::rollout_state_reason).map(str::to_owned);
-    let events = service.events().iter().filter_map(|event| event.message()).map(str::to_owned);
-    let mut seen = BTreeSet::new();
-    let all = deployments.chain(stopped_tasks(ecs, names).await?).chain(events);
-    Ok(all.filter(|reason| seen.insert(reason.clone())).take(REASONS).collect())
-}
-
-async fn stopped_tasks(ecs: &Client, names: &Names) -> Result<Vec<String>> {
-    let doing = || format!("reading stopped tasks of service ({})", names.service());
-    let tasks =
-        ecs.list_tasks().cluster(names.cluster()).service_name(names.service()).desired_status(DesiredStatus::Stopped);
-    let tasks = tasks.max_results(10).send().await.map_err(|error| Error::aws(doing(), error))?;
-    if tasks.task_arns().is_empty() {
-        return Ok(Vec::new());
-    }
-    let tasks = ecs.describe_tasks().cluster(names.cluster()).set_tasks(tasks.task_arns).send().await;
-    let tasks = tasks.map_err(|error| Error::aws(doing(), error))?;
-    Ok(tasks
-        .tasks()
-        .iter()
-        .flat_map(|task| {
-            let containers = task.containers().iter().filter_map(|container| {
-                let exit = container.exit_code().map(|code| format!("exit code {code}"));
-                container.reason().map(str::to_owned).or(exit)
-            });
-            task.stopped_reason().map(str::to_owned).into_iter().chain(containers)
-        })
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
+    use aws_sdk_cloudwatchlogs::operation::filter_log_events::FilterLogEventsOutput;
+    use aws_sdk_ecs::Client;
     use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
     use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
     use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
@@ -226,9 +208,18 @@ mod tests {
             .build()
     }
 
+    /// A site whose log says nothing.
+    fn clients(rules: &[&Rule]) -> Clients {
+        let silence = mock!(aws_sdk_cloudwatchlogs::Client::filter_log_events)
+            .then_output(|| FilterLogEventsOutput::builder().build());
+        Clients {
+            ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules),
+            logs: mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&silence]),
+        }
+    }
+
     async fn run_check(rules: &[&Rule], last_check: bool) -> Result<Checked> {
-        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
-        check(&client, &settings(&[]), Check { last_check, ..of(None) }).await
+        check(&clients(rules), &settings(&[]), Check { last_check, ..of(None) }).await
     }
 
     fn of(deployment: Option<Started>) -> Check {
@@ -336,19 +327,16 @@ mod tests {
             (scaled(), &["newest"], 2, None),
         ] {
             let (service, tasks) = shown(ids, desired, DEFINITION);
-            let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
-            let checked = check(&client, &settings(&[]), of(Some(started))).await;
+            let checked = check(&clients(&[&service, &tasks]), &settings(&[]), of(Some(started))).await;
             assert_eq!(checked.ok().map(|checked| checked.steady), steady, "{ids:?} {desired}");
         }
         // When an update goes back, any deployment of the previous task definition is accepted.
         let (service, tasks) = shown(&["newest", "new"], 2, DEFINITION);
-        let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
         let request = Check { or_a_later_one: true, ..of(Some(forced())) };
-        assert!(check(&client, &settings(&[]), request).await.unwrap().steady);
+        assert!(check(&clients(&[&service, &tasks]), &settings(&[]), request).await.unwrap().steady);
         // ECS rolled the deployment back before the call that started it was answered.
         let (service, tasks) = shown(&["old"], 2, "arn:other:1");
-        let client = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&service, &tasks]);
-        let error = check(&client, &settings(&[]), of(Some(scaled()))).await.unwrap_err();
+        let error = check(&clients(&[&service, &tasks]), &settings(&[]), of(Some(scaled()))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
     }
 }

@@ -1,6 +1,7 @@
 <?php
-// Asks this task for the login page until WordPress serves it. Then it writes the page that the health checks look for.
-// It gives up after a minute, because a site that does not come up by then needs another version, not more time.
+// Asks this task for the login page until WordPress serves it. Then it writes the page that the health checks look for,
+// and records the version of WordPress. It gives up after a minute, because a site that does not come up by then needs
+// another version, not more time.
 
 const PATIENCE_SECONDS = 60;
 const ALIVE = '/var/www/html/tenant-management/alive.txt';
@@ -25,6 +26,20 @@ function code(string $status): int
     return (int) (explode(' ', $status)[1] ?? 0);
 }
 
+/** Writes the version that serves the site into the tenant's record. A site without a record is served all the same. */
+function record(string $version): void
+{
+    mysqli_report(MYSQLI_REPORT_OFF);
+    [$host, $port] = explode(':', getenv('WORDPRESS_DB_HOST')) + [1 => 3306];
+    $database = mysqli_init();
+    $flags = getenv('TENANT_DATABASE_TLS') === 'true' ? MYSQLI_CLIENT_SSL : 0;
+    [$user, $password] = [getenv('WORDPRESS_DB_USER'), getenv('WORDPRESS_DB_PASSWORD')];
+    if ($database->real_connect($host, $user, $password, null, (int) $port, null, $flags)) {
+        $record = getenv('TENANT_SITE_RECORD');
+        $database->execute_query("UPDATE $record SET wordpress_version = ?", [$version]);
+    }
+}
+
 for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
     $path = '/wp-login.php';
     $status = answer($path);
@@ -35,7 +50,9 @@ for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
     }
     if (code($status) >= 200 && code($status) < 400) {
         file_put_contents(ALIVE, "alive\n");
-        fwrite(STDERR, "tenant-management: the site is served\n");
+        require '/var/www/html/wp-includes/version.php';
+        fwrite(STDERR, "tenant-management: the site is served by WordPress $wp_version\n");
+        record($wp_version);
         exit(0);
     }
     if (time() >= $end) {

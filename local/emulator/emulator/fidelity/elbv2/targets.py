@@ -17,13 +17,11 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
 from ministack.services import alb
 
+from emulator.containers import addresses
 from emulator.fidelity.elbv2 import health_checks, loop
 from emulator.fidelity.elbv2.changes import has_a_load_balancer
 from emulator.mend import wraps
-from emulator.time_scale import scaled
-
-# The addresses of containers that are local processes.
-REAL = ipaddress.ip_network("127.64.0.0/10")
+from emulator.time_scale import scaled, scaled_start
 
 _INITIAL = "Elb.InitialHealthChecking", "Initial health checks in progress"
 _DELAY = "deregistration_delay.timeout_seconds"
@@ -42,7 +40,7 @@ observers = []
 def is_real(address):
     """Whether a program may listen at the address of a target."""
     try:
-        return ipaddress.ip_address(address) in REAL
+        return ipaddress.ip_address(address) in addresses.NETWORK
     except ValueError:
         return False
 
@@ -96,10 +94,17 @@ class Target:
                 self.state, self.reason = "healthy", None
                 return True
             return False
-        if self.state == "unhealthy" or self.failed >= group["UnhealthyThresholdCount"]:
+        if self.state == "unhealthy" or (
+            self.failed >= group["UnhealthyThresholdCount"] and not self._may_start(group)
+        ):
             self.state, self.reason = "unhealthy", problem
             return True
         return False
+
+    def _may_start(self, group):
+        """Whether a new target still has time before its failures make it unhealthy."""
+        seconds = group["HealthCheckIntervalSeconds"] * (group["UnhealthyThresholdCount"] - 1)
+        return self.state == "initial" and time.monotonic() < self.registered_at + scaled_start(seconds)
 
 
 def _group_in_use(arn):

@@ -94,6 +94,18 @@ class Targets(SitesTestCase):
             self.become(group, server, "healthy", None)
             self.eventually(lambda: len(server.requests) >= 3)
 
+    def test_a_new_target_has_the_time_that_programs_need_to_start(self):
+        start = mock.patch.object(time_scale, "SHORTEST_START", 1000)
+        with mock.patch.object(time_scale.sfn, "_SFN_WAIT_SCALE", 0), start:
+            status = [500]
+            server, group = self.serve(lambda request: request.reply(status[0]), HealthCheckIntervalSeconds="30")
+            self.eventually(lambda: len(server.requests) > 3)
+            self.assertEqual(self.health(group)[server.address], ("initial", "Elb.InitialHealthChecking"))
+            status[0] = 200
+            self.become(group, server, "healthy", None)
+            status[0] = 500
+            self.become(group, server, "unhealthy", "Target.ResponseCodeMismatch")
+
     def test_without_a_load_balancer_a_target_is_unused_and_not_checked(self):
         group = self.group("alone")
         server, _ = self.serve(group=group)

@@ -1,0 +1,200 @@
+//! The tenant's site, by what its visitors get. Nothing here asks the product about it.
+
+use std::fs;
+use std::process::Command;
+
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+use tests::site::{self, Site};
+use tests::stack::{new_tenant_id, text};
+use tests::{Stack, database};
+
+const IMAGE: &str = "wordpress:6-apache";
+/// The next release.
+const NEXT: &str = "wordpress:next-apache";
+/// A release that answers every page with an error.
+const FATAL: &str = "wordpress:fatal-apache";
+/// One pixel.
+const PICTURE: &[u8] = include_bytes!("pixel.png");
+
+async fn provision(stack: &'static Stack, input: Value) -> (Site, Value) {
+    let mut input = input;
+    input["tenant_id"] = json!(new_tenant_id());
+    input["image"] = json!(IMAGE);
+    let made = stack.run("provision-tenant", input).await.succeeded();
+    (Site::of(stack, &made), made)
+}
+
+async fn remove(stack: &Stack, site: &Site) {
+    stack.run("teardown-tenant", json!({"tenant_id": site.tenant, "force_delete_secret": true})).await.succeeded();
+    fs::remove_dir_all(site.content().parent().unwrap()).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_site_is_installed_belongs_to_its_administrator_and_is_at_its_host() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let asked = json!({"site": {"title": "Käse & Söhne", "admin_user": "jo", "admin_email": "jo@example.com"}});
+    let ((cheese, made), (other, _)) = tokio::join!(provision(stack, asked), provision(stack, json!({})));
+
+    let home = cheese.visitor().get("/").await.unwrap();
+    assert_eq!((home.status, home.title()), (200, "Käse &amp; Söhne"), "{}", home.text);
+    assert!(home.text.contains("</html>"));
+    let other_home = other.visitor().get("/").await.unwrap();
+    assert_eq!(other_home.title(), format!("{}.{}", other.tenant, stack.domain));
+
+    let installer = cheese.visitor().get("/wp-admin/install.php").await.unwrap();
+    assert!(!installer.text.contains("<form"), "{}", installer.text);
+    let admin_url = text(&made["admin_url"]);
+    let login = cheese.visitor().get("/wp-admin/").await.unwrap();
+    assert_eq!(login.status, 302);
+    assert!(login.location.unwrap().starts_with(admin_url.trim_end_matches("wp-admin/")), "it stays on the host");
+    assert!(made["seconds_until_served"].as_u64().is_some_and(|seconds| seconds < 120), "{made}");
+
+    let (user, password) = cheese.credentials().await;
+    assert_eq!(user, "jo");
+    assert!(cheese.visitor().log_in(&user, &password).await.unwrap());
+    let (_, password_of_other) = other.credentials().await;
+    for wrong in [password_of_other.as_str(), "", "jo"] {
+        assert!(!cheese.visitor().log_in(&user, wrong).await.unwrap(), "{wrong}");
+    }
+    assert!(!cheese.log().await.contains(&password), "the password is in no log");
+    for site in [&cheese, &other] {
+        remove(stack, site).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_image_is_a_new_core_and_what_the_customer_has_made_stays() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let version = async || {
+        let told = stack.invoke("describe-tenant", &json!({"tenant_id": site.tenant})).await.unwrap();
+        text(&told["database"]["wordpress_version"])
+    };
+    let old = version().await;
+    let administrator = site.administrator().await;
+    let post = administrator.publish("We are open", "Come in.").await.unwrap();
+    let picture = administrator.upload("pixel.png", PICTURE.to_vec()).await.unwrap();
+
+    let update = json!({"tenant_id": site.tenant, "image": NEXT, "desired_count": 2});
+    stack.run("update-tenant", update).await.succeeded();
+    assert!(!old.is_empty() && version().await != old, "{old}");
+    // Both tasks are asked in turn, and each knows the login that another task has given.
+    for _ in 0..6 {
+        assert_eq!(administrator.get("/wp-admin/").await.unwrap().status, 200);
+        assert!(site.visitor().get(&post).await.unwrap().text.contains("Come in."));
+        assert_eq!(site.visitor().get(&picture).await.unwrap().status, 200);
+    }
+
+    let (error, cause) = stack.run("update-tenant", json!({"tenant_id": site.tenant, "image": FATAL})).await.failed();
+    assert_eq!((error.as_str(), &cause["rolled_back"]), ("DeploymentFailed", &json!(true)), "{cause}");
+    assert!(site.log().await.contains("the site is not served: /wp-login.php answers HTTP/1.1 500"));
+    assert!(site.visitor().get(&post).await.unwrap().text.contains("Come in."), "the old one still serves");
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hardening_that_hides_login_and_installer_changes_nothing() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let rules = site.content().join(".htaccess.site");
+    let rule = "RewriteEngine On\nRewriteRule ^wp-login\\.php|^wp-admin/install\\.php - [F]\n";
+    fs::write(&rules, rule.to_owned() + &fs::read_to_string(&rules).unwrap()).unwrap();
+    assert_eq!(site.visitor().get("/wp-login.php").await.unwrap().status, 403);
+    let again = json!({"tenant_id": site.tenant, "force_new_deployment": true});
+    stack.run("update-tenant", again).await.succeeded();
+    assert_eq!(site.visitor().get("/wp-login.php").await.unwrap().status, 403, "the new task has the rule, too");
+    assert_eq!(site.visitor().get("/").await.unwrap().status, 200);
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_installed_site_whose_tables_are_missing_is_never_replaced_by_an_empty_one() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let mut administrator = database::administrator(stack).await;
+    let tables = format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{}_db'", site.tenant);
+    let names: Vec<String> = administrator.query(&tables).await.unwrap();
+    assert!(names.iter().any(|name| name == "wp_options"), "{names:?}");
+    for name in &names {
+        administrator.query_drop(format!("DROP TABLE `{}_db`.`{name}`", site.tenant)).await.unwrap();
+    }
+    let again = json!({"tenant_id": site.tenant, "force_new_deployment": true});
+    assert_eq!(stack.run("update-tenant", again).await.failed().0, "DeploymentFailed");
+    assert!(site.log().await.contains("the tables of the site are missing"), "{}", site.log().await);
+    assert_eq!(administrator.query::<String, _>(&tables).await.unwrap(), Vec::<String>::new());
+    administrator.disconnect().await.unwrap();
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_suspended_site_shows_its_page_and_a_resumed_one_the_site() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    stack.run("update-tenant", json!({"tenant_id": site.tenant, "suspended": true})).await.succeeded();
+    let page = site.visitor().get("/").await.unwrap();
+    assert_eq!(page.status, 503, "{}", page.text);
+    stack.run("update-tenant", json!({"tenant_id": site.tenant, "suspended": false})).await.succeeded();
+    assert_eq!(site.visitor().get("/").await.unwrap().status, 200);
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_hangs_while_visitors_wait_replaces_no_task_and_the_site_heals() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _alone) = Stack::alone().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let tasks = site.tasks().await;
+    let server = Server::of("dev");
+    server.signal("STOP");
+    // Three times as many visitors as run and wait at a time.
+    let visitors: Vec<_> = (0..72).map(|_| site.visitor()).map(|visitor| tokio::spawn(async move { visitor.get("/").await })).collect();
+    let mut statuses = Vec::new();
+    for visitor in visitors {
+        statuses.push(visitor.await.unwrap().unwrap().status);
+    }
+    server.signal("CONT");
+    assert!(statuses.iter().all(|status| [500, 502, 503, 504].contains(status)), "{statuses:?}");
+    site.answers(200).await;
+    assert_eq!(site.tasks().await, tasks, "no task was replaced");
+    remove(stack, &site).await;
+}
+
+/// The database server of an environment.
+struct Server(String);
+
+impl Server {
+    fn of(environment: &str) -> Self {
+        let settings = local::settings::Settings::from_process().unwrap();
+        let pid = fs::read_to_string(settings.path(format!("run/{environment}-mariadb.pid"))).unwrap();
+        Self(pid.split_whitespace().next().unwrap().to_owned())
+    }
+
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args(["-s", signal, &self.0]).status().unwrap().success());
+    }
+}
+
+/// A test that fails while the server is stopped must not stop all others.
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.signal("CONT");
+    }
+}
