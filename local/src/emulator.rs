@@ -33,9 +33,11 @@ pub fn start(settings: &Settings, certificates: &Certificates) -> Result<()> {
         )
         .into());
     }
-    let scratch = settings.path("tmp");
-    let _ = fs::remove_dir_all(&scratch);
-    fs::create_dir_all(&scratch).doing(format!("making {}", scratch.display()))?;
+    // The file systems are as empty as MiniStack.
+    for directory in [settings.path("tmp"), settings.file_systems()] {
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).doing(format!("making {}", directory.display()))?;
+    }
     service(settings).start(
         &settings.tools().join("python"),
         |command| configure(settings, certificates, command),
