@@ -199,17 +199,15 @@ pub fn tenant_management(
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn file_system(
-    settings: &Settings,
-    environment: &Environment,
-    shared: &BTreeMap<String, String>,
-) -> Result<()> {
+pub fn file_system(settings: &Settings, environment: &Environment, shared: &BTreeMap<String, String>) -> Result<()> {
     let files = files_directory(settings, environment);
     std::fs::create_dir_all(&files).doing(format!("making {}", files.display()))?;
     let id = shared.get("FileSystemId").ok_or("shared-infrastructure.yaml has no output FileSystemId")?;
     let link = settings.file_systems().join(id);
     match symlink(environment.name.as_str(), &link) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error).doing(format!("making {}", link.display())),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(error).doing(format!("making {}", link.display()))
+        }
         _ => Ok(()),
     }
 }

@@ -106,7 +106,8 @@ impl Visitor {
     pub async fn upload(&self, name: &str, png: Vec<u8>) -> Result<String> {
         let request = self.client.post(format!("{}/?rest_route=/wp/v2/media", self.site)).body(png);
         let request = request.header(CONTENT_TYPE, "image/png");
-        self.created(request.header(CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")), "source_url").await
+        self.created(request.header(CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")), "source_url")
+            .await
     }
 
     /// Sends a request of WordPress's own API; returns the path in a field of the answer that has a URL.

@@ -59,7 +59,8 @@ impl Site {
     /// When the secret cannot be read.
     pub async fn credentials(&self) -> (String, String) {
         let secret = self.stack.secrets.get_secret_value().secret_id(&self.admin_secret).send().await;
-        let secret: Value = serde_json::from_str(secret.expect("a secret").secret_string().expect("a text")).expect("JSON");
+        let secret: Value =
+            serde_json::from_str(secret.expect("a secret").secret_string().expect("a text")).expect("JSON");
         (text(&secret["username"]), text(&secret["password"]))
     }
 
@@ -95,9 +96,10 @@ impl Site {
     /// When CloudWatch does not answer.
     pub async fn log(&self) -> String {
         let group = format!("/ecs/{}", self.stack.named(&self.tenant));
-        let events = self.stack.logs.filter_log_events().log_group_name(group).into_paginator().items().send();
-        let events = events.collect::<Result<Vec<_>, _>>().await.expect("events");
-        events.iter().filter_map(|event| event.message()).collect::<Vec<_>>().join("\n")
+        let events = self.stack.logs.filter_log_events().log_group_name(group).into_paginator().send();
+        let pages = events.collect::<Result<Vec<_>, _>>().await.expect("events");
+        let events = pages.iter().flat_map(|page| page.events());
+        events.filter_map(|event| event.message()).collect::<Vec<_>>().join("\n")
     }
 
     /// Waits until `/` answers with this status.

@@ -97,10 +97,8 @@ pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> 
     let names = settings.names(&request.tenant_id);
     let connections: u32 = settings.parsed("DATABASE_MAX_USER_CONNECTIONS")?;
     let transport = Transport::from_settings(settings)?;
-    let (password, administrator) = tokio::try_join!(
-        secret::read_password(secrets, &names),
-        secret::read_master_credentials(secrets, settings)
-    )?;
+    let (password, administrator) =
+        tokio::try_join!(secret::read_password(secrets, &names), secret::read_master_credentials(secrets, settings))?;
     let mut connection = Connection::open(&administrator, &transport).await?;
     let outcome = create_with(&mut connection, &names, &request.owner, &password, connections).await;
     connection.close().await;
@@ -271,7 +269,8 @@ pub(crate) async fn wordpress_versions(
     let query = "SELECT database_name, wordpress_version FROM tenant_management.sites \
                  WHERE wordpress_version IS NOT NULL";
     let rows: Vec<(String, String)> = connection.all(doing, query).await?;
-    let of_tenant = |(name, version): (String, String)| Some((tenant_named(settings, &name, Names::database)?, version));
+    let of_tenant =
+        |(name, version): (String, String)| Some((tenant_named(settings, &name, Names::database)?, version));
     Ok(rows.into_iter().filter_map(of_tenant).collect())
 }
 

@@ -12,7 +12,7 @@ use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::mysql::{Endpoint, Credentials};
+use shared::mysql::{Credentials, Endpoint};
 use shared::names::master_credentials;
 use shared::owner::{owner_in, tags};
 use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};

@@ -91,6 +91,7 @@ impl<'a> Sites<'a> {
         let secret = self.secrets.get_secret_value().secret_id(arn).send().await;
         let secret = secret.map_err(aws_sdk_secretsmanager::error::SdkError::into_service_error);
         let secret = secret.doing("reading the administrator's credentials")?;
-        serde_json::from_str(secret.secret_string().unwrap_or_default()).doing("reading the administrator's credentials")
+        serde_json::from_str(secret.secret_string().unwrap_or_default())
+            .doing("reading the administrator's credentials")
     }
 }

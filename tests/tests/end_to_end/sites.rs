@@ -165,7 +165,8 @@ async fn a_database_that_hangs_while_visitors_wait_replaces_no_task_and_the_site
     let server = Server::of("dev");
     server.signal("STOP");
     // Three times as many visitors as run and wait at a time.
-    let visitors: Vec<_> = (0..72).map(|_| site.visitor()).map(|visitor| tokio::spawn(async move { visitor.get("/").await })).collect();
+    let visitors: Vec<_> =
+        (0..72).map(|_| site.visitor()).map(|visitor| tokio::spawn(async move { visitor.get("/").await })).collect();
     let mut statuses = Vec::new();
     for visitor in visitors {
         statuses.push(visitor.await.unwrap().unwrap().status);

@@ -323,7 +323,8 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
     }
     let database = Some(BTreeSet::from([id(0)]));
     let tenants_by_kind = PerKind { database, secret: Some(BTreeSet::new()), ..PerKind::default() };
-    let survey = Survey { tenants_by_kind, secrets: BTreeMap::new(), wordpress_versions: BTreeMap::new(), scheme: None };
+    let survey =
+        Survey { tenants_by_kind, secrets: BTreeMap::new(), wordpress_versions: BTreeMap::new(), scheme: None };
     let page = page_at(world(0), &survey, "2026-01-19T10:00:00Z").await;
     assert_eq!((page.tenants[0].status, &page.tenants[0].url), (Status::Partial, &None));
     assert_eq!(page.tenants[0].lacks, BTreeSet::from([Kind::Service, Kind::Secret]));
