@@ -70,11 +70,14 @@ class ContainersTestCase(LocalTestCase):
         self.addCleanup(ecs.reset)
 
 
+# What the environment says, see conftest.py.
+IMAGES_DIRECTORY = None
+
+
 @functools.cache
 def images_directory():
     """Where the image is: IMAGES_DIRECTORY, or where this checkout's local stack keeps it. It is made if missing."""
-    named = os.environ.get("IMAGES_DIRECTORY")
-    directory = named or str(pathlib.Path(__file__).parents[3] / ".local/images")
+    directory = IMAGES_DIRECTORY or str(pathlib.Path(__file__).parents[3] / ".local/images")
     with mock.patch.dict(os.environ, IMAGES_DIRECTORY=directory):
         images.build()
     return directory
@@ -160,6 +163,7 @@ class RolesTestCase(LocalTestCase):
         """Makes a role that may do `allowed`, which are pairs of action and resource."""
         statements = [{"Effect": "Allow", "Action": action, "Resource": arn} for action, arn in allowed]
         iam._roles[name] = {
+            "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
             "AssumeRolePolicyDocument": json.dumps({"Statement": [trust]}),
             "InlinePolicies": {"p": json.dumps({"Version": "2012-10-17", "Statement": statements})},
         }

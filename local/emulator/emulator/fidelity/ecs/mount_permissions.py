@@ -8,12 +8,18 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 
+# Its mend of the same function runs inside the one below.
+import emulator.fidelity.s3  # noqa: F401
+from emulator.mend import wraps
+
+_ACTIONS = "elasticfilesystem:Client"
+
 # Who mounts a file system without a role.
 _ANYONE = "anonymous"
 
 
 def may(action, task, role, file_system, point, is_encrypted):
-    """Whether a task may do `action`, such as ClientMount, with a file system, through an access point if there is one.
+    """Whether a task may do `action` (Mount, Write) with a file system, through an access point if there is one.
 
     `role` is the task's, or None if it mounts without one. AWS: an Allow in the role's policies or in the file system's
     is enough, and a Deny in either wins. Without a policy of its own a file system allows everything to everyone.
@@ -29,7 +35,7 @@ def may(action, task, role, file_system, point, is_encrypted):
         principal_arn=session if role else _ANYONE,
         principal_type="AssumedRole" if role else "Anonymous",
         principal_account=get_account_id(),
-        action=f"elasticfilesystem:{action}",
+        action=_ACTIONS + action,
         resource_arn=file_system["FileSystemArn"],
         region=get_region(),
         secure_transport=is_encrypted,
@@ -42,3 +48,14 @@ def may(action, task, role, file_system, point, is_encrypted):
     if not policy:
         return identity.decision != "Deny"
     return iam_evaluator.combine_resource_policy(identity, asked, policy, get_account_id()).decision == "Allow"
+
+
+@wraps(iam_evaluator, "_resolve_condition_key")
+def a_mount_says_whether_it_is_encrypted(resolve_condition_key, key, context):
+    """AWS: for a mount, aws:SecureTransport is whether the task definition asks for encryption in transit.
+
+    MiniStack: knows no mounts.
+    """
+    if key.lower() == "aws:securetransport" and context.action.startswith(_ACTIONS):
+        return str(context.secure_transport).lower()
+    return resolve_condition_key(key, context)

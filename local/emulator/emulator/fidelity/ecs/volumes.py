@@ -38,7 +38,7 @@ def _mount(task, definition, volume, target, read_only):
     def may(action):
         return mount_permissions.may(action, task, role, file_system, point, is_encrypted)
 
-    if not may("ClientMount"):
+    if not may("Mount"):
         raise _failed("b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'")
     directory = pathlib.Path(root).absolute() / file_system["FileSystemId"]
     directory.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def _mount(task, definition, volume, target, read_only):
     # EFS does everything in the name of this user, whoever asks. Here the files belong to that user; a change of the
     # owner is ignored where EFS refuses it; and root may do more than that user.
     owner = (int(user["Uid"]), int(user["Gid"])) if user else None
-    return Mount(source, target, owner, read_only or not may("ClientWrite"))
+    return Mount(source, target, owner, read_only or not may("Write"))
 
 
 def _access_point(identifier, file_system):
