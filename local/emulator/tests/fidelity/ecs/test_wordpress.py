@@ -282,6 +282,7 @@ class Services(WordPressTestCase):
         failed = [task for task in ecs._tasks.values() if task["taskDefinitionArn"] == fatal]
         self.wait_for(lambda: {task["lastStatus"] for task in failed} == {"STOPPED"})
         self.assertEqual({task["stoppedReason"] for task in failed}, {"Task failed container health checks"})
+        self.assertTrue(any("PHP Fatal error" in line for line in self.log_of(failed[0])), self.log_of(failed[0]))
         self.assertEqual(
             [task["containers"][0]["image"] for task in self.running()], ["registry.example:5000/wordpress:6.9-next"]
         )
