@@ -1,11 +1,15 @@
 """What the tests share: base classes, one for each of the things that tests need."""
 
+import atexit
 import functools
 import http.client
 import http.server
 import itertools
 import json
+import os
 import pathlib
+import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -14,6 +18,7 @@ import time
 import unittest
 from unittest import mock
 
+import pymysql
 from botocore.parsers import create_parser
 from botocore.session import get_session
 from ministack import app
@@ -21,6 +26,9 @@ from ministack.core.responses import request_scope
 from ministack.services import alb, ecs, iam
 from ministack.services import stepfunctions as sfn
 
+from emulator import images
+from emulator.containers import sandbox
+from emulator.fidelity.ecs import container_engine
 from emulator.fidelity.ecs.container_engine import Engine
 from emulator.fidelity.elbv2 import data_plane, health_checks, loop
 
@@ -62,6 +70,86 @@ class ContainersTestCase(LocalTestCase):
         self.addCleanup(ecs.reset)
 
 
+# What the environment says, see conftest.py.
+IMAGES_DIRECTORY = None
+
+
+@functools.cache
+def images_directory():
+    """Where the image is: IMAGES_DIRECTORY, or where this checkout's local stack keeps it. It is made if missing."""
+    directory = IMAGES_DIRECTORY or str(pathlib.Path(__file__).parents[3] / ".local/images")
+    with mock.patch.dict(os.environ, IMAGES_DIRECTORY=directory):
+        images.build()
+    return directory
+
+
+class ImageTestCase(ContainersTestCase):
+    """A test with real containers, which needs root and the image. It is skipped where they are impossible."""
+
+    def setUp(self):
+        super().setUp()
+        if sandbox.obstacle():
+            self.skipTest(sandbox.obstacle())
+        try:
+            directory = images_directory()
+        except images.ImageError as error:
+            self.skipTest(str(error))
+        self.files = pathlib.Path(tempfile.mkdtemp(prefix="files-"))
+        self.addCleanup(shutil.rmtree, self.files, ignore_errors=True)
+        self.enterContext(mock.patch.dict(os.environ, IMAGES_DIRECTORY=directory, FILES_ROOT=str(self.files)))
+        # The health of a container is checked as often as it can be.
+        self.enterContext(mock.patch.object(sfn, "_SFN_WAIT_SCALE", 0))
+        self.assertTrue(container_engine.runs_as_wordpress("wordpress"))
+
+    def wait_for(self, condition, seconds=60):
+        """Waits until a condition holds, and fails if it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            self.assertLess(time.monotonic(), deadline, "it has taken too long")
+            time.sleep(0.02)
+
+
+@functools.cache
+def database():
+    """A MariaDB server for this run of the tests, which ends with it: its socket and port. None without MariaDB."""
+    if not all(shutil.which(program) for program in ("mariadbd", "mariadb-install-db", "setpriv")):
+        return None
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="mariadb-"))
+    install = ["mariadb-install-db", "--no-defaults", f"--datadir={directory}/data", "--user=root", "--skip-test-db"]
+    subprocess.run([*install, "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [
+            *("setpriv", "--pdeathsig", "KILL", "mariadbd", "--no-defaults", "--user=root", "--bind-address=127.0.0.1"),
+            *(f"--datadir={directory}/data", f"--socket={directory}/socket", f"--port={port}"),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+
+    def end():
+        server.kill()
+        server.wait()
+        shutil.rmtree(directory, ignore_errors=True)
+
+    atexit.register(end)
+    deadline = time.monotonic() + 60
+    while not (directory / "socket").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return directory / "socket", port
+
+
+def new_database(name):
+    """Makes an empty database and a user of the same name with the password `password`; gives host and port."""
+    socket_path, port = database()
+    with pymysql.connect(unix_socket=str(socket_path), user="root") as connection, connection.cursor() as cursor:
+        cursor.execute(f"DROP DATABASE IF EXISTS {name}")
+        cursor.execute(f"CREATE DATABASE {name}")
+        cursor.execute(f"GRANT ALL ON {name}.* TO {name} IDENTIFIED BY 'password'")
+    return f"127.0.0.1:{port}"
+
+
 class RolesTestCase(LocalTestCase):
     """A test with IAM enforced."""
 
@@ -75,6 +163,7 @@ class RolesTestCase(LocalTestCase):
         """Makes a role that may do `allowed`, which are pairs of action and resource."""
         statements = [{"Effect": "Allow", "Action": action, "Resource": arn} for action, arn in allowed]
         iam._roles[name] = {
+            "Arn": f"arn:aws:iam::{ACCOUNT}:role/{name}",
             "AssumeRolePolicyDocument": json.dumps({"Statement": [trust]}),
             "InlinePolicies": {"p": json.dumps({"Version": "2012-10-17", "Statement": statements})},
         }

@@ -3,8 +3,9 @@
 #
 #   enter.sh DIRECTORY LAYERS HOSTNAME USER WORKING_DIRECTORY READY [SOURCE TARGET OWNER MODE]... -- PATH PROGRAM...
 #
-# DIRECTORY/upper has the files of this container alone, over the read-only LAYERS of its image. Each mount is a directory
-# of this machine. If OWNER is user:group, everything below it seems to belong to them, and what the container makes there
+# DIRECTORY/names has the files of this container alone that say where it is. What it writes itself is kept in memory, over
+# the read-only LAYERS of its image: making the thousands of files of WordPress on a busy disk takes seconds. Each mount is
+# a directory of this machine. If OWNER is user:group, everything below it seems to belong to them, and what the container makes there
 # does. The process number of the program is written to the file descriptor READY once everything is in place.
 #
 # It begins in a mount namespace of its own, so whatever it mounts is gone with its last process.
@@ -15,7 +16,8 @@ PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 directory=$1 layers=$2 hostname=$3 user=$4 working_directory=$5 ready=$6
 shift 6
-root=$directory/root
+scratch=$directory/scratch
+root=$scratch/root
 
 mount_devices() {
     local device
@@ -39,13 +41,13 @@ present_owned() {
     local source=$1 presented=$2 user=${3%:*} group=${3#*:} attempt
     setpriv --pdeathsig KILL bindfs -f --multithreaded \
         --force-user="$user" --force-group="$group" --create-for-user="$user" --create-for-group="$group" \
-        --chown-ignore --chgrp-ignore "$source" "$presented" </dev/null >"$directory/bindfs.log" 2>&1 &
+        --chown-ignore --chgrp-ignore "$source" "$presented" </dev/null >"$scratch/bindfs.log" 2>&1 &
     for ((attempt = 0; attempt < 1000; attempt++)); do
         mountpoint -q "$presented" && return
         kill -0 $! 2>/dev/null || break
         sleep 0.005
     done
-    echo >&2 "bindfs does not present $source: $(cat "$directory/bindfs.log")"
+    echo >&2 "bindfs does not present $source: $(cat "$scratch/bindfs.log")"
     return 1
 }
 
@@ -59,7 +61,7 @@ mount_volume() {
     if [ -n "$owner" ]; then
         # bindfs wants an empty directory. In an image, the target may have files.
         local presented
-        presented=$(mktemp -d "$directory/volume-XXXXXX")
+        presented=$(mktemp -d "$scratch/volume-XXXXXX")
         present_owned "$source" "$presented" "$owner"
         source=$presented
     fi
@@ -67,19 +69,31 @@ mount_volume() {
     mount -o "remount,bind,$mode" "$target"
 }
 
-if [ "$layers" != inside ]; then
-    mkdir -p "$directory"/{upper,work,root}
-    mount -t overlay overlay "$root" \
-        -o "lowerdir=$layers,upperdir=$directory/upper,workdir=$directory/work"
+if [ "$layers" != launch ] && [ "$layers" != inside ]; then
+    mkdir -p "$scratch"
+    mount -t tmpfs -o mode=755,size=4g tmpfs "$scratch"
+    mkdir "$scratch"/{upper,work,root}
+    cp -R "$directory/names/." "$scratch/upper"
+    mount -t overlay overlay "$root" -o "lowerdir=$layers,upperdir=$scratch/upper,workdir=$scratch/work"
     mount_devices
     volumes=()
     while [ "$1" != -- ]; do
         mount_volume "$@"
         shift 4
     done
-    # The rest begins as process 1 of its namespace, and ends with this process.
-    exec unshare --pid --fork --kill-child --uts --ipc -- \
-        bash "$0" "$directory" inside "$hostname" "$user" "$working_directory" "$ready" "$@"
+    # The first process that begins after this is process 1 of a namespace of its own.
+    exec unshare --pid --uts --ipc -- bash -p "$0" "$directory" launch "$hostname" "$user" "$working_directory" "$ready" "$@"
+fi
+
+if [ "$layers" = launch ]; then
+    # The container's program dies with this process, which ends as the program does: 128 + number for a signal. What the
+    # shell says of a signal is no output of the program. The program has a session of its own, as in Docker: Apache signals
+    # its whole process group.
+    exec 8>&2 2>/dev/null
+    set +e
+    setpriv --pdeathsig KILL setsid \
+        bash -p "$0" "$directory" inside "$hostname" "$user" "$working_directory" "$ready" "$@" 2>&8 8>&-
+    exit $?
 fi
 
 shift # --
@@ -106,13 +120,13 @@ fi
 cd "$root"
 pivot_root . .machine
 cd /
-echo "$process" >&"$ready"
-exec {ready}>&-
 unset SHLVL OLDPWD
 umask 022
+exec 9>&"$ready" {ready}>&-
 PATH=$path
 export PATH
 # From here on every program is the image's. The last trace of the machine's files goes first.
 exec /bin/sh -c '
-    /bin/umount -l /.machine && /bin/rmdir /.machine && cd "$0" && unset PWD OLDPWD && exec /usr/bin/setpriv "$@"
-' "$working_directory" "${identity[@]}" -- "$@"
+    /bin/umount -l /.machine && /bin/rmdir /.machine && cd "$0" && unset PWD OLDPWD && echo "$1" >&9 && exec 9>&- &&
+    shift && exec /usr/bin/setpriv "$@"
+' "$working_directory" "$process" "${identity[@]}" -- "$@"

@@ -26,6 +26,7 @@ _PROGRAMS = {
     "nsenter": "util-linux",
     "pivot_root": "util-linux",
     "setpriv": "util-linux",
+    "setsid": "util-linux",
     "unshare": "util-linux",
 }
 
@@ -61,12 +62,11 @@ def obstacle():
         if not _program(program):
             return f"{program} is missing: install the package {package}"
     with tempfile.TemporaryDirectory(prefix="container-") as directory:
-        for part in ("lower", "upper", "work", "root"):
-            pathlib.Path(directory, part).mkdir()
-        trial = (
-            'cd "$0" && mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root && '
-            "unshare --pid --fork --uts --ipc --kill-child mount -t proc proc root"
-        )
+        trial = """
+            mount -t tmpfs tmpfs "$0" && cd "$0" && mkdir lower upper work root &&
+            mount -t overlay overlay -o lowerdir=lower,upperdir=upper,workdir=work root &&
+            unshare --pid --fork --uts --ipc mount -t proc proc root
+        """
         command = [_program("unshare"), "--mount", "--propagation", "private", "sh", "-c", trial, directory]
         tried = subprocess.run(  # noqa: S603
             command, env={"PATH": _PATH}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
@@ -151,23 +151,23 @@ def start(layers, address, command, environment, working_directory, user="", mou
     """
     directory = pathlib.Path(tempfile.mkdtemp(prefix="container-")).resolve()
     try:
-        _write_names(directory / "upper", address)
+        _write_names(directory / "names", address)
         return _start(directory, layers, address, command, environment, working_directory, user, mounts)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
 
 
-def _write_names(upper, address):
+def _write_names(directory, address):
     """Writes how the container finds itself and others by name, as Docker and ECS do."""
-    (upper / "etc").mkdir(parents=True)
-    # mkdtemp's directory is root's alone, and the upper directory's mode is the mode of the container's /.
-    upper.chmod(0o755)
-    (upper / "etc/hostname").write_text(f"{address.hostname}\n")
+    (directory / "etc").mkdir(parents=True)
+    # mkdtemp's directory is root's alone, and the mode of this one becomes the mode of the container's /.
+    directory.chmod(0o755)
+    (directory / "etc/hostname").write_text(f"{address.hostname}\n")
     # `localhost` is the container too. Its literal address 127.0.0.1 is the machine.
-    (upper / "etc/hosts").write_text(f"{address.address} localhost {address.hostname}\n")
+    (directory / "etc/hosts").write_text(f"{address.address} localhost {address.hostname}\n")
     with contextlib.suppress(OSError):
-        shutil.copyfile("/etc/resolv.conf", upper / "etc/resolv.conf")
+        shutil.copyfile("/etc/resolv.conf", directory / "etc/resolv.conf")
 
 
 def _start(directory, layers, address, command, environment, working_directory, user, mounts):
@@ -182,7 +182,16 @@ def _start(directory, layers, address, command, environment, working_directory, 
             [
                 *(_program("setpriv"), "--pdeathsig", "KILL"),
                 *(_program("unshare"), "--mount", "--propagation", "private"),
-                *(_program("bash"), str(_ENTER), str(directory), lower, address.hostname, user, working_directory),
+                *(
+                    _program("bash"),
+                    "-p",
+                    str(_ENTER),
+                    str(directory),
+                    lower,
+                    address.hostname,
+                    user,
+                    working_directory,
+                ),
                 *(str(write_ready), *volumes, "--", environment.get("PATH", _PATH), *command),
             ],
             env=environment,

@@ -169,7 +169,13 @@ def _run(command, progress):
     """Runs a command and passes on what it says of its progress. Its last lines are the reason when it fails."""
     try:
         process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            # Without /usr/sbin nothing of this works.
+            env={**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
     except OSError as error:
         raise ImageError(f"{command[0]} does not start: {error.strerror}") from error

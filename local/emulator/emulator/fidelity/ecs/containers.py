@@ -142,11 +142,11 @@ class _Program(Container):
                     self._log(text)
 
     def stop(self, timeout=None, **_options):
-        """Ends the container: by its stop signal, and after `timeout` seconds by SIGKILL."""
+        """Ends the container: by its stop signal, and after `timeout` seconds, 10 if missing, by SIGKILL."""
         if self._ended.is_set():
             return
         self._signal_stop()
-        if not self._ended.wait(timeout):
+        if not self._ended.wait(10 if timeout is None else timeout):
             self._signal_kill()
             self._ended.wait()
 

@@ -110,7 +110,8 @@ def a_container_is_told_where_it_runs(register, task, cluster, definition, conta
     variables.update(
         AWS_DEFAULT_REGION=get_region(),
         AWS_EC2_METADATA_DISABLED="true",
-        AWS_ENDPOINT_URL=os.environ.get("AWS_ENDPOINT_URL") or here,
+        # In a container, `localhost` may be the container itself.
+        AWS_ENDPOINT_URL=os.environ.get("AWS_ENDPOINT_URL", here).replace("//localhost", "//127.0.0.1"),
         AWS_EXECUTION_ENV="AWS_ECS_FARGATE",
         AWS_REGION=get_region(),
     )

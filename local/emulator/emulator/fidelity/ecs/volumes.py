@@ -11,37 +11,52 @@ import stat
 from ministack.services import ecs, efs
 
 from emulator.containers.sandbox import Mount
-from emulator.fidelity.ecs.tasks import StartError
+from emulator.fidelity.ecs import mount_permissions
+from emulator.fidelity.ecs.tasks import StartError, being_started
 from emulator.mend import wraps
 
 
 def _failed(message):
     return StartError(
-        f"ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: {message}"
+        f"ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: {message}"
     )
 
 
-def _mount(volume, target, read_only):
+def _mount(task, definition, volume, target, read_only):
     """The mount of a volume; None if the volume is not on EFS, or files are kept nowhere."""
     config, root = volume.get("efsVolumeConfiguration"), os.environ.get("FILES_ROOT")
     if not config or not root:
         return None
-    file_system = config["fileSystemId"]
-    if file_system not in efs._file_systems:
-        raise _failed(f'stderr: Failed to resolve "{file_system}": check that your file system ID is correct')
-    identifier = (config.get("authorizationConfig") or {}).get("accessPointId")
-    directory = pathlib.Path(root).absolute() / file_system
+    file_system = efs._file_systems.get(config["fileSystemId"])
+    if file_system is None:
+        raise _failed(f'Failed to resolve "{config["fileSystemId"]}": check that your file system ID is correct')
+    authorization = config.get("authorizationConfig") or {}
+    point = _access_point(authorization.get("accessPointId"), file_system)
+    role = definition.get("taskRoleArn") if authorization.get("iam") == "ENABLED" else None
+    is_encrypted = config.get("transitEncryption") == "ENABLED"
+
+    def may(action):
+        return mount_permissions.may(action, task, role, file_system, point, is_encrypted)
+
+    if not may("Mount"):
+        raise _failed("b'mount.nfs4: access denied by server while mounting 127.0.0.1:/'")
+    directory = pathlib.Path(root).absolute() / file_system["FileSystemId"]
     directory.mkdir(parents=True, exist_ok=True)
-    if not identifier:
-        return Mount(_inside(directory, config.get("rootDirectory") or "/"), target, None, read_only)
-    point = efs._access_points.get(identifier)
-    if point is None or point["FileSystemId"] != file_system:
-        raise _failed(f"stderr: b'mount.nfs4: access denied by server': access point {identifier} does not exist")
-    user = point.get("PosixUser") or {}
+    source = _root_of(point, directory) if point else _inside(directory, config.get("rootDirectory") or "/")
+    user = (point or {}).get("PosixUser")
     # EFS does everything in the name of this user, whoever asks. Here the files belong to that user; a change of the
     # owner is ignored where EFS refuses it; and root may do more than that user.
     owner = (int(user["Uid"]), int(user["Gid"])) if user else None
-    return Mount(_root_of(point, directory), target, owner, read_only)
+    return Mount(source, target, owner, read_only or not may("Write"))
+
+
+def _access_point(identifier, file_system):
+    if not identifier:
+        return None
+    point = efs._access_points.get(identifier)
+    if point is None or point["FileSystemId"] != file_system["FileSystemId"]:
+        raise _failed(f"b'mount.nfs4: access denied by server': there is no access point {identifier}")
+    return point
 
 
 def _inside(directory, path, creation_info=None):
@@ -55,7 +70,7 @@ def _inside(directory, path, creation_info=None):
             _make(directory, creation_info)
         if part == ".." or not os.path.lexists(directory) or not stat.S_ISDIR(directory.lstat().st_mode):
             reason = f"mounting {path} failed, reason given by server: No such file or directory"
-            raise _failed(f"stderr: b'mount.nfs4: {reason}'")
+            raise _failed(f"b'mount.nfs4: {reason}'")
     return directory
 
 
@@ -73,11 +88,12 @@ def _root_of(point, file_system):
 
 
 def _mounts(definition, container):
-    """What a container of a task definition sees of the file systems."""
+    """What a container of the task that is being started sees of the file systems."""
+    task, _ = being_started()
     volumes = {volume["name"]: volume for volume in definition.get("volumes") or []}
     for point in container.get("mountPoints") or []:
         volume = volumes.get(point.get("sourceVolume")) or {}
-        mount = _mount(volume, point["containerPath"], bool(point.get("readOnly")))
+        mount = _mount(task, definition, volume, point["containerPath"], bool(point.get("readOnly")))
         if mount:
             yield mount
 
@@ -85,7 +101,7 @@ def _mounts(definition, container):
 @wraps(ecs, "_build_run_kwargs")
 def a_container_sees_its_volumes(build, container, definition, *rest):
     """AWS: mounts the task definition's EFS volumes, and makes an access point's root directory at the first mount. A
-    task whose volume cannot be mounted stops before its containers start.
+    task that may not or cannot mount a volume stops before its containers start.
 
     MiniStack: knows no volumes on EFS.
     """

@@ -251,7 +251,9 @@ class Sites:
                 response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
                 await response.prepare(request)
                 async for chunk in answer.content.iter_any():
-                    await response.write(chunk)
+                    # A visitor who does not read is cut off as well.
+                    async with asyncio.timeout(idle_timeout):
+                        await response.write(chunk)
                 await response.write_eof()
                 return response
         except (aiohttp.ClientError, OSError) as error:

@@ -12,7 +12,7 @@ from emulator.time_scale import scaled
 SHORTEST_INTERVAL = 0.2
 
 # How many checks wait for their answer at the same time.
-_MOST_AT_ONCE = 64
+_MOST_AT_ONCE = 256
 
 _HEADERS = {"User-Agent": "ELB-HealthChecker/2.0", "Accept-Encoding": "gzip, compressed", "Connection": "close"}
 

@@ -16,7 +16,7 @@ class TargetHealth(SitesTestCase, ContainersTestCase):
         self.enterContext(mock.patch.object(ecs, "_container_ip", self.address_of_a_new_server))
         self.target_group = self.group_of_rule()
         ecs._ACTION_MAP["CreateCluster"]({"clusterName": "c"})
-        container = {"name": "wordpress", "image": "wordpress"}
+        container = {"name": "wordpress", "image": "pretend"}
         ecs._ACTION_MAP["RegisterTaskDefinition"]({"family": "f", "containerDefinitions": [container]})
 
     def address_of_a_new_server(self, container, _network):

@@ -163,6 +163,20 @@ class Sites(SitesTestCase):
         connection.endheaders(b"1")
         self.assertEqual(connection.getresponse().status, 408)
 
+    def test_a_visitor_who_does_not_read_is_cut_off(self):
+        alb._lb_attrs[BALANCER] = [{"Key": "idle_timeout.timeout_seconds", "Value": "0.2"}]
+        # Neither end can keep that much.
+        body = bytes(50_000_000)
+        server, group = self.serve(
+            lambda request: request.reply(body=b"" if request.path == "/health" else body), HealthCheckPath="/health"
+        )
+        connection = self.connect()
+        connection.request("GET", "/", headers={"Host": "a.example"})
+        self.eventually(lambda: server.visits)
+        self.eventually(lambda: targets.find(group, server.address, server.port).requests == 0)
+        with self.assertRaises((http.client.IncompleteRead, OSError)):
+            connection.getresponse().read()
+
     def test_a_broken_off_answer_is_seen_as_such(self):
         def break_off(request):
             request.reply(body=b"half", Content_Length=8)
