@@ -24,6 +24,8 @@ def main():
     if installed != wanted:
         sys.exit(f"the emulator is written for MiniStack {wanted}, and {installed} is installed: run `make setup`")
     emulator.load_mends()
+    # Not before: whatever belongs to a mend is loaded in the mends' order.
+    importlib.import_module("emulator.fidelity.elbv2.sites").start()
     # MiniStack reads its own command line.
     sys.argv = ["ministack"]
     app.main()

@@ -2,18 +2,25 @@
 
 import atexit
 import functools
+import http.client
+import http.server
+import itertools
 import json
 import os
 import pathlib
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 from unittest import mock
 
 import pymysql
+from botocore.parsers import create_parser
+from botocore.session import get_session
 from ministack import app
 from ministack.core.responses import request_scope
 from ministack.services import alb, ecs, iam
@@ -23,6 +30,7 @@ from emulator import images
 from emulator.containers import sandbox
 from emulator.fidelity.ecs import container_engine
 from emulator.fidelity.ecs.container_engine import Engine
+from emulator.fidelity.elbv2 import data_plane, health_checks, loop
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 BALANCER = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:loadbalancer/app/alb/1"
@@ -43,6 +51,14 @@ class LocalTestCase(unittest.TestCase):
         scope = request_scope(ACCOUNT, REGION)
         scope.__enter__()
         self.addCleanup(scope.__exit__, None, None, None)
+
+    def eventually(self, condition, seconds=10):
+        """Waits until the condition holds; gives what it gives."""
+        deadline = time.monotonic() + seconds
+        while not (outcome := condition()):
+            self.assertLess(time.monotonic(), deadline, "it never came about")
+            time.sleep(0.01)
+        return outcome
 
 
 class ContainersTestCase(LocalTestCase):
@@ -195,9 +211,141 @@ class LoadBalancingTestCase(LocalTestCase):
         """The ARN of the rule in the answer of CreateRule."""
         return answer[1].partition("<RuleArn>")[2].partition("<")[0]
 
-    def group(self, name):
-        _, body = self.call("CreateTargetGroup", Name=name, Protocol="HTTP", Port="80", VpcId="vpc-1")
+    def group(self, name, **settings):
+        _, body = self.call("CreateTargetGroup", Name=name, Protocol="HTTP", Port="80", VpcId="vpc-1", **settings)
         return body.partition("<TargetGroupArn>")[2].partition("<")[0]
+
+
+_HEALTH = get_session().get_service_model("elbv2").operation_model("DescribeTargetHealth").output_shape
+
+# Each test server has an address of its own, as a container has.
+_ADDRESSES = (f"127.64.{number >> 8}.{number & 255}" for number in itertools.count(256))
+
+
+class TargetServer(http.server.ThreadingHTTPServer):
+    """A web server that answers by a function, which gets the handler of the request."""
+
+    # Not more than five visitors could connect at once.
+    request_queue_size = 100
+
+    def __init__(self, answer, port=0):
+        self.answer = answer
+        self.requests = []
+        super().__init__((next(_ADDRESSES), port), _Handler)
+        self.address, self.port = self.server_address
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def visits(self):
+        """The requests that are no health checks."""
+        return [each for each in self.requests if not each.headers.get("User-Agent", "").startswith("ELB-")]
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _handle(self):
+        self.server.requests.append(self)
+        self.server.answer(self)
+
+    do_GET = do_HEAD = do_POST = do_PUT = _handle  # noqa: N815
+
+    def log_message(self, *_arguments):
+        pass
+
+    def reply(self, status=200, body=b"", **headers):
+        self.send_response_only(status)
+        for name, value in {"Content_Length": len(body), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+
+@functools.cache
+def certificate():
+    """The paths of a certificate for any host below `example`, and of its key."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="certificate-"))
+    paths = directory / "certificate.pem", directory / "key.pem"
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", paths[1])
+    names = ("-subj", "/CN=sites", "-addext", "subjectAltName=DNS:*.example")
+    subprocess.run(["openssl", "req", "-x509", *key, *names, "-out", paths[0]], check=True, capture_output=True)
+    return paths
+
+
+@functools.cache
+def sites_of(account, region):
+    """The port of a server that stands for the load balancers of an account and region."""
+    return loop.start(data_plane.Sites(account, region).listen("127.0.0.1", 0, *certificate())).result(10)
+
+
+class SitesTestCase(LoadBalancingTestCase):
+    """A test that visits sites through an HTTPS listener."""
+
+    def setUp(self):
+        super().setUp()
+        alb._listeners[LISTENER].update(Protocol="HTTPS", Port=443)
+        alb._lb_attrs[BALANCER] = []
+        self.enterContext(mock.patch.object(health_checks, "SHORTEST_INTERVAL", 0.02))
+        # Visitors may come at the same time, so it is started before the first one.
+        sites_of(ACCOUNT, REGION)
+
+    def connect(self, account=ACCOUNT, timeout=10):
+        """A connection on which requests can be made."""
+        context = ssl.create_default_context(cafile=certificate()[0])
+        context.check_hostname = False
+        port = sites_of(account, REGION)
+        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=timeout)
+        self.addCleanup(connection.close)
+        return connection
+
+    def visit(self, host="a.example", path="/", method="GET", body=None, account=ACCOUNT, **headers):
+        """Makes a request; gives the answer, which has its whole body as `text`."""
+        connection = self.connect(account)
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, {"Host": host, **names})
+        answer = connection.getresponse()
+        answer.text = answer.read().decode()
+        return answer
+
+    def serve(self, answer=lambda request: request.reply(), group=None, **settings):
+        """A web server that is registered with a target group; gives both. Without `group`, a new one, with a rule."""
+        server = TargetServer(answer)
+        self.addCleanup(server.stop)
+        group = group or self.group_of_rule(**settings)
+        self.register(group, server)
+        return server, group
+
+    def register(self, group, server):
+        target = {"Targets.member.1.Id": server.address, "Targets.member.1.Port": str(server.port)}
+        self.assertEqual(self.call("RegisterTargets", TargetGroupArn=group, **target)[0], 200)
+
+    def group_of_rule(self, host="a.example", **settings):
+        """A target group to which requests for the host are forwarded."""
+        number = len(alb._rules) + 1
+        group = self.group(f"group-{number}", **{"HealthCheckIntervalSeconds": "0", **settings})
+        condition = {"Conditions.member.1.Field": "host-header", "Conditions.member.1.Values.member.1": host}
+        action = {"Actions.member.1.Type": "forward", "Actions.member.1.TargetGroupArn": group}
+        answer = self.call("CreateRule", ListenerArn=LISTENER, Priority=str(number), **condition, **action)
+        self.assertEqual(answer[0], 200, answer[1])
+        return group
+
+    def health(self, group):
+        """The targets' states, and their reason codes, by address."""
+        _, body = self.call("DescribeTargetHealth", TargetGroupArn=group)
+        answer = create_parser("query").parse({"body": body.encode(), "headers": {}, "status_code": 200}, _HEALTH)
+        return {
+            each["Target"]["Id"]: (each["TargetHealth"]["State"], each["TargetHealth"].get("Reason"))
+            for each in answer["TargetHealthDescriptions"]
+        }
+
+    def become(self, group, server, *health):
+        """Waits until a server's target has a state and a reason."""
+        self.eventually(lambda: self.health(group).get(server.address) == health)
 
 
 class StatesTestCase(LocalTestCase):

@@ -5,24 +5,18 @@ import time
 from ministack.core.concurrency import resource_lock
 from ministack.core.responses import get_account_id, get_region, new_uuid, request_scope
 from ministack.services import ecs
-from ministack.services import stepfunctions as sfn
 
 # Its mend of the same function runs inside the one below.
 import emulator.fidelity.ecs.services  # noqa: F401
-from emulator.fidelity.ecs import stopping
+from emulator.fidelity.ecs import load_balancing, stopping
 from emulator.fidelity.ecs.tasks import being_started
 from emulator.mend import wraps
+from emulator.time_scale import scaled, scaled_start
 
-# Seconds between two checks, at least, and seconds that a program has to start, at least, if its definition gives it as
-# much: waits can be made shorter, but the program still needs its time.
-_SHORTEST_INTERVAL, _SHORTEST_START = 0.2, 5
+# Seconds between two checks, at least.
+_SHORTEST_INTERVAL = 0.2
 
 _EVENTS_KEPT = 100
-
-
-def scaled(seconds):
-    """A time between checks, as short as Wait states are made."""
-    return seconds * sfn._SFN_WAIT_SCALE
 
 
 def _command(check):
@@ -58,8 +52,7 @@ def _watch(task, index, container, check, where):
     A failure counts once the start period is over, or a check has succeeded.
     """
     interval = max(scaled(check.get("interval", 30)), _SHORTEST_INTERVAL)
-    start = check.get("startPeriod") or 0
-    start = time.monotonic() + max(scaled(start), min(start, _SHORTEST_START))
+    start = time.monotonic() + scaled_start(check.get("startPeriod") or 0)
     failures = 0
     while not container.has_ended(interval) and task.get("desiredStatus") != "STOPPED":
         status = container.execute(_command(check), check.get("timeout", 5))
@@ -102,9 +95,9 @@ def _health_of(task):
 
 
 def task_is_ready(task):
-    """Whether a running task counts for its deployment: it is healthy, as far as that is checked."""
+    """Whether a running task counts for its deployment: it and its targets are healthy, as far as that is checked."""
     checked = any(container.get("_is_checked") for container in task.get("containers") or [])
-    return not checked or task["healthStatus"] == "HEALTHY"
+    return (not checked or task["healthStatus"] == "HEALTHY") and load_balancing.targets_are_healthy(task)
 
 
 def _service_of(task):
@@ -139,7 +132,7 @@ def replace(task, reason, event):
 
 @wraps(ecs, "_record_service_task_healthy")
 def a_deployment_needs_healthy_tasks(record_healthy, service, task):
-    """AWS: a deployment is complete when its tasks are healthy, those that have a health check.
+    """AWS: a deployment is complete when its tasks are healthy, those that have a health check, and their targets too.
 
     MiniStack: it is complete when they run.
     """

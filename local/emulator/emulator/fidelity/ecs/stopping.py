@@ -10,6 +10,7 @@ from ministack.core.concurrency import resource_lock
 from ministack.core.responses import get_account_id, get_region, json_response, request_scope
 from ministack.services import ecs
 
+from emulator.fidelity.ecs import load_balancing
 from emulator.fidelity.ecs.containers import STOP_TIMEOUT
 from emulator.mend import wraps
 
@@ -35,10 +36,6 @@ def is_isolated(task):
     return any(container.is_isolated for _, container in containers_of(task))
 
 
-def drain(_task):
-    """Waits until no load balancer sends requests to the task any more."""
-
-
 def stop(task, reason, code):
     """Begins to stop a running task; gives whether it was running. It is STOPPED when its containers have ended."""
     arn = task["taskArn"]
@@ -57,7 +54,9 @@ def stop(task, reason, code):
 
 def _end(task, reason, code, account, region):
     with request_scope(account, region):
-        drain(task)
+        # AWS: the task is DEACTIVATING until the deregistration delay of its target groups is over. So no visitor loses
+        # an answer.
+        load_balancing.wait_until_drained(task)
         task["lastStatus"] = "STOPPING"
         definition = ecs._task_defs.get(ecs._resolve_td_key(task["taskDefinitionArn"])) or {}
         _stop_containers(task, definition.get("containerDefinitions") or [])
@@ -98,7 +97,7 @@ def a_task_is_stopped_when_its_containers_have_ended(stop_task, data):
     """
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     task = ecs._resolve_task(data.get("task", ""), cluster) if cluster else None
-    if not task or not is_isolated(task):
+    if not task or not (is_isolated(task) or load_balancing.has_real_targets(task)):
         return stop_task(data)
     if (
         not stop(task, data.get("reason") or "Task stopped by user", "UserInitiated")
