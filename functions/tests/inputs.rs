@@ -66,7 +66,7 @@ const READERS: [(&str, Reader); 39] = [
     ("start-peer-execution", read::<deprovision_tenant_everywhere::start::Start>),
     ("start-provisioning", read::<Event<TenantSignedUp>>),
     ("tail-tenant-logs", read::<reading::logs::Request>),
-    ("update-listener-rule", read::<listener_rule::suspension::Turn>),
+    ("update-listener-rule", read::<listener_rule::suspension::Switch>),
     ("update-service", read::<service::update::Update>),
 ];
 

@@ -13,7 +13,7 @@ use crate::stack::{Stack, new_tenant_id, text};
 const BOUND: Duration = Duration::from_secs(300);
 
 /// An EventBridge rule, and the queue that receives its events.
-pub struct Ear {
+pub struct EventQueue {
     stack: &'static Stack,
     queue: String,
     rule: String,
@@ -23,13 +23,13 @@ pub struct Ear {
 
 impl Stack {
     /// Listens for the stack's own events about ended executions.
-    pub async fn announcements(&'static self) -> Ear {
+    pub async fn announcements(&'static self) -> EventQueue {
         let bus = self.variables("announce-execution").await["EVENT_BUS"].clone();
         self.listen(bus, json!({"source": ["tenant-management"]})).await
     }
 
     /// Listens for Step Functions' own events about failed executions of a state machine.
-    pub async fn ends_of(&'static self, machine: &str) -> Ear {
+    pub async fn ends_of(&'static self, machine: &str) -> EventQueue {
         let detail = json!({"stateMachineArn": [self.machine_arn(machine)], "status": ["FAILED"]});
         self.listen("default".to_owned(), json!({"source": ["aws.states"], "detail": detail})).await
     }
@@ -38,7 +38,7 @@ impl Stack {
     ///
     /// # Panics
     /// When AWS refuses.
-    pub async fn listen(&'static self, bus: String, pattern: Value) -> Ear {
+    pub async fn listen(&'static self, bus: String, pattern: Value) -> EventQueue {
         let name = format!("test-{}", new_tenant_id());
         let queue = self.sqs.create_queue().queue_name(&name).send().await.expect("a queue").queue_url;
         let queue = queue.expect("its URL");
@@ -55,11 +55,11 @@ impl Stack {
         let target = Target::builder().id("ear").arn(arn).build().expect("a target");
         let target = self.events.put_targets().rule(&name).event_bus_name(&bus).targets(target);
         target.send().await.expect("a target");
-        Ear { stack: self, queue, rule: name, bus, heard: Vec::new() }
+        EventQueue { stack: self, queue, rule: name, bus, heard: Vec::new() }
     }
 }
 
-impl Ear {
+impl EventQueue {
     /// Waits for the first event about an execution, and returns all that have arrived.
     ///
     /// # Panics

@@ -85,6 +85,16 @@ pub const KINDS: PerKind<Expected> = PerKind {
     },
 };
 
+/// The functions that create the resources of a tenant.
+pub fn creating() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(_, expected)| expected.create)
+}
+
+/// The functions that delete the resources of a tenant, in an order in which nothing is deleted that is still needed.
+pub fn deleting() -> impl Iterator<Item = &'static str> {
+    KINDS.iter().map(|(_, expected)| expected.delete)
+}
+
 /// Number of entries in the snapshot of a provisioned tenant.
 pub fn complete() -> usize {
     KINDS.iter().map(|(_, expected)| expected.pieces).sum()

@@ -4,5 +4,5 @@ use functions::resources::listener_rule::suspension;
 
 functions::lambda! {
     elb = aws_sdk_elasticloadbalancingv2::Client::new;
-    |settings, request| suspension::turn(elb, &settings, request).await
+    |settings, request| suspension::switch(elb, &settings, request).await
 }

@@ -16,7 +16,7 @@ use crate::stack::calls::few_at_a_time;
 
 /// Number of load balancers that are described together. When there are no more than this, target groups are not
 /// counted first.
-const LOOKS: usize = 4;
+const LISTENERS_READ: usize = 4;
 /// Number of tenants. When there are more load balancers, the search ends once those found have room for this many.
 /// Tenants that are provisioned at the same time all see the same room.
 const ENOUGH: usize = 50;
@@ -76,7 +76,7 @@ pub(crate) async fn placements(elb: &Client, settings: &Settings) -> Result<Plac
             "tenants are spread over {count} load balancers, and without a DNS record of its own a tenant's host does not lead to the right one: set the stack parameter HostedZoneId, or name a single listener in ListenerArns"
         )));
     }
-    if chosen.len() <= LOOKS {
+    if chosen.len() <= LISTENERS_READ {
         return Ok(Placements { listeners: looked_at(elb, settings, &chosen).await?, others: Vec::new() });
     }
     with_most_room(elb, settings, chosen).await
@@ -96,7 +96,7 @@ async fn with_most_room(elb: &Client, settings: &Settings, mut chosen: Vec<Chose
         if most >= rooms[listeners.len()].left() && ENOUGH <= left {
             break;
         }
-        let end = chosen.len().min(listeners.len() + LOOKS);
+        let end = chosen.len().min(listeners.len() + LISTENERS_READ);
         listeners.extend(looked_at(elb, settings, &chosen[listeners.len()..end]).await?);
         listeners.sort_by_key(|placement| Reverse(placement.left()));
     }

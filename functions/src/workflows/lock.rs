@@ -17,7 +17,7 @@ use shared::{Error, ErrorKind, Owner, Result};
 use crate::stack::bucket::Location;
 
 /// Maximum number of attempts to take a contended lock.
-const LOOKS: u32 = 5;
+const ATTEMPTS: u32 = 5;
 
 #[derive(Deserialize, Serialize)]
 struct Content {
@@ -35,7 +35,7 @@ struct Held {
 /// # Errors
 /// `ResourceConflict` when another execution has it.
 pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner, grace: Duration) -> Result<()> {
-    for _ in 0..LOOKS {
+    for _ in 0..ATTEMPTS {
         if put(s3, lock, owner, None).await? {
             return Ok(());
         }
@@ -56,7 +56,7 @@ pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner, 
             return Ok(());
         }
     }
-    Err(Error::new(ErrorKind::Transient, format!("taking lock ({lock}): others took it {LOOKS} times meanwhile")))
+    Err(Error::new(ErrorKind::Transient, format!("taking lock ({lock}): others took it {ATTEMPTS} times meanwhile")))
 }
 
 /// Releases the lock. `false` when the execution did not have it.
@@ -236,7 +236,7 @@ mod tests {
     async fn a_lost_race_is_tried_again_a_limited_number_of_times() {
         let s3 = [&not_written("ConditionalRequestConflict"), &nobodys(), &written(None)];
         run(&s3, &[]).await.unwrap();
-        let lost: Vec<_> = (0..LOOKS).flat_map(|_| [not_written("PreconditionFailed"), nobodys()]).collect();
+        let lost: Vec<_> = (0..ATTEMPTS).flat_map(|_| [not_written("PreconditionFailed"), nobodys()]).collect();
         assert_eq!(run(&lost.iter().collect::<Vec<_>>(), &[]).await.unwrap_err().kind(), ErrorKind::Transient);
     }
 

@@ -142,7 +142,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let previous = state(&service, &definition, suspension::shows(&rules, &names), &names)?;
     let wanted = request.wanted(&previous)?;
     if wanted.shows != previous.shows {
-        suspension::can_turn(&rules, &names)?;
+        suspension::can_switch(&rules, &names)?;
     }
     let mut changes = wanted.changes_since(&previous);
     // A failed deployment starts no tasks, so a new one is needed even if nothing changes.

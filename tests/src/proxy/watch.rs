@@ -107,7 +107,7 @@ struct Seen {
     counts: HashMap<(String, String), usize>,
     calls: Vec<Call>,
     spans: Vec<Span>,
-    spoilt: usize,
+    faulty_calls: usize,
     secrets: Vec<String>,
     answers: HashMap<Vec<u8>, Message>,
 }
@@ -144,8 +144,8 @@ impl Watch {
     }
 
     /// Number of calls that had the fault.
-    pub fn spoilt(&self) -> usize {
-        locked(&self.seen).spoilt
+    pub fn faulty_calls(&self) -> usize {
+        locked(&self.seen).faulty_calls
     }
 
     /// The passwords that were put into secrets.
@@ -174,7 +174,7 @@ impl Watch {
         let same = (&fault.call.function, &fault.call.operation) == (&call.function, &call.operation);
         let hit = same && (call.number == fault.call.number || fault.lasting && call.number > fault.call.number);
         hit.then(|| {
-            seen.spoilt += 1;
+            seen.faulty_calls += 1;
             fault.kind
         })
     }

@@ -8,7 +8,7 @@ use tests::Stack;
 use tests::stack::{new_tenant_id, text};
 
 /// The states of provision-tenant before anything is created, and the state that reports the failure.
-const LOOKS: [&str; 10] = [
+const READING_STATES: [&str; 10] = [
     "Note what is asked for",
     "Look before anything is made",
     "Resolve the environment",
@@ -50,7 +50,7 @@ async fn a_wrong_provisioning_request_is_refused() {
         assert_eq!((&cause["step"], &cause["leftovers"]), (&json!("resolve-environment"), &json!([])), "{cause}");
         let entered = history.iter().filter_map(|event| event.state_entered_event_details());
         let entered: BTreeSet<_> = entered.map(StateEnteredEventDetails::name).collect();
-        assert!(entered.contains("Report the failure") && entered.is_subset(&LOOKS.into()), "{input}: {entered:?}");
+        assert!(entered.contains("Report the failure") && entered.is_subset(&READING_STATES.into()), "{input}: {entered:?}");
     }
 }
 

@@ -3,37 +3,12 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tests::Stack;
 use tests::events::delivered;
 use tests::stack::{new_tenant_id, text};
+use tests::{Stack, kinds};
 
-const PROVISIONING: [&str; 13] = [
-    "resolve-environment",
-    "inventory-tenant",
-    "create-secret",
-    "create-database",
-    "create-access-point",
-    "create-site-credentials",
-    "create-log-group",
-    "create-target-group",
-    "create-listener-rule",
-    "create-dns-record",
-    "register-task-definition",
-    "create-service",
-    "check-service-deployment",
-];
-const TEARDOWN: [&str; 10] = [
-    "delete-service",
-    "delete-dns-record",
-    "delete-listener-rule",
-    "delete-target-group",
-    "deregister-task-definitions",
-    "delete-access-point",
-    "drop-database",
-    "delete-log-group",
-    "delete-site-credentials",
-    "delete-secret",
-];
+/// The functions of a provisioning, apart from those that create something.
+const PROVISIONING: [&str; 3] = ["resolve-environment", "inventory-tenant", "check-service-deployment"];
 
 const MANY_TENANTS_AND_OTHER_PLACES: [&str; 6] = [
     "prepare-database-task",
@@ -81,7 +56,7 @@ const ONLY_SOMETIMES: [(&str, &str); 15] = [
 #[tokio::test]
 async fn a_provisioning_fails_without_any_one_permission_and_is_rolled_back() {
     let (stack, _alone) = Stack::alone().await;
-    for function in PROVISIONING {
+    for function in PROVISIONING.into_iter().chain(kinds::creating()) {
         for action in stack.granted(function).await {
             if ONLY_SOMETIMES.contains(&(function, &action)) {
                 continue;
@@ -107,7 +82,7 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     show_the_page(stack, &tenant).await;
-    for function in TEARDOWN {
+    for function in kinds::deleting() {
         // In reverse order: without the permission to delete a task definition, the step has still deregistered it, and
         // would not need the permission to deregister any more.
         for action in stack.granted(function).await.into_iter().rev() {
@@ -450,7 +425,7 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 #[tokio::test]
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
-    let covered = PROVISIONING.into_iter().chain(TEARDOWN).chain(MANY_TENANTS_AND_OTHER_PLACES);
+    let covered = PROVISIONING.into_iter().chain(kinds::creating()).chain(kinds::deleting()).chain(MANY_TENANTS_AND_OTHER_PLACES);
     let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING).chain(AUDITING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =

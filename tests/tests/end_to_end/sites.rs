@@ -102,6 +102,32 @@ async fn a_new_image_is_a_new_core_and_what_the_customer_has_made_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_that_breaks_every_page_fails_a_deployment_and_is_named() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let tasks = site.tasks().await;
+    let plugins = site.content().join("mu-plugins");
+    fs::create_dir(&plugins).unwrap();
+    fs::write(plugins.join("broken.php"), "<?php if (PHP_SAPI !== 'cli') { a_function_that_is_not_there(); }").unwrap();
+    assert_eq!(site.visitor().get("/").await.unwrap().status, 500);
+
+    let again = json!({"tenant_id": site.tenant, "force_new_deployment": true});
+    let (error, cause) = stack.run("update-tenant", again).await.failed();
+    assert_eq!(error, "DeploymentFailed", "{cause}");
+    let message = text(&cause["message"]);
+    for part in ["/wp-login.php answers HTTP/1.1 500", "a_function_that_is_not_there() in", "broken.php"] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    assert_eq!(site.tasks().await, tasks, "the task that serves stays, since a new one would have the same plugin");
+    fs::remove_dir_all(&plugins).unwrap();
+    site.answers(200).await;
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hardening_that_hides_login_and_installer_changes_nothing() {
     if !site::can_be_served() {
         return;

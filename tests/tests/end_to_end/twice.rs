@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::events::delivered;
-use tests::kinds::complete;
+use tests::kinds::{complete, deleting};
 use tests::stack::{functions, new_tenant_id, text};
 
 /// Functions whose answers may differ between equal calls. They report on everything that exists (other tests' tenants
@@ -130,18 +130,7 @@ async fn every_step_may_run_twice_at_once_and_once_more() {
     let whole = stack.snapshot(&tenant).await;
     assert!([complete(), complete() + 1].contains(&whole.len()), "one of each, but perhaps two revisions: {whole:#?}");
 
-    for function in [
-        "delete-service",
-        "delete-dns-record",
-        "delete-listener-rule",
-        "delete-target-group",
-        "deregister-task-definitions",
-        "delete-access-point",
-        "drop-database",
-        "delete-log-group",
-        "delete-site-credentials",
-        "delete-secret",
-    ] {
+    for function in deleting() {
         steps.delete(function).await;
     }
     let start = Instant::now();

@@ -37,11 +37,11 @@ pub(crate) async fn removed(
     let outcome = outcome(stack, watch, fault.as_ref(), machine, tenant, input).await;
     let arn = outcome.arn.clone();
     let left = pieces(stack, tenant).await;
-    let must_succeed = watch.spoilt() == 0 || fault.as_ref().is_none_or(must_survive);
+    let must_succeed = watch.faulty_calls() == 0 || fault.as_ref().is_none_or(must_survive);
     let ending = if outcome.error.is_empty() || must_succeed {
         let result = outcome.succeeded();
         assert_eq!(left, Vec::<String>::new(), "{result}");
-        if watch.spoilt() == 0 { Ending::NotMet } else { Ending::Survived }
+        if watch.faulty_calls() == 0 { Ending::NotMet } else { Ending::Survived }
     } else {
         let (error, cause) = failed_under_a_known_name(outcome);
         let named = cause["leftovers"].as_array().is_some_and(|leftovers| !leftovers.is_empty());

@@ -22,14 +22,14 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     let outcome = outcome(stack, &watch, fault.as_ref(), "provision-tenant", &tenant, &input).await;
     let arn = outcome.arn.clone();
     let left = pieces(stack, &tenant).await;
-    let must_succeed = watch.spoilt() == 0 || fault.as_ref().is_none_or(must_survive);
+    let must_succeed = watch.faulty_calls() == 0 || fault.as_ref().is_none_or(must_survive);
     let ending = if outcome.error.is_empty() || must_succeed {
         let result = outcome.succeeded();
         let vanished = fault.is_some_and(|fault| matches!(fault.kind, Kind::Interrupted(_)));
         assert!(left.len() == complete() || vanished, "{result}: {left:#?}");
         stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
         assert_eq!(pieces(stack, &tenant).await, Vec::<String>::new());
-        if watch.spoilt() == 0 { Ending::NotMet } else { Ending::Survived }
+        if watch.faulty_calls() == 0 { Ending::NotMet } else { Ending::Survived }
     } else {
         let (error, cause) = failed_under_a_known_name(outcome);
         assert_eq!(cause["leftovers"], json!([]), "{error}: {cause}");

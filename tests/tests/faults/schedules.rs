@@ -166,7 +166,7 @@ async fn one(stack: &Stack, tenant: &str, job: Job, before: Vec<String>, history
     let arn = stack.start_watched(&watch, job.act.machine(), &job.act.input(tenant, job.count)).await;
     let outcome = stack.ended(&arn).await;
     let mut after = stack.snapshot(tenant).await;
-    let is_spoilt = watch.spoilt() > 0;
+    let is_faulty = watch.faulty_calls() > 0;
     if outcome.error.is_empty() {
         assert_eq!(job.act.refusal(!before.is_empty()), None, "{history:#?}");
         let is_complete = after.len() >= complete();
@@ -174,7 +174,7 @@ async fn one(stack: &Stack, tenant: &str, job: Job, before: Vec<String>, history
         return after;
     }
     let (error, cause) = failed_under_a_known_name(outcome);
-    if !is_spoilt {
+    if !is_faulty {
         // The lock of an earlier update that could not release it stays valid for a while.
         let is_locked = matches!(job.act, Act::Update) && error == "ResourceConflict";
         let refusal = job.act.refusal(!before.is_empty());

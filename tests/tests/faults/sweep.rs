@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::json;
-use tests::bus::Ear;
+use tests::bus::EventQueue;
 use tests::kinds::victims;
 use tests::proxy::{Call, Fault, Kind, Watch};
 use tests::stack::new_tenant_id;
@@ -45,7 +45,7 @@ type Ended = (&'static str, Fault, Arc<Watch>, Result<Run, JoinError>);
 /// The runs of all jobs, and a bystander: a tenant that must stay as it is.
 pub(crate) struct Sweep {
     stack: &'static Stack,
-    bus: Ear,
+    bus: EventQueue,
     bystander: String,
     before: Vec<String>,
     begun: Instant,

@@ -25,14 +25,14 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     let arn = outcome.arn.clone();
     let after = pieces(stack, &tenant).await;
     let vanished = fault.as_ref().is_some_and(|fault| matches!(fault.kind, Kind::Interrupted(_)));
-    let must_succeed = watch.spoilt() == 0 || fault.as_ref().is_none_or(must_survive);
+    let must_succeed = watch.faulty_calls() == 0 || fault.as_ref().is_none_or(must_survive);
     let ending = if outcome.error.is_empty() || must_succeed {
         let result = outcome.succeeded();
         assert_eq!(result["status"], "updated", "{result}");
         assert!(after.len() == before.len() + 1 || vanished, "one more revision: {after:#?}");
         let described = stack.invoke("describe-tenant", &json!({"tenant_id": tenant})).await.expect("a tenant");
         assert_eq!(text(&described["task_definition"]["image"]), "pretend/wordpress:7", "{described}");
-        if watch.spoilt() == 0 { Ending::NotMet } else { Ending::Survived }
+        if watch.faulty_calls() == 0 { Ending::NotMet } else { Ending::Survived }
     } else if vanished {
         failed_under_a_known_name(outcome);
         Ending::Named

@@ -19,7 +19,7 @@ use crate::resources::target_group;
 /// Input of update-listener-rule.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Turn {
+pub struct Switch {
     /// The tenant.
     pub tenant_id: TenantId,
     /// What visitors are to see.
@@ -28,7 +28,7 @@ pub struct Turn {
 
 /// Output of update-listener-rule.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Turned {
+pub struct Switched {
     /// What visitors see.
     pub shows: Shows,
     /// ARNs of the rules that were changed.
@@ -43,8 +43,8 @@ pub(crate) fn shows(rules: &[Rule], names: &Names) -> Shows {
 /// Checks that the tenant's rules can be switched between site and page.
 ///
 /// # Errors
-/// Those of [`turn`], except about a missing target group.
-pub(crate) fn can_turn(rules: &[Rule], names: &Names) -> Result<()> {
+/// Those of [`switch`], except about a missing target group.
+pub(crate) fn can_switch(rules: &[Rule], names: &Names) -> Result<()> {
     if rules.is_empty() {
         return Err(Error::new(
             ErrorKind::EnvironmentNotReady,
@@ -70,7 +70,7 @@ pub(crate) fn can_turn(rules: &[Rule], names: &Names) -> Result<()> {
 /// # Errors
 /// `ResourceConflict` when a rule also forwards to another target group, since switching would lose that;
 /// `EnvironmentNotReady` when there is no rule, or no target group to forward to.
-pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Turned> {
+pub async fn switch(elb: &Client, settings: &Settings, request: Switch) -> Result<Switched> {
     let names = settings.names(&request.tenant_id);
     let answers = |rule: &Rule| match request.shows {
         Shows::SuspensionPage => target_groups(rule).next().is_some(),
@@ -78,11 +78,11 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
     };
     let group = target_group::describe(elb, &names).await?;
     let mut rules = of_tenant(elb, settings, &names, group.as_ref()).await?;
-    can_turn(&rules, &names)?;
+    can_switch(&rules, &names)?;
     rules.retain(answers);
-    let mut turned = Turned { shows: request.shows, listener_rule_arns: Vec::new() };
+    let mut switched = Switched { shows: request.shows, listener_rule_arns: Vec::new() };
     if rules.is_empty() {
-        return Ok(turned);
+        return Ok(switched);
     }
     let answer = match request.shows {
         Shows::SuspensionPage => page(&names),
@@ -97,9 +97,9 @@ pub async fn turn(elb: &Client, settings: &Settings, request: Turn) -> Result<Tu
             Some("RuleNotFound") => Error::new(ErrorKind::ResourceConflict, format!("{doing}: somebody deleted it")),
             _ => Error::aws(doing, error),
         })?;
-        turned.listener_rule_arns.push(arn.to_owned());
+        switched.listener_rule_arns.push(arn.to_owned());
     }
-    Ok(turned)
+    Ok(switched)
 }
 
 /// `answer` if the action is the rule's answer, otherwise the action itself.
@@ -173,7 +173,7 @@ mod tests {
             .then_output(move || DescribeRulesOutput::builder().set_rules(Some(rules.clone())).build())
     }
 
-    async fn run(rules: Vec<Rule>, shows: Shows, more: &[&Mock]) -> Result<Turned> {
+    async fn run(rules: Vec<Rule>, shows: Shows, more: &[&Mock]) -> Result<Switched> {
         let group = mock!(Client::describe_target_groups).then_output(|| {
             let group = TargetGroup::builder().target_group_arn(GROUP).load_balancer_arns("arn:lb").build();
             DescribeTargetGroupsOutput::builder().target_groups(group).build()
@@ -187,7 +187,7 @@ mod tests {
         let listed = listed(rules);
         let mocks: Vec<_> = [&group, &listeners, &listed].into_iter().chain(more.iter().copied()).collect();
         let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, mocks);
-        turn(&elb, &settings(&[]), Turn { tenant_id: tenant(), shows }).await
+        switch(&elb, &settings(&[]), Switch { tenant_id: tenant(), shows }).await
     }
 
     fn modified(check: fn(&[Action])) -> Mock {
@@ -220,8 +220,8 @@ mod tests {
             assert!(response.message_body().unwrap().len() <= 1024);
         });
         let host = "123456789012.example.com";
-        let turned = run(vec![rule(host, vec![login, to(GROUP)])], Shows::SuspensionPage, &[&change]).await.unwrap();
-        assert_eq!(turned.listener_rule_arns, ["arn:rule/1"]);
+        let switched = run(vec![rule(host, vec![login, to(GROUP)])], Shows::SuspensionPage, &[&change]).await.unwrap();
+        assert_eq!(switched.listener_rule_arns, ["arn:rule/1"]);
     }
 
     #[tokio::test]
@@ -232,8 +232,8 @@ mod tests {
                 assert_eq!(actions.len(), 1);
                 assert_eq!((actions[0].target_group_arn(), actions[0].fixed_response_config()), (Some(GROUP), None));
             });
-            let turned = run(vec![rule(host, vec![page(&names())])], Shows::Site, &[&change]).await;
-            assert_eq!(turned.unwrap().listener_rule_arns, ["arn:rule/1"]);
+            let switched = run(vec![rule(host, vec![page(&names())])], Shows::Site, &[&change]).await;
+            assert_eq!(switched.unwrap().listener_rule_arns, ["arn:rule/1"]);
         }
     }
 
@@ -249,8 +249,8 @@ mod tests {
             (teapot, Shows::Site),
             (redirect, Shows::SuspensionPage),
         ] {
-            let turned = run(vec![rule(host, vec![action])], shows, &[]).await.unwrap();
-            assert!(turned.listener_rule_arns.is_empty(), "{shows:?}");
+            let switched = run(vec![rule(host, vec![action])], shows, &[]).await.unwrap();
+            assert!(switched.listener_rule_arns.is_empty(), "{shows:?}");
         }
     }
 

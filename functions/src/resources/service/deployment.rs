@@ -96,7 +96,7 @@ pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Re
         };
     };
     let deployment = match deployment(&service, &request) {
-        Seen::It(deployment) => deployment,
+        Seen::Requested(deployment) => deployment,
         Seen::NotYet if !request.last_check => return Ok(unsteady(&service)),
         Seen::NotYet => return Err(failed("cannot end: it never started", &[])),
         Seen::Another => {
@@ -126,7 +126,7 @@ pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Re
 
 /// How the service's current deployment relates to the one in the request.
 enum Seen<'service> {
-    It(&'service Deployment),
+    Requested(&'service Deployment),
     /// ECS still shows the deployment before it.
     NotYet,
     /// The current deployment is a different one.
@@ -137,16 +137,16 @@ fn deployment<'service>(service: &'service Service, request: &Check) -> Seen<'se
     let Some(primary) = primary(service) else { return Seen::Another };
     let runs_it = primary.task_definition() == Some(&request.task_definition_arn);
     let Some(started) = &request.deployment else {
-        return if runs_it { Seen::It(primary) } else { Seen::Another };
+        return if runs_it { Seen::Requested(primary) } else { Seen::Another };
     };
     let is_known = service.deployments().iter().any(|deployment| deployment.id() == Some(&started.id));
     if primary.id() == Some(&started.id) && runs_it {
         let is_scaled = u32::try_from(service.desired_count()) == Ok(started.desired_count);
-        if started.replaces.is_some() || is_scaled { Seen::It(primary) } else { Seen::NotYet }
+        if started.replaces.is_some() || is_scaled { Seen::Requested(primary) } else { Seen::NotYet }
     } else if !is_known && started.replaces.as_deref() == primary.id() {
         Seen::NotYet
     } else if request.or_a_later_one && runs_it {
-        Seen::It(primary)
+        Seen::Requested(primary)
     } else {
         Seen::Another
     }

@@ -68,8 +68,8 @@ pub async fn read(machines: &StepFunctions, settings: &Settings, request: Read) 
     let status = status(&described.status).ok_or_else(|| {
         Error::new(ErrorKind::Transient, format!("{}: it has not ended, but is {}", doing(), described.status))
     })?;
-    let told = Told::by(&described, status);
-    let seen = if status == Status::Succeeded || told.is_ours() {
+    let reported = Reported::by(&described, status);
+    let seen = if status == Status::Succeeded || reported.is_ours() {
         LastSeen::default()
     } else {
         history::read(machines, &execution_arn).await?
@@ -77,29 +77,29 @@ pub async fn read(machines: &StepFunctions, settings: &Settings, request: Read) 
     let stopped = described.stop_date.ok_or_else(|| Error::internal(format!("{}: it has no end", doing())))?;
     let (started_at, stopped_at) = (timestamp(described.start_date)?, timestamp(stopped)?);
     let input = json(described.input());
-    let tenant_id = told.field("tenant_id").or(seen.tenant_id).or_else(|| field(&input, "tenant_id"));
+    let tenant_id = reported.field("tenant_id").or(seen.tenant_id).or_else(|| field(&input, "tenant_id"));
     let failed = status != Status::Succeeded;
-    let leftovers: Vec<Remaining> = told.field("leftovers").unwrap_or_default();
-    let rolled_back = told.field("rolled_back").unwrap_or(false);
+    let leftovers: Vec<Remaining> = reported.field("leftovers").unwrap_or_default();
+    let rolled_back = reported.field("rolled_back").unwrap_or(false);
     let clean_up = (machine == Machine::Provision && failed && !rolled_back)
         // The execution reported a failure without a rollback and without leftovers, so it had made nothing.
         .then_some(())
-        .filter(|()| !(told.is_ours() && leftovers.is_empty()))
-        .and_then(|()| clean_up(settings, tenant_id.clone()?, &execution_arn, told.is_ours()));
+        .filter(|()| !(reported.is_ours() && leftovers.is_empty()))
+        .and_then(|()| clean_up(settings, tenant_id.clone()?, &execution_arn, reported.is_ours()));
     let detail = Detail {
         tenant_id,
         environment: settings.environment(),
-        signup_id: told.field("signup_id").or_else(|| field(&input, "signup_id")),
-        url: told.field("url"),
+        signup_id: reported.field("signup_id").or_else(|| field(&input, "signup_id")),
+        url: reported.field("url"),
         started_at,
         stopped_at,
         duration_seconds: stopped_at.duration_since(started_at).as_secs_f64(),
-        changes: told.field("changes"),
-        previous: told.field("previous"),
-        current: told.field("current"),
+        changes: reported.field("changes"),
+        previous: reported.field("previous"),
+        current: reported.field("current"),
         error: failed.then(|| described.error().unwrap_or(status.name()).to_owned()),
-        message: failed.then(|| told.message(status, seen.state.as_deref())),
-        step: told.field("step").or(seen.state).filter(|_| failed),
+        message: failed.then(|| reported.message(status, seen.state.as_deref())),
+        step: reported.field("step").or(seen.state).filter(|_| failed),
         rolled_back: failed.then_some(rolled_back),
         leftovers: failed.then_some(leftovers),
         execution_arn,
@@ -131,12 +131,12 @@ fn clean_up(settings: &Settings, tenant_id: TenantId, arn: &ExecutionArn, ended_
 
 /// What an execution reports: its output, or the cause of its failure. A person who stops an execution may also write a
 /// cause.
-struct Told {
+struct Reported {
     text: String,
     fields: Value,
 }
 
-impl Told {
+impl Reported {
     fn by(execution: &DescribeExecutionOutput, status: Status) -> Self {
         let text = if status == Status::Succeeded { execution.output() } else { execution.cause() };
         // Only the words of a state machine are read as data, not those of a person.

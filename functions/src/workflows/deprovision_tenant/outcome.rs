@@ -60,14 +60,14 @@ impl Remaining {
 /// The fields that are read from the JSON of a success or a failure.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Told {
+struct Report {
     message: Option<String>,
     removed: Vec<String>,
     kept: Vec<Remaining>,
     leftovers: Vec<Remaining>,
 }
 
-impl Told {
+impl Report {
     fn in_words(message: String) -> Self {
         let message = if message.is_empty() { "no cause was given".to_owned() } else { message };
         Self { message: Some(message), ..Self::default() }
@@ -77,9 +77,9 @@ impl Told {
 impl Outcome {
     /// The outcome of an execution that succeeded with this output.
     pub fn of_output(output: &str) -> Self {
-        let told = serde_json::from_str(output);
-        let told = told.unwrap_or_else(|error| Told::in_words(format!("its output cannot be read: {error}")));
-        Self::new(Status::Deprovisioned, None, told)
+        let report = serde_json::from_str(output);
+        let report = report.unwrap_or_else(|error| Report::in_words(format!("its output cannot be read: {error}")));
+        Self::new(Status::Deprovisioned, None, report)
     }
 
     /// The outcome of an execution that failed, or of the task that ran it. A cause that is not JSON (cut off, or
@@ -87,8 +87,8 @@ impl Outcome {
     pub fn of_failure(failure: Failure) -> Self {
         let Failure { error, cause } = failure.innermost();
         let status = if error == ErrorKind::TenantNotFound.name() { Status::Absent } else { Status::Failed };
-        let told = serde_json::from_str(&cause).unwrap_or_else(|_| Told::in_words(cause));
-        Self::new(status, Some(error), told)
+        let report = serde_json::from_str(&cause).unwrap_or_else(|_| Report::in_words(cause));
+        Self::new(status, Some(error), report)
     }
 
     /// Removes the lists of what was removed and kept, and shortens the message to `most` characters.
@@ -98,8 +98,8 @@ impl Outcome {
         self.message = self.message.take().map(|message| message.chars().take(most).collect());
     }
 
-    fn new(status: Status, error: Option<String>, told: Told) -> Self {
-        let Told { message, removed, kept, leftovers } = told;
+    fn new(status: Status, error: Option<String>, report: Report) -> Self {
+        let Report { message, removed, kept, leftovers } = report;
         Self { status, error, message, removed, kept, leftovers }
     }
 }
