@@ -38,9 +38,10 @@ def test_visitors_see_a_post_with_a_picture_that_the_administrator_writes(stack,
     post = wordpress.publish(administrator, POST, TEXT, PICTURE)
 
     visitor.goto(post)
-    expect(visitor.get_by_role("heading", name=POST)).to_be_visible()
+    expect(visitor.get_by_role("heading", name=POST, level=1)).to_be_visible()
     expect(visitor.get_by_text(TEXT)).to_be_visible()
     picture = visitor.locator(".wp-block-image img")
     expect(picture).to_be_visible()
-    # `goto` has waited for the page's pictures. The browser gives one that it could not load the width 0.
+    # This waits until the browser has loaded the picture, and fails if it cannot show it.
+    picture.evaluate("picture => picture.decode()")
     assert picture.evaluate("picture => picture.naturalWidth") > 0

@@ -2,7 +2,7 @@
 //!
 //! They are run from here because the functions call AWS and MySQL through proxies, which belong to this process.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
+#![allow(clippy::expect_used, reason = "a test ends by panicking")]
 
 use std::process::Command;
 
