@@ -115,7 +115,7 @@ fn start_services(settings: &Settings, certificates: &tls::Certificates) -> Resu
 /// Everything that a running MiniStack cannot change: its settings, and a hash of its program.
 fn launch_settings(settings: &Settings) -> String {
     let mut program = DefaultHasher::new();
-    let mut files = python_files(&settings.root.join("local/emulator/emulator"));
+    let mut files = files_of_the_package(&settings.root.join("local/emulator/emulator"));
     files.extend(["emulator/pyproject.toml", "requirements.txt"].map(|file| settings.root.join("local").join(file)));
     files.sort();
     for file in files {
@@ -131,12 +131,12 @@ fn launch_settings(settings: &Settings) -> String {
     )
 }
 
-/// The Python files in a directory and below it.
-fn python_files(directory: &Path) -> Vec<PathBuf> {
+/// The files in a directory of Python files and below it, except what Python makes of them.
+fn files_of_the_package(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
     let (directories, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
-    let below = directories.iter().flat_map(|directory| python_files(directory));
-    files.into_iter().filter(|file| file.extension().is_some_and(|name| name == "py")).chain(below).collect()
+    let below = directories.iter().flat_map(|directory| files_of_the_package(directory));
+    files.into_iter().filter(|file| file.extension().is_none_or(|name| name != "pyc")).chain(below).collect()
 }
 
 /// Stops what [`up`] has started.

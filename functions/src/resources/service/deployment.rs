@@ -77,12 +77,13 @@ pub struct Checked {
 /// # Errors
 /// `DeploymentFailed`, with the reasons of the service and the last lines of the site's log, when it has failed or is not complete at the last check.
 pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Result<Checked> {
+    let Clients { ecs, logs } = clients;
     let names = settings.names(&request.tenant_id);
     let failed = |why: &str, reasons: &[String]| {
         let reasons = if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) };
         Error::new(ErrorKind::DeploymentFailed, format!("deployment of service ({}) {why}{reasons}", names.service()))
     };
-    let service = describe(&clients.ecs, &names).await?;
+    let service = describe(ecs, &names).await?;
     if service.as_ref().is_some_and(|service| service.status() == Some("DRAINING")) {
         return Err(failed("cannot end: somebody deleted the service", &[]));
     }
@@ -100,11 +101,11 @@ pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Re
         Seen::NotYet => return Err(failed("cannot end: it never started", &[])),
         Seen::Another => {
             let why = "was replaced: ECS rolled it back, or somebody started another one";
-            return Err(failed(why, &reasons(clients, &names, &service).await?));
+            return Err(failed(why, &reasons(ecs, logs, &names, &service).await?));
         }
     };
     if deployment.rollout_state() == Some(&DeploymentRolloutState::Failed) {
-        return Err(failed("failed", &reasons(clients, &names, &service).await?));
+        return Err(failed("failed", &reasons(ecs, logs, &names, &service).await?));
     }
     let steady = is_steady(&service, deployment);
     if !steady && request.last_check {
@@ -113,7 +114,7 @@ pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Re
             service.running_count(),
             service.desired_count()
         );
-        return Err(failed(&counts, &reasons(clients, &names, &service).await?));
+        return Err(failed(&counts, &reasons(ecs, logs, &names, &service).await?));
     }
     Ok(Checked {
         steady,

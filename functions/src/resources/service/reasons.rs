@@ -8,7 +8,6 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{Deployment, DesiredStatus, Service};
 use shared::{Error, Names, Result};
 
-use super::deployment::Clients;
 use super::primary;
 
 /// Maximum number of the service's reasons in an error.
@@ -23,13 +22,18 @@ const LONGEST_LINE: usize = 300;
 ///
 /// # Errors
 /// When a call to ECS or CloudWatch Logs fails.
-pub(super) async fn reasons(clients: &Clients, names: &Names, service: &Service) -> Result<Vec<String>> {
+pub(super) async fn reasons(
+    ecs: &Client,
+    logs: &aws_sdk_cloudwatchlogs::Client,
+    names: &Names,
+    service: &Service,
+) -> Result<Vec<String>> {
     let deployments = service.deployments().iter().filter_map(Deployment::rollout_state_reason).map(str::to_owned);
     let events = service.events().iter().filter_map(|event| event.message()).map(str::to_owned);
     let mut seen = BTreeSet::new();
-    let all = deployments.chain(stopped_tasks(&clients.ecs, names).await?).chain(events);
+    let all = deployments.chain(stopped_tasks(ecs, names).await?).chain(events);
     let mut reasons: Vec<_> = all.filter(|reason| seen.insert(reason.clone())).take(REASONS).collect();
-    reasons.extend(lines(&clients.logs, names, service).await?);
+    reasons.extend(lines(logs, names, service).await?);
     Ok(reasons)
 }
 

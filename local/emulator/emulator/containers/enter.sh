@@ -1,20 +1,24 @@
 #!/bin/bash
 # Runs a program in a root file system and in namespaces of its own: mounts, processes, hostname, shared memory.
 #
-#   enter.sh DIRECTORY LAYERS HOSTNAME USER WORKING_DIRECTORY READY [SOURCE TARGET OWNER MODE]... -- PATH PROGRAM...
+#   enter.sh prepare DIRECTORY HOSTNAME USER WORKING_DIRECTORY READY LAYERS [MOUNT]... -- PATH PROGRAM...
 #
-# DIRECTORY/names has the files of this container alone that say where it is. What it writes itself is kept in memory, over
-# the read-only LAYERS of its image: making the thousands of files of WordPress on a busy disk takes seconds. Each mount is
-# a directory of this machine. If OWNER is user:group, everything below it seems to belong to them, and what the container makes there
-# does. The process number of the program is written to the file descriptor READY once everything is in place.
+# DIRECTORY/names has the files of this container alone that say where it is. What it writes itself is kept in memory,
+# over the read-only LAYERS of its image: making the thousands of files of WordPress on a busy disk takes seconds.
 #
-# It begins in a mount namespace of its own, so whatever it mounts is gone with its last process.
+# A MOUNT is four arguments: a directory of this machine, where the container sees it, an owner, and `rw` or `ro`. If the
+# owner is user:group, everything in the directory seems to belong to them, and what the container makes there does.
+#
+# The process number of the program is written to the file descriptor READY once everything is in place.
+#
+# It begins in a mount namespace of its own, so whatever it mounts is gone with its last process. It calls itself twice:
+# `launch` is the parent of process 1 of the container, and `inside` becomes that process.
 set -euo pipefail
 
 # The environment is the program's, and says nothing about where this machine's programs are.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-directory=$1 layers=$2 hostname=$3 user=$4 working_directory=$5 ready=$6
+step=$1 directory=$2 hostname=$3 user=$4 working_directory=$5 ready=$6
 shift 6
 scratch=$directory/scratch
 root=$scratch/root
@@ -69,64 +73,66 @@ mount_volume() {
     mount -o "remount,bind,$mode" "$target"
 }
 
-if [ "$layers" != launch ] && [ "$layers" != inside ]; then
+prepare() {
+    local layers=$1
+    shift
     mkdir -p "$scratch"
     mount -t tmpfs -o mode=755,size=4g tmpfs "$scratch"
     mkdir "$scratch"/{upper,work,root}
     cp -R "$directory/names/." "$scratch/upper"
     mount -t overlay overlay "$root" -o "lowerdir=$layers,upperdir=$scratch/upper,workdir=$scratch/work"
     mount_devices
-    volumes=()
     while [ "$1" != -- ]; do
-        mount_volume "$@"
+        mount_volume "$1" "$2" "$3" "$4"
         shift 4
     done
+    shift
     # The first process that begins after this is process 1 of a namespace of its own.
-    exec unshare --pid --uts --ipc -- bash -p "$0" "$directory" launch "$hostname" "$user" "$working_directory" "$ready" "$@"
-fi
+    exec unshare --pid --uts --ipc -- bash -p "$0" launch "${arguments[@]}" "$@"
+}
 
-if [ "$layers" = launch ]; then
-    # The container's program dies with this process, which ends as the program does: 128 + number for a signal. What the
-    # shell says of a signal is no output of the program. The program has a session of its own, as in Docker: Apache signals
-    # its whole process group.
+# The program dies with this process, which ends as the program does: with 128 + number for a signal. What the shell says
+# of a signal is no output of the program. The program has a session of its own, as in Docker: Apache signals its whole
+# process group.
+launch() {
     exec 8>&2 2>/dev/null
     set +e
-    setpriv --pdeathsig KILL setsid \
-        bash -p "$0" "$directory" inside "$hostname" "$user" "$working_directory" "$ready" "$@" 2>&8 8>&-
+    setpriv --pdeathsig KILL setsid bash -p "$0" inside "${arguments[@]}" "$@" 2>&8 8>&-
     exit $?
-fi
+}
 
-shift # --
-path=$1
-shift
+inside() {
+    local path=$1 process
+    shift
+    # /proc is still the machine's, so it says this process's number there.
+    read -r process _ </proc/self/stat
+    mkdir -p "$root/proc" "$root/.machine"
+    mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+    echo "$hostname" >/proc/sys/kernel/hostname
 
-# /proc is still the machine's, so it says this process's number there.
-read -r process _ </proc/self/stat
-mkdir -p "$root/proc" "$root/.machine"
-mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
-echo "$hostname" >/proc/sys/kernel/hostname
-
-# What root may do in a container of Docker. It cannot mount anything, or make a device.
-capabilities=+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+net_bind_service,+net_raw,+sys_chroot
-identity=(--bounding-set "-all,$capabilities,+audit_write,+setfcap")
-if [ -n "$user" ]; then
-    identity+=(--reuid "${user%:*}")
+    # What root may do in a container of Docker. It cannot mount anything, or make a device.
+    local capabilities=+chown,+dac_override,+fowner,+fsetid,+kill,+setgid,+setuid,+setpcap,+setfcap,+net_bind_service
+    local identity=(--bounding-set "-all,$capabilities,+net_raw,+sys_chroot,+audit_write")
     case $user in
-        *:*) identity+=(--regid "${user#*:}" --clear-groups) ;;
-        *) identity+=(--regid "$user" --init-groups) ;;
+        '') ;;
+        *:*) identity+=(--reuid "${user%:*}" --regid "${user#*:}" --clear-groups) ;;
+        *) identity+=(--reuid "$user" --regid "$user" --init-groups) ;;
     esac
-fi
 
-cd "$root"
-pivot_root . .machine
-cd /
-unset SHLVL OLDPWD
-umask 022
-exec 9>&"$ready" {ready}>&-
-PATH=$path
-export PATH
-# From here on every program is the image's. The last trace of the machine's files goes first.
-exec /bin/sh -c '
-    /bin/umount -l /.machine && /bin/rmdir /.machine && cd "$0" && unset PWD OLDPWD && echo "$1" >&9 && exec 9>&- &&
-    shift && exec /usr/bin/setpriv "$@"
-' "$working_directory" "$process" "${identity[@]}" -- "$@"
+    cd "$root"
+    pivot_root . .machine
+    cd /
+    unset SHLVL OLDPWD
+    umask 022
+    exec 9>&"$ready" {ready}>&-
+    PATH=$path
+    export PATH
+    # From here on every program is the image's. The last trace of the machine's files goes first.
+    exec /bin/sh -c '
+        /bin/umount -l /.machine && /bin/rmdir /.machine && cd "$0" && unset PWD OLDPWD && echo "$1" >&9 && exec 9>&- &&
+        shift && exec /usr/bin/setpriv "$@"
+    ' "$working_directory" "$process" "${identity[@]}" -- "$@"
+}
+
+arguments=("$directory" "$hostname" "$user" "$working_directory" "$ready")
+"$step" "$@"

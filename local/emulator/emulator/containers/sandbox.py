@@ -104,13 +104,16 @@ class Sandbox:
         # The process that ends with the program, and with its exit status.
         self.process = process
         self._main = main_process
-        # Unlike a number, it always means the same process.
-        self._handle = os.pidfd_open(main_process)
+        # Unlike a number, it always means the same process. A short program may have ended already.
+        self._handle = None
+        with contextlib.suppress(ProcessLookupError):
+            self._handle = os.pidfd_open(main_process)
 
     def signal(self, number):
         """Sends a signal to the program, if it still runs."""
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._handle, number)
+        if self._handle is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._handle, number)
 
     def run(self, command, environment, timeout):
         """Runs a command in the container; gives its exit status, or None if it took too long and was killed."""
@@ -139,7 +142,8 @@ class Sandbox:
             # bindfs
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        os.close(self._handle)
+        if self._handle is not None:
+            os.close(self._handle)
         shutil.rmtree(self._directory, ignore_errors=True)
 
 
@@ -182,17 +186,9 @@ def _start(directory, layers, address, command, environment, working_directory, 
             [
                 *(_program("setpriv"), "--pdeathsig", "KILL"),
                 *(_program("unshare"), "--mount", "--propagation", "private"),
-                *(
-                    _program("bash"),
-                    "-p",
-                    str(_ENTER),
-                    str(directory),
-                    lower,
-                    address.hostname,
-                    user,
-                    working_directory,
-                ),
-                *(str(write_ready), *volumes, "--", environment.get("PATH", _PATH), *command),
+                *(_program("bash"), "-p", str(_ENTER), "prepare", str(directory), address.hostname, user),
+                *(working_directory, str(write_ready), lower, *volumes, "--"),
+                *(environment.get("PATH", _PATH), *command),
             ],
             env=environment,
             stdin=subprocess.DEVNULL,

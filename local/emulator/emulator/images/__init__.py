@@ -112,10 +112,20 @@ def build(progress=lambda _line: None):
 
 def _remove(images, keep):
     """Removes what interrupted builds have left, and images of other recipes that no container uses."""
-    mounted = pathlib.Path("/proc/mounts").read_text()
-    for old in (*images.glob("new-*"), *images.glob("wordpress-*")):
-        if old != keep and str(old) not in mounted:
-            shutil.rmtree(old, ignore_errors=True)
+    old = [path for path in (*images.glob("new-*"), *images.glob("wordpress-*")) if path != keep]
+    # A container's mounts are seen by its own processes only.
+    mounts = [_text(path) for path in pathlib.Path("/proc").glob("[0-9]*/mounts")] if old else []
+    for path in old:
+        if not any(f"{path}/" in text for text in mounts):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _text(path):
+    try:
+        return path.read_text()
+    except OSError:
+        # The process has ended.
+        return ""
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 
 from emulator import images
 from emulator.containers import addresses, sandbox
@@ -41,6 +42,10 @@ class Sandboxes(ImageTestCase):
         self.assertEqual(self.output_of("echo x >/etc/debian_version; cat /etc/debian_version")[0], ["x"])
         self.assertNotEqual(pathlib.Path("/etc/debian_version").read_text(), "x\n")
 
+    def test_a_program_may_end_at_once(self):
+        for _ in range(20):
+            self.assertEqual(self.output_of("echo done"), (["done"], 0))
+
     def test_a_container_inherits_no_environment_variable(self):
         os.environ["SECRET_OF_THE_EMULATOR"] = "x"
         self.addCleanup(os.environ.pop, "SECRET_OF_THE_EMULATOR")
@@ -52,6 +57,17 @@ class Sandboxes(ImageTestCase):
         lines, _ = self.output_of("mount -t tmpfs none /mnt 2>&1 || echo refused; mknod /d b 8 0 2>&1 || echo no")
         self.assertIn("refused", lines)
         self.assertEqual(lines[-1], "no")
+
+    def test_an_image_that_a_container_uses_is_not_removed(self):
+        used, unused = (pathlib.Path(tempfile.mkdtemp(prefix="wordpress-", dir=self.files)) for _ in range(2))
+        (used / "root").mkdir()
+        with mock.patch.object(images, "layers", return_value=[used / "root", *images.layers("wordpress")]):
+            started = self.start(["sleep", "1000"])
+        images._remove(self.files, keep=None)
+        self.assertEqual((used.exists(), unused.exists()), (True, False))
+        started.signal(signal.SIGKILL)
+        started.process.wait()
+        started.close()
 
     def test_a_container_may_run_as_another_user(self):
         self.assertEqual(self.output_of("id -u; id -g", user="www-data")[0], ["33", "33"])
