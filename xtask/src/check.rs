@@ -8,7 +8,7 @@ use std::thread;
 
 use local::failure::{Doing, Result};
 use local::settings::Settings;
-use local::{command, sam_local, say, setup, stack};
+use local::{command, emulator, sam_local, say, setup, stack};
 
 use crate::targets::Targets;
 use crate::{diagram, machines, tools};
@@ -45,8 +45,8 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     let mut deny = Command::new(tools::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
-    tool(settings, "checking the emulator's format", "ruff", &["format", "--check", "local/emulator"])?;
-    tool(settings, "linting the emulator", "ruff", &["check", "local/emulator"])?;
+    tool(settings, "checking the format of Python", "ruff", &["format", "--check", "local/emulator", "tests/browser"])?;
+    tool(settings, "linting Python", "ruff", &["check", "local/emulator", "tests/browser"])?;
     tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
     tool(
         settings,
@@ -81,8 +81,30 @@ pub fn everything(settings: &Settings) -> Result<()> {
         fs::write(&calls, "").doing(format!("writing {calls}"))?;
         let mut tests = targets.of_command("test")?.iter();
         tests.try_for_each(|test| end_to_end(settings, test, &["--nocapture"], &[("CALLS", &calls)]))?;
+        in_a_browser(settings)?;
         in_containers(settings, &[])
     })
+}
+
+/// Uses a site in a browser, as people do, with its own stack.
+///
+/// # Errors
+/// When a person would not get what they expect. The stack is stopped all the same.
+pub fn browser(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    on_a_stack(settings, || in_a_browser(settings))
+}
+
+fn in_a_browser(settings: &Settings) -> Result<()> {
+    let obstacle = match emulator::obstacle_to_containers(settings)? {
+        Some(obstacle) => Some(format!("no site can be served here: {obstacle}")),
+        None => tools::browser(settings)?,
+    };
+    if let Some(obstacle) = obstacle {
+        say::progress(format!("the tests with a browser are skipped: {obstacle}"));
+        return Ok(());
+    }
+    end_to_end(settings, "browser", &["--nocapture"], &[])
 }
 
 /// Runs every function in a container of `sam local`, with its own stack.

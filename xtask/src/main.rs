@@ -1,12 +1,13 @@
-//! `xtask machines | diagrams | check | test | faults | thousand | invocations | bench`: see the crate's documentation
-//! and the Makefile.
+//! `xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench`: see the crate's
+//! documentation and the Makefile.
 
 use std::process::ExitCode;
 
 use local::{say, settings::Settings};
 use xtask::{check, diagram, machines};
 
-const USAGE: &str = "usage: xtask machines | diagrams | check | test | faults | thousand | invocations | bench";
+const USAGE: &str =
+    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -19,6 +20,7 @@ fn main() -> ExitCode {
             "test" => check::everything(&settings),
             "faults" => check::every_fault(&settings),
             "thousand" => check::thousand(&settings),
+            "browser" => check::browser(&settings),
             "invocations" => check::invocations(&settings),
             "bench" => check::bench(&settings),
             _ => Err(USAGE.into()),

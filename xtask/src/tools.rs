@@ -1,9 +1,9 @@
-//! Installs the tools that only linters and benchmarks need.
+//! Installs the tools that only linters, benchmarks and the tests with a browser need.
 
 use std::path::PathBuf;
 use std::process::Command;
 
-use local::failure::Result;
+use local::failure::{Doing, Result};
 use local::settings::Settings;
 use local::{command, setup};
 
@@ -12,6 +12,13 @@ const CHECKOV: &str = "3.3.30";
 
 /// Programs that the runbook's commands call besides the AWS CLI, and the Debian packages that contain them.
 const PROGRAMS_OF_THE_RUNBOOK: [(&str, &str); 2] = [("jq", "jq"), ("mysql", "mariadb-client-core")];
+
+/// Debian's Chromium. Ubuntu has it only as a snap, in another directory. A snap neither sees `/tmp` nor takes the home
+/// directory that it is given, so the tests could not make it trust the stack's authority.
+const CHROMIUM: &str = "/usr/bin/chromium";
+
+/// Programs of the tests with a browser, and the Debian packages that contain them.
+const PROGRAMS_OF_THE_BROWSER: [(&str, &str); 2] = [(CHROMIUM, "chromium"), ("certutil", "libnss3-tools")];
 
 /// The path of cargo-deny, which only the linters need. Installs it if its pinned version is missing.
 ///
@@ -65,4 +72,24 @@ pub fn baselines(settings: &Settings) -> Result<()> {
     setup::install_packages(settings, &PROGRAMS_OF_THE_RUNBOOK)?;
     let root = settings.root.join(".local/bench/venv");
     setup::install_requirements(settings, "the baselines", &root, "local/bench/requirements.txt")
+}
+
+/// Installs what the tests with a browser need. They have their own Python environment, `.local/browser`, for the same
+/// reason. Returns why there is no browser; `None` if there is one.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn browser(settings: &Settings) -> Result<Option<String>> {
+    let _alone = setup::alone(settings)?;
+    if !command::installed(CHROMIUM) && command::installed("apt-get") {
+        setup::update_list_of_packages(settings)?;
+        let known = Command::new("apt-cache").args(["show", "chromium"]).output().doing("starting apt-cache")?;
+        if !known.status.success() {
+            return Ok(Some("this system has no package `chromium`".to_owned()));
+        }
+    }
+    setup::install_packages(settings, &PROGRAMS_OF_THE_BROWSER)?;
+    let root = settings.root.join(".local/browser");
+    setup::install_requirements(settings, "the tests with a browser", &root, "tests/browser/requirements.txt")?;
+    Ok(None)
 }
