@@ -12,15 +12,20 @@ if [ -d "$image" ] && [ ! -e wp-includes/version.php ]; then
   tar --directory="$image" --create --exclude=./wp-content --exclude=./.htaccess . | tar --extract
 fi
 
+# The access point makes every file in it the web server's, whoever writes it. A link that the site has made in place of
+# one of these files would lead root elsewhere.
+for kept in themes plugins index.php .htaccess.site .htaccess.new .htcopied; do
+  if [ -L "$content/$kept" ]; then rm "$content/$kept"; fi
+done
+
 # Copies a piece of the image's content under another name first, so that no half-copied piece is ever used. Whoever
 # copies the same piece at the same time must not be disturbed.
 copy_once() {
   if ! grep --quiet --line-regexp --fixed-strings "$1" "$content/.htcopied" 2>/dev/null; then
     if [ ! -e "$content/$1" ]; then
-      copy=$content/$(dirname "$1")/.$(hostname)-$$
+      copy=$content/$(dirname "$1")/.copying-$(hostname)
       rm -rf "$copy"
       cp -R "$image/wp-content/$1" "$copy"
-      chown -R www-data:www-data "$copy"
       mv -T -n "$copy" "$content/$1"
       rm -rf "$copy"
     fi
@@ -28,6 +33,8 @@ copy_once() {
     echo "$1" >>"$content/.htcopied"
   fi
 }
+# What starts have left that were cut off. None takes an hour.
+find "$content" -maxdepth 2 -name '.copying-*' -mmin +60 -prune -exec rm -rf {} +
 for directory in themes plugins; do
   mkdir -p "$content/$directory"
   for piece in "$image/wp-content/$directory"/*; do
@@ -42,8 +49,7 @@ if [ ! -e "$content/.htaccess.site" ] && [ -e "$image/.htaccess" ]; then
   cp "$image/.htaccess" "$content/.htaccess.new"
   mv "$content/.htaccess.new" "$content/.htaccess.site"
 fi
-touch "$content/.htaccess.site" "$content/.htcopied"
-chown www-data:www-data "$content" "$content/themes" "$content/plugins" "$content/.htaccess.site" "$content/.htcopied"
+touch "$content/.htaccess.site"
 ln -sf wp-content/.htaccess.site .htaccess
 
 # `apache2 -v` only makes the entry point write wp-config.php.
