@@ -90,13 +90,15 @@ async fn the_list_has_all_tenants_of_250_services_target_groups_and_families() {
     let stack = Stack::of("prod").await;
     let environment = stack.resolved().await;
     let tenants: BTreeSet<_> = (0..250).map(|_| new_tenant_id()).collect();
+    let mut groups = Vec::new();
     for tenant in &tenants {
         let container = ContainerDefinition::builder().name("wordpress").image("pretend/wordpress:1").build();
         let definition = stack.ecs.register_task_definition().family(stack.named(tenant)).cpu("256").memory("512");
         definition.container_definitions(container).send().await.unwrap();
         let group = stack.elb.create_target_group().name(stack.named(&format!("{tenant}-tg")));
         let group = group.protocol(ProtocolEnum::Http).port(80).vpc_id(text(&environment["vpc_id"]));
-        group.target_type(TargetTypeEnum::Ip).send().await.unwrap();
+        let group = group.target_type(TargetTypeEnum::Ip).send().await.unwrap();
+        groups.push(group.target_groups()[0].target_group_arn().unwrap().to_owned());
         let service = stack.ecs.create_service().cluster(stack.named("cluster")).desired_count(0);
         let service = service.service_name(stack.named(&format!("{tenant}-service")));
         service.task_definition(stack.named(tenant)).send().await.unwrap();
@@ -115,9 +117,13 @@ async fn the_list_has_all_tenants_of_250_services_target_groups_and_families() {
     let listed: Vec<_> = all.iter().map(|tenant| text(&tenant["tenant_id"])).collect();
     assert_eq!(listed.iter().collect::<BTreeSet<_>>().len(), listed.len(), "each once");
     for tenant in &tenants {
-        stack.invoke("delete-service", &json!({"tenant_id": tenant})).await.unwrap();
-        stack.invoke("delete-target-group", &json!({"tenant_id": tenant})).await.unwrap();
-        stack.invoke("deregister-task-definitions", &json!({"tenant_id": tenant})).await.unwrap();
+        let service = stack.ecs.delete_service().cluster(stack.named("cluster")).force(true);
+        service.service(stack.named(&format!("{tenant}-service"))).send().await.unwrap();
+        let revision = format!("{}:1", stack.named(tenant));
+        stack.ecs.deregister_task_definition().task_definition(revision).send().await.unwrap();
+    }
+    for group in groups {
+        stack.elb.delete_target_group().target_group_arn(group).send().await.unwrap();
     }
 }
 
@@ -134,7 +140,8 @@ async fn a_tenant_is_described_with_all_its_resources() {
     assert_eq!(told["task_definition"]["arn"], made["task_definition_arn"]);
     assert_eq!(told["target_group"]["arn"], made["target_group_arn"]);
     assert_eq!(told["listener_rules"][0]["host"], made["host"]);
-    assert_eq!(told["access_points"][0]["path"], format!("/wordpress/{tenant}"));
+    assert_eq!(told["access_points"][0]["path"], format!("/wordpress/{tenant}/wp-content"));
+    assert_eq!(told["site_credentials"]["arn"], made["admin_secret_arn"]);
     assert_eq!(told["secret"]["arn"], made["secret_arn"]);
     assert_eq!((&told["database"]["exists"], &told["database"]["user_exists"]), (&json!(true), &json!(true)));
     assert_eq!(told["log_group"]["name"], format!("/ecs/dev-{tenant}"));
