@@ -19,8 +19,10 @@ use crate::resources::secret::KEYS;
 pub const CONTAINER: &str = "wordpress";
 /// Port of the container.
 pub const PORT: i32 = 80;
-/// Where the load balancer sees that a task is alive. `start.sh` makes the directory, `probe.php` the file.
+/// Where the load balancer sees that a task is alive: the file [`ALIVE`].
 pub const ALIVE_PATH: &str = "/tenant-management/alive.txt";
+/// `start.sh` makes the directory, and `probe.php` the file.
+const ALIVE: &str = "/var/lib/tenant-management/alive.txt";
 
 /// Seconds in which a start may last before failed health checks count, which is as long as ECS allows. The first start
 /// copies themes and plugins to the file system. Source: the API reference of ECS, HealthCheck.
@@ -57,7 +59,7 @@ pub(super) fn describe(
     let incomplete = |error| Error::internal(format!("describing container ({CONTAINER})")).with_source(error);
     let health_check = HealthCheck::builder()
         .command("CMD-SHELL")
-        .command(format!("test -f /var/www/html{ALIVE_PATH}"))
+        .command(format!("test -f {ALIVE}"))
         .interval(CHECK_INTERVAL_SECONDS)
         .timeout(CHECK_TIMEOUT_SECONDS)
         .retries(CHECK_RETRIES)
@@ -221,11 +223,11 @@ mod tests {
     fn the_health_check_needs_nothing_but_a_shell_and_ends_before_the_grace_period() {
         let container = container(json!({}));
         let check = container.health_check().unwrap();
-        assert_eq!(check.command(), ["CMD-SHELL", "test -f /var/www/html/tenant-management/alive.txt"]);
+        assert_eq!(check.command(), ["CMD-SHELL", "test -f /var/lib/tenant-management/alive.txt"]);
         let longest = |value: Option<i32>| value.unwrap();
         let checked = longest(check.interval()) + longest(check.timeout());
         assert!(longest(check.start_period()) + longest(check.retries()) * checked < GRACE_SECONDS);
-        assert!(FILES[1].1.contains(&format!("/var/www/html{ALIVE_PATH}")), "probe.php writes the same file");
+        assert!(FILES[1].1.contains(&format!("'{ALIVE}'")), "probe.php writes the same file");
     }
 
     #[test]

@@ -3,9 +3,17 @@
 //
 // TENANT_SITE_RECORD is a view with one row: when the site was installed, or NULL. Only a site that was never installed
 // is installed. If the tables of an installed site are missing, the start fails: an empty site never takes its place.
-// A tenant without a record has brought its own site.
+// A tenant without a record has brought its own site. Nothing of an installed site is loaded here.
 
 const PATIENCE_SECONDS = 60;
+
+// Whatever ends this script early, WordPress's own error page included, is a failure.
+$done = false;
+register_shutdown_function(function () use (&$done) {
+    if (!$done) {
+        exit(1);
+    }
+});
 
 function fail(string $why): never
 {
@@ -40,19 +48,39 @@ function connect(): mysqli
     }
 }
 
-/** Makes a second task that starts at the same time wait. The lock ends with the connection. */
-function lock(mysqli $database, string $record): void
+/**
+ * The time of the installation, or null; false if there is no record. The row stays locked until the transaction ends,
+ * so that a second task that starts at the same time waits.
+ */
+function installed_at(mysqli $database, string $record): string|null|false
 {
-    $locked = $database->execute_query('SELECT GET_LOCK(?, ?)', ["tenant-management.$record", PATIENCE_SECONDS]);
-    if ($locked->fetch_row()[0] !== 1) {
-        fail('another task is still installing the site');
+    try {
+        $database->begin_transaction();
+        $row = $database->query("SELECT installed_at FROM $record FOR UPDATE")->fetch_row();
+    } catch (mysqli_sql_exception $error) {
+        // The user may not read such a view, or there is none.
+        if (in_array($error->getCode(), [1044, 1142, 1146], true)) {
+            return false;
+        }
+        fail('the record of the site cannot be read: ' . $error->getMessage());
+    }
+    return $row ? $row[0] : fail("the record of the site, the row of $record, is missing: restore it");
+}
+
+/** Whether the database has a site. WordPress decides in the same way, see its function is_blog_installed. */
+function has_site(mysqli $database): bool
+{
+    $options = (getenv('WORDPRESS_TABLE_PREFIX') ?: 'wp_') . 'options';
+    try {
+        return (bool) $database->query("SELECT 1 FROM `$options` WHERE option_name = 'siteurl'")->fetch_row();
+    } catch (mysqli_sql_exception $error) {
+        return $error->getCode() === 1146 ? false : fail('the site cannot be read: ' . $error->getMessage());
     }
 }
 
 /** Makes the site, or completes one whose installation was cut off. */
 function install(): void
 {
-    require ABSPATH . 'wp-admin/includes/upgrade.php';
     $locale = getenv('TENANT_SITE_LOCALE') ?: 'en_US';
     if ($locale !== 'en_US') {
         require ABSPATH . 'wp-admin/includes/translation-install.php';
@@ -78,29 +106,18 @@ function wp_new_blog_notification(): void
 mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
 $record = getenv('TENANT_SITE_RECORD');
 $database = connect();
-lock($database, $record);
-try {
-    $row = $database->query("SELECT installed_at FROM $record")->fetch_row();
-} catch (mysqli_sql_exception $error) {
-    // The user may not read such a view, or there is none.
-    if (in_array($error->getCode(), [1044, 1142, 1146], true)) {
-        exit(0);
-    }
-    fail('the record of the site cannot be read: ' . $error->getMessage());
+$installed_at = installed_at($database, $record);
+if (is_string($installed_at) && !has_site($database)) {
+    fail("the tables of the site are missing, and it was installed at $installed_at: restore a backup");
 }
-if (!$row) {
-    fail("the record of the site, the row of $record, is missing: restore the row from a backup of the server");
-}
-
-define('WP_INSTALLING', true);
-$_SERVER += ['HTTP_HOST' => parse_url(getenv('TENANT_URL'), PHP_URL_HOST), 'SERVER_PROTOCOL' => 'HTTP/1.1'];
-require '/var/www/html/wp-load.php';
-$was_installed = $row[0] !== null;
-if ($was_installed && !is_blog_installed()) {
-    fail('the tables of the site are missing, and it was installed at ' . $row[0] . ': restore a backup');
-}
-if (!$was_installed) {
+if ($installed_at === null) {
+    define('WP_INSTALLING', true);
+    $_SERVER += ['HTTP_HOST' => parse_url(getenv('TENANT_URL'), PHP_URL_HOST), 'SERVER_PROTOCOL' => 'HTTP/1.1'];
+    require '/var/www/html/wp-load.php';
+    require ABSPATH . 'wp-admin/includes/upgrade.php';
     install();
     $database->query("UPDATE $record SET installed_at = CURRENT_TIMESTAMP");
     fwrite(STDERR, "tenant-management: the site is installed\n");
 }
+$database->commit();
+$done = true;

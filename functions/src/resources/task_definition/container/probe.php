@@ -1,13 +1,13 @@
 <?php
-// Asks this task for the login page until WordPress serves it. Then it writes the page that the health checks look for,
+// Asks this task for the login page until WordPress serves it. Then it writes the file that the health checks look for,
 // and records the version of WordPress. It gives up after a minute, because a site that does not come up by then needs
 // another version, not more time.
 
 const PATIENCE_SECONDS = 60;
-const ALIVE = '/var/www/html/tenant-management/alive.txt';
+const ALIVE = '/var/lib/tenant-management/alive.txt';
 
-/** The status line with which this task answers, as the load balancer would ask; or why it does not. */
-function answer(string $path): string
+/** The lines of the head with which this task answers, as the load balancer would ask; none if it does not answer. */
+function answer(string $path): array
 {
     $context = stream_context_create(['http' => [
         'header' => ['Host: ' . parse_url(getenv('TENANT_URL'), PHP_URL_HOST), 'X-Forwarded-Proto: https'],
@@ -16,14 +16,20 @@ function answer(string $path): string
         'timeout' => 30,
     ]]);
     // The task's own address. In a task on Fargate it stands in /etc/hosts.
-    $page = @file_get_contents('http://' . gethostbyname(gethostname()) . $path, false, $context, 0, 1);
-    return $page === false ? 'no answer' : $http_response_header[0];
+    $page = @fopen('http://' . gethostbyname(gethostname()) . $path, 'r', false, $context);
+    return $page ? stream_get_meta_data($page)['wrapper_data'] : [];
 }
 
-/** The status code of a status line. */
-function code(string $status): int
+/** The status code of an answer; 0 if there was none. */
+function status(array $head): int
 {
-    return (int) (explode(' ', $status)[1] ?? 0);
+    return (int) (explode(' ', $head[0] ?? '')[1] ?? 0);
+}
+
+/** Whether an answer leads to WordPress's installer, as it does when there is no site. */
+function leads_to_the_installer(array $head): bool
+{
+    return (bool) preg_grep('#^location:.*/wp-admin/install\.php#i', $head);
 }
 
 /** Writes the version that serves the site into the tenant's record. A site without a record is served all the same. */
@@ -42,13 +48,16 @@ function record(string $version): void
 
 for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
     $path = '/wp-login.php';
-    $status = answer($path);
-    // Plugins and rules that harden a site hide the login page. Then its first page has to do.
-    if (in_array(code($status), [401, 403, 404, 410], true)) {
+    $head = answer($path);
+    $is_served = status($head) >= 200 && status($head) < 400;
+    // Plugins and rules that harden a site hide its login page, or ask every visitor for a password. Then it has to do
+    // that its first page ends in no error.
+    if (in_array(status($head), [401, 403, 404, 410], true)) {
         $path = '/';
-        $status = answer($path);
+        $head = answer($path);
+        $is_served = status($head) >= 200 && status($head) < 500;
     }
-    if (code($status) >= 200 && code($status) < 400) {
+    if ($is_served && !leads_to_the_installer($head)) {
         file_put_contents(ALIVE, "alive\n");
         require '/var/www/html/wp-includes/version.php';
         fwrite(STDERR, "tenant-management: the site is served by WordPress $wp_version\n");
@@ -56,7 +65,8 @@ for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
         exit(0);
     }
     if (time() >= $end) {
-        fwrite(STDERR, "tenant-management: the site is not served: $path answers $status\n");
+        $answer = leads_to_the_installer($head) ? 'leads to the installer' : 'answers ' . ($head[0] ?? 'nothing');
+        fwrite(STDERR, "tenant-management: the site is not served: $path $answer\n");
         exit(1);
     }
 }

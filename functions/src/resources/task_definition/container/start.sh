@@ -54,17 +54,21 @@ ln -sf wp-content/.htaccess.site .htaccess
 
 # `apache2 -v` only makes the entry point write wp-config.php.
 docker-entrypoint.sh apache2 -v >/dev/null
-php "$tools/install.php"
+setpriv --reuid=www-data --regid=www-data --init-groups php "$tools/install.php"
 
-# What the load balancer asks for is a file, of which no rule of the site knows.
-mkdir -p tenant-management /tmp/tenant-management
+# What the load balancer asks for is a file outside of the site, so that none of the site's rules applies to it.
+mkdir -p /var/lib/tenant-management /tmp/tenant-management
 chown www-data:www-data /tmp/tenant-management
-printf 'RewriteEngine Off\nRequire all granted\n' >tenant-management/.htaccess
-if [ -d /etc/apache2/conf-enabled ]; then
-  workers=$((4 * TENANT_REQUESTS))
-  printf 'ServerLimit %d\nMaxRequestWorkers %d\n' "$workers" "$workers" \
-    >/etc/apache2/conf-enabled/tenant-management.conf
-fi
+workers=$((4 * TENANT_REQUESTS))
+cat >/etc/apache2/conf-enabled/tenant-management.conf <<CONFIGURATION
+ServerLimit $workers
+MaxRequestWorkers $workers
+Alias /tenant-management /var/lib/tenant-management
+<Directory /var/lib/tenant-management>
+  AllowOverride None
+  Require all granted
+</Directory>
+CONFIGURATION
 
 # What plugins may read has no password of the administrator.
 unset TENANT_ADMIN_USER TENANT_ADMIN_PASSWORD TENANT_ADMIN_EMAIL
