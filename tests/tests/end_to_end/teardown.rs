@@ -15,7 +15,7 @@ async fn a_teardown_removes_everything_and_a_second_one_is_harmless() {
 
     let input = json!({"tenant_id": tenant, "environment": "dev", "force_delete_secret": true});
     let result = stack.run("teardown-tenant", input).await.succeeded();
-    assert_eq!(result["removed"].as_array().unwrap().len(), 10, "{result}");
+    assert_eq!(result["removed"].as_array().unwrap().len(), 11, "{result}");
     assert_eq!((&result["leftovers"], &result["kept"]), (&json!([]), &json!([])));
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 
@@ -66,7 +66,7 @@ async fn a_resource_that_a_deletion_did_not_see_is_deleted_in_another_round() {
     let outcome = stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await;
     stack.set_variables("delete-access-point", original).await;
     assert!(stale.has_answered());
-    assert_eq!(outcome.succeeded()["removed"].as_array().unwrap().len(), 10);
+    assert_eq!(outcome.succeeded()["removed"].as_array().unwrap().len(), 11);
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 

@@ -46,6 +46,7 @@ function record(string $version): void
     }
 }
 
+$said = '';
 for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
     $path = '/wp-login.php';
     $head = answer($path);
@@ -64,9 +65,14 @@ for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
         record($wp_version);
         exit(0);
     }
+    $answer = leads_to_the_installer($head) ? 'leads to the installer' : 'answers ' . ($head[0] ?? 'nothing');
     if (time() >= $end) {
-        $answer = leads_to_the_installer($head) ? 'leads to the installer' : 'answers ' . ($head[0] ?? 'nothing');
         fwrite(STDERR, "tenant-management: the site is not served: $path $answer\n");
         exit(1);
+    }
+    // Apache needs a moment before it answers at all.
+    if ($head && $said !== $answer) {
+        fwrite(STDERR, "tenant-management: the site is not served yet: $path $answer\n");
+        $said = $answer;
     }
 }
