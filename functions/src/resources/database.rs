@@ -118,11 +118,15 @@ pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> 
     Ok(created)
 }
 
-/// Logs in as the tenant's user and uses the database.
+/// Logs in as the tenant's user and uses the database and the record of the site.
 async fn use_database(tenant: &Credentials, transport: &Transport, names: &Names) -> Result<()> {
     let mut connection = Connection::open(tenant, transport).await?;
     let doing = format!("using database ({}) as user ({})", names.database(), names.user());
-    let outcome = connection.run(&doing, &format!("USE `{}`", names.database())).await;
+    let record = format!("UPDATE tenant_management.{} SET installed_at = installed_at", names.site_record());
+    let mut outcome = connection.run(&doing, &format!("USE `{}`", names.database())).await;
+    if outcome.is_ok() {
+        outcome = connection.run(&doing, &record).await;
+    }
     connection.close().await;
     outcome
 }
@@ -251,7 +255,13 @@ pub(crate) async fn wordpress_version(connection: &mut Connection, names: &Names
         return Ok(None);
     }
     let query = "SELECT wordpress_version FROM tenant_management.sites WHERE database_name = ?";
-    Ok(connection.first::<Option<String>>(&doing, query, vec![&names.database()]).await?.flatten())
+    let version = connection.first::<Option<String>>(&doing, query, vec![&names.database()]).await?.flatten();
+    Ok(version.filter(|version| is_version(version)))
+}
+
+/// The tenant writes it, and people read it in their terminals.
+fn is_version(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".+-".contains(&byte))
 }
 
 /// The versions of WordPress that serve the tenants' sites.
@@ -271,7 +281,7 @@ pub(crate) async fn wordpress_versions(
     let rows: Vec<(String, String)> = connection.all(doing, query).await?;
     let of_tenant =
         |(name, version): (String, String)| Some((tenant_named(settings, &name, Names::database)?, version));
-    Ok(rows.into_iter().filter_map(of_tenant).collect())
+    Ok(rows.into_iter().filter(|(_, version)| is_version(version)).filter_map(of_tenant).collect())
 }
 
 async fn recorded_owner(connection: &mut Connection, names: &Names) -> Result<Option<Owner>> {

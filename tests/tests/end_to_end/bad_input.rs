@@ -50,7 +50,10 @@ async fn a_wrong_provisioning_request_is_refused() {
         assert_eq!((&cause["step"], &cause["leftovers"]), (&json!("resolve-environment"), &json!([])), "{cause}");
         let entered = history.iter().filter_map(|event| event.state_entered_event_details());
         let entered: BTreeSet<_> = entered.map(StateEnteredEventDetails::name).collect();
-        assert!(entered.contains("Report the failure") && entered.is_subset(&READING_STATES.into()), "{input}: {entered:?}");
+        assert!(
+            entered.contains("Report the failure") && entered.is_subset(&READING_STATES.into()),
+            "{input}: {entered:?}"
+        );
     }
 }
 

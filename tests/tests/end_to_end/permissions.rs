@@ -425,7 +425,8 @@ async fn permitted_and_needed(stack: &Stack, function: &str, action: &str, input
 #[tokio::test]
 async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
-    let covered = PROVISIONING.into_iter().chain(kinds::creating()).chain(kinds::deleting()).chain(MANY_TENANTS_AND_OTHER_PLACES);
+    let covered =
+        PROVISIONING.into_iter().chain(kinds::creating()).chain(kinds::deleting()).chain(MANY_TENANTS_AND_OTHER_PLACES);
     let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING).chain(AUDITING);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =

@@ -15,6 +15,8 @@ const REASONS: usize = 5;
 /// What the interesting lines of the site's log contain: those of its start, and PHP's own errors. Both are followed by
 /// text without any password.
 const LINES: [&str; 2] = ["tenant-management:", "PHP Fatal error"];
+/// Maximum number of pages that are searched for a line.
+const MOST_PAGES: usize = 10;
 /// Maximum length of such a line in an error.
 const LONGEST_LINE: usize = 300;
 
@@ -67,24 +69,30 @@ async fn lines(logs: &aws_sdk_cloudwatchlogs::Client, names: &Names, service: &S
     let mut lines = Vec::new();
     for line in LINES {
         let events = logs.filter_log_events().log_group_name(&group).filter_pattern(format!("\"{line}\""));
-        match events.set_start_time(begun).send().await {
-            Ok(events) => {
-                let last = events.events().last().and_then(|event| event.message());
-                lines.extend(last.map(|text| format!("its log says: {}", shortened(text))));
+        let mut pages = events.set_start_time(begun).into_paginator().send();
+        let mut last = None;
+        // A page may be empty although others follow.
+        for _ in 0..MOST_PAGES {
+            match pages.next().await {
+                None => break,
+                Some(Ok(page)) => last = page.events.and_then(|mut events| events.pop()).or(last),
+                // A tenant that the runbook made may have no log.
+                Some(Err(error)) if error.code() == Some("ResourceNotFoundException") => break,
+                Some(Err(error)) => return Err(Error::aws(format!("reading log group ({group})"), error)),
             }
-            // A tenant that the runbook made may have none.
-            Err(error) if error.code() == Some("ResourceNotFoundException") => {}
-            Err(error) => return Err(Error::aws(format!("reading log group ({group})"), error)),
         }
+        let text = last.as_ref().and_then(|event| event.message());
+        lines.extend(text.map(|text| format!("its log says: {}", shortened(text))));
     }
     Ok(lines)
 }
 
+/// A tenant's programs can write anything into its log.
 fn shortened(line: &str) -> String {
-    let line = line.trim();
+    let line: String = line.trim().chars().filter(|letter| !letter.is_control()).collect();
     match line.char_indices().nth(LONGEST_LINE) {
         Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+        None => line,
     }
 }
 

@@ -30,8 +30,8 @@ const START_SECONDS: i32 = 300;
 const CHECK_INTERVAL_SECONDS: i32 = 10;
 const CHECK_TIMEOUT_SECONDS: i32 = 5;
 const CHECK_RETRIES: i32 = 3;
-/// Seconds after a task's start in which the load balancer's health checks do not count: longer than the container's own
-/// checks can take, so that these decide about a start, and a slow start is not cut off.
+/// Seconds after a task's start in which ECS replaces no task because of its health: longer than a start may last, so
+/// that a slow one is not cut off. Source: the API reference of ECS, CreateService, `healthCheckGracePeriodSeconds`.
 pub const GRACE_SECONDS: i32 = START_SECONDS + (CHECK_RETRIES + 1) * (CHECK_INTERVAL_SECONDS + CHECK_TIMEOUT_SECONDS);
 
 const CONTENT: &str = "/var/www/html/wp-content";
@@ -41,8 +41,11 @@ const START: &str = include_str!("container/start.sh");
 /// What `wp-config.php` of the official image does, beside what its variables say.
 const CONFIG: &str = include_str!("container/config.php");
 
-/// How many requests run WordPress at a time, for each of which there is so much memory in MiB.
+/// There is so much memory in MiB for each request that runs WordPress.
 const MEMORY_OF_A_REQUEST: u32 = 64;
+/// How many requests run WordPress at a time at most. Each has a connection to the database, of which a tenant has 40
+/// unless the stack says otherwise.
+const MOST_REQUESTS: u32 = 32;
 /// The variable with that number.
 const REQUESTS: &str = "TENANT_REQUESTS";
 
@@ -140,7 +143,7 @@ fn secrets(request: &Register) -> Vec<(String, String)> {
 
 /// Requests at a time for this memory in MiB.
 fn requests(memory: u32) -> u32 {
-    memory / MEMORY_OF_A_REQUEST
+    (memory / MEMORY_OF_A_REQUEST).min(MOST_REQUESTS)
 }
 
 /// Changes what depends on the size of the task. A container that was not described here stays as it is.
@@ -234,7 +237,9 @@ mod tests {
     fn more_memory_serves_more_requests() {
         let mut container = container(json!({}));
         assert_eq!(variables(&container)["TENANT_REQUESTS"], "8");
-        resize(&mut container, 2048);
+        resize(&mut container, 1024);
+        assert_eq!(variables(&container)["TENANT_REQUESTS"], "16");
+        resize(&mut container, 30_720);
         assert_eq!(variables(&container)["TENANT_REQUESTS"], "32");
     }
 }

@@ -21,9 +21,10 @@ if (PHP_SAPI !== 'cli' && getenv('TENANT_REQUESTS')) {
     ini_set('mysqlnd.net_read_timeout', '60');
     $take = function (string $what, int $places) {
         for ($place = 0; $place < $places; $place++) {
-            $file = fopen("/tmp/tenant-management/$what-$place", 'c');
-            if ($file && flock($file, LOCK_EX | LOCK_NB)) {
-                return $file;
+            $file = @fopen("/tmp/tenant-management/$what-$place", 'c');
+            // A site that may not open the file is served without this limit.
+            if (!$file || flock($file, LOCK_EX | LOCK_NB)) {
+                return $file ?: true;
             }
         }
         return null;
@@ -36,7 +37,7 @@ if (PHP_SAPI !== 'cli' && getenv('TENANT_REQUESTS')) {
             usleep(50000);
             $GLOBALS['tenant_request'] = $take('request', $requests);
         }
-        fclose($waiting);
+        is_resource($waiting) && fclose($waiting);
     }
     if (!$GLOBALS['tenant_request']) {
         http_response_code(503);

@@ -2,10 +2,14 @@
 // Installs the site, if it never was. Until then Apache does not listen, so that no visitor can reach the installer.
 //
 // TENANT_SITE_RECORD is a view with one row: when the site was installed, or NULL. Only a site that was never installed
-// is installed. If the tables of an installed site are missing, the start fails: an empty site never takes its place.
-// A tenant without a record has brought its own site. Nothing of an installed site is loaded here.
+// is installed, and only into a wp-content that has nothing of an earlier tenant. If the tables of an installed site are
+// missing, the start fails: an empty site never takes its place. A tenant without a record has brought its own site.
+// Nothing of an installed site is loaded here.
 
 const PATIENCE_SECONDS = 60;
+const CONTENT = '/var/www/html/wp-content';
+// What the start itself makes in it.
+const OURS = ['themes', 'plugins', 'languages', 'index.php', '.htaccess.site', '.htcopied'];
 
 // Whatever ends this script early, WordPress's own error page included, is a failure.
 $done = false;
@@ -103,19 +107,31 @@ function wp_new_blog_notification(): void
 {
 }
 
-mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
+/** From now on, an error of the database ends the script. WordPress turns that off. */
+function be_strict(): void
+{
+    mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
+}
+
+be_strict();
 $record = getenv('TENANT_SITE_RECORD');
 $database = connect();
 $installed_at = installed_at($database, $record);
-if (is_string($installed_at) && !has_site($database)) {
-    fail("the tables of the site are missing, and it was installed at $installed_at: restore a backup");
+if ($installed_at !== null && !has_site($database)) {
+    $known = $installed_at ? "it was installed at $installed_at" : 'nothing says that it was never installed';
+    fail("the tables of the site are missing, and $known: restore a backup");
 }
 if ($installed_at === null) {
+    $foreign = array_diff(scandir(CONTENT), ['.', '..', ...OURS]);
+    if ($foreign) {
+        fail('wp-content has files of an earlier tenant (' . reset($foreign) . '): purge them, or take another id');
+    }
     define('WP_INSTALLING', true);
     $_SERVER += ['HTTP_HOST' => parse_url(getenv('TENANT_URL'), PHP_URL_HOST), 'SERVER_PROTOCOL' => 'HTTP/1.1'];
     require '/var/www/html/wp-load.php';
     require ABSPATH . 'wp-admin/includes/upgrade.php';
     install();
+    be_strict();
     $database->query("UPDATE $record SET installed_at = CURRENT_TIMESTAMP");
     fwrite(STDERR, "tenant-management: the site is installed\n");
 }

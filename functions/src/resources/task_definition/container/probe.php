@@ -1,6 +1,6 @@
 <?php
 // Asks this task for the login page until WordPress serves it. Then it writes the file that the health checks look for,
-// and records the version of WordPress. It gives up after a minute, because a site that does not come up by then needs
+// and records the version of WordPress, which is the argument. It gives up after a minute, because a site that does not come up by then needs
 // another version, not more time.
 
 const PATIENCE_SECONDS = 60;
@@ -15,8 +15,10 @@ function answer(string $path): array
         'follow_location' => 0,
         'timeout' => 30,
     ]]);
-    // The task's own address. In a task on Fargate it stands in /etc/hosts.
-    $page = @fopen('http://' . gethostbyname(gethostname()) . $path, 'r', false, $context);
+    // The task's own address stands in /etc/hosts, on Fargate as well.
+    $address = gethostbyname(gethostname());
+    $address = filter_var($address, FILTER_VALIDATE_IP) ?: '127.0.0.1';
+    $page = @fopen("http://$address$path", 'r', false, $context);
     return $page ? stream_get_meta_data($page)['wrapper_data'] : [];
 }
 
@@ -60,9 +62,8 @@ for ($end = time() + PATIENCE_SECONDS;; usleep(250000)) {
     }
     if ($is_served && !leads_to_the_installer($head)) {
         file_put_contents(ALIVE, "alive\n");
-        require '/var/www/html/wp-includes/version.php';
-        fwrite(STDERR, "tenant-management: the site is served by WordPress $wp_version\n");
-        record($wp_version);
+        fwrite(STDERR, "tenant-management: the site is served by WordPress $argv[1]\n");
+        record($argv[1]);
         exit(0);
     }
     $answer = leads_to_the_installer($head) ? 'leads to the installer' : 'answers ' . ($head[0] ?? 'nothing');

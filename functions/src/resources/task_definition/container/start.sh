@@ -7,6 +7,12 @@ content=$site/wp-content
 tools=/usr/local/lib/tenant-management
 cd "$site"
 
+# What is not kept on the mount would be lost with the task, without anybody noticing.
+if [ "$(stat -c %d "$content")" = "$(stat -c %d "$site")" ]; then
+  echo "tenant-management: $content is not mounted" >&2
+  exit 1
+fi
+
 # WordPress is copied to the task's own disk at each start, so it is always the image's.
 if [ -d "$image" ] && [ ! -e wp-includes/version.php ]; then
   tar --directory="$image" --create --exclude=./wp-content --exclude=./.htaccess . | tar --extract
@@ -26,7 +32,7 @@ copy_once() {
       copy=$content/$(dirname "$1")/.copying-$(hostname)
       rm -rf "$copy"
       cp -R "$image/wp-content/$1" "$copy"
-      mv -T -n "$copy" "$content/$1"
+      mv -T -n "$copy" "$content/$1" || true
       rm -rf "$copy"
     fi
     # What the customer deletes does not come back.
@@ -52,6 +58,8 @@ fi
 touch "$content/.htaccess.site"
 ln -sf wp-content/.htaccess.site .htaccess
 
+version=$(php -r 'require "wp-includes/version.php"; echo $wp_version;')
+
 # `apache2 -v` only makes the entry point write wp-config.php.
 docker-entrypoint.sh apache2 -v >/dev/null
 setpriv --reuid=www-data --regid=www-data --init-groups php "$tools/install.php"
@@ -74,5 +82,5 @@ CONFIGURATION
 unset TENANT_ADMIN_USER TENANT_ADMIN_PASSWORD TENANT_ADMIN_EMAIL
 
 # The container ends if the site is not served in time. ECS then starts another one, or goes back.
-{ php "$tools/probe.php" || kill -TERM 1; } &
+{ php "$tools/probe.php" "$version" || kill -TERM 1; } &
 exec docker-entrypoint.sh apache2-foreground
