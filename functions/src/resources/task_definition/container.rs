@@ -19,9 +19,9 @@ use crate::resources::secret::KEYS;
 pub const CONTAINER: &str = "wordpress";
 /// Port of the container.
 pub const PORT: i32 = 80;
-/// Where the load balancer sees that a task is alive: the file [`ALIVE`].
+/// Where the load balancer sees that a task is alive.
 pub const ALIVE_PATH: &str = "/tenant-management/alive.txt";
-/// `start.sh` makes the directory, and `probe.php` the file.
+/// The file that is shown there. `start.sh` makes the directory, and `probe.php` the file.
 const ALIVE: &str = "/var/lib/tenant-management/alive.txt";
 
 /// Seconds in which a start may last before failed health checks count, which is as long as ECS allows. The first start
