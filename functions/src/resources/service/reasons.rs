@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
+use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{Deployment, DesiredStatus, Service};
 use shared::{Error, Names, Result};
@@ -15,6 +16,8 @@ const REASONS: usize = 5;
 /// What the interesting lines of the site's log contain: those of its start, and PHP's own errors. Both are followed by
 /// text without any password.
 const LINES: [&str; 2] = ["tenant-management:", "PHP Fatal error"];
+/// What a line contains that says that a start has succeeded, and so is no reason.
+const GOOD_NEWS: [&str; 2] = ["the site is served by", "the site is installed"];
 /// Maximum number of pages that are searched for a line.
 const MOST_PAGES: usize = 10;
 /// Maximum length of such a line in an error.
@@ -75,7 +78,7 @@ async fn lines(logs: &aws_sdk_cloudwatchlogs::Client, names: &Names, service: &S
         for _ in 0..MOST_PAGES {
             match pages.next().await {
                 None => break,
-                Some(Ok(page)) => last = page.events.and_then(|mut events| events.pop()).or(last),
+                Some(Ok(page)) => last = page.events.unwrap_or_default().into_iter().rfind(is_a_reason).or(last),
                 // A tenant that the runbook made may have no log.
                 Some(Err(error)) if error.code() == Some("ResourceNotFoundException") => break,
                 Some(Err(error)) => return Err(Error::aws(format!("reading log group ({group})"), error)),
@@ -85,6 +88,10 @@ async fn lines(logs: &aws_sdk_cloudwatchlogs::Client, names: &Names, service: &S
         lines.extend(text.map(|text| format!("its log says: {}", shortened(text))));
     }
     Ok(lines)
+}
+
+fn is_a_reason(event: &FilteredLogEvent) -> bool {
+    !event.message().is_some_and(|text| GOOD_NEWS.iter().any(|news| text.contains(news)))
 }
 
 /// A tenant's programs can write anything into its log.
@@ -99,7 +106,6 @@ fn shortened(line: &str) -> String {
 #[cfg(test)]
 mod tests {
     use aws_sdk_cloudwatchlogs::operation::filter_log_events::{FilterLogEventsError, FilterLogEventsOutput};
-    use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
     use aws_sdk_ecs::primitives::DateTime;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
@@ -114,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_lines_of_the_sites_log_since_the_deployment_began_are_quoted() {
-        let of = |pattern: &'static str, lines: [String; 2]| {
+        let of = |pattern: &'static str, lines: [String; 3]| {
             mock!(aws_sdk_cloudwatchlogs::Client::filter_log_events)
                 .match_requests(move |request| {
                     assert_eq!(request.start_time(), Some(1_000_000));
@@ -125,8 +131,14 @@ mod tests {
                     FilterLogEventsOutput::builder().set_events(Some(events.to_vec())).build()
                 })
         };
-        let starts = ["an earlier one".to_owned(), "tenant-management: the site is not served\n".to_owned()];
-        let errors = ["an earlier one".to_owned(), format!("PHP Fatal error:  {}", "x".repeat(1_000))];
+        let starts = [
+            "an earlier one",
+            "tenant-management: the site is not served\n",
+            "tenant-management: the site is served by WordPress 7.1, in the task that is to be replaced\n",
+        ]
+        .map(str::to_owned);
+        let errors = ["an earlier one", "another one", &format!("PHP Fatal error:  {}", "x".repeat(1_000))];
+        let errors = errors.map(str::to_owned);
         let rules = [&of("\"tenant-management:\"", starts), &of("\"PHP Fatal error\"", errors)];
         let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, rules);
         let lines = lines(&logs, &settings(&[]).names(&tenant()), &service()).await.unwrap();
