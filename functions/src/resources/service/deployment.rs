@@ -75,7 +75,8 @@ pub struct Checked {
 /// Checks whether the tenant's deployment is complete.
 ///
 /// # Errors
-/// `DeploymentFailed`, with the reasons of the service and the last lines of the site's log, when it has failed or is not complete at the last check.
+/// `DeploymentFailed`, with the reasons of the service and the last lines of the site's log, when it has failed or is not
+/// complete at the last check.
 pub async fn check(clients: &Clients, settings: &Settings, request: Check) -> Result<Checked> {
     let Clients { ecs, logs } = clients;
     let names = settings.names(&request.tenant_id);

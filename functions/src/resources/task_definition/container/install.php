@@ -8,8 +8,8 @@
 
 const PATIENCE_SECONDS = 60;
 const CONTENT = '/var/www/html/wp-content';
-// What the start itself makes in it.
-const OURS = ['themes', 'plugins', 'languages', 'index.php', '.htaccess.site', '.htcopied'];
+// What a start makes in it, also one that is cut off: WordPress unpacks languages in `upgrade`.
+const OURS = '#^(\.{1,2}|themes|plugins|languages|upgrade|index\.php|\.ht(copied|access\.(site|new))|\.copying-.*)$#';
 
 // Whatever ends this script early, WordPress's own error page included, is a failure.
 $done = false;
@@ -122,7 +122,7 @@ if ($installed_at !== null && !has_site($database)) {
     fail("the tables of the site are missing, and $known: restore a backup");
 }
 if ($installed_at === null) {
-    $foreign = array_diff(scandir(CONTENT), ['.', '..', ...OURS]);
+    $foreign = preg_grep(OURS, scandir(CONTENT), PREG_GREP_INVERT);
     if ($foreign) {
         fail('wp-content has files of an earlier tenant (' . reset($foreign) . '): purge them, or take another id');
     }

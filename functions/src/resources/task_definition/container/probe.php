@@ -1,7 +1,7 @@
 <?php
 // Asks this task for the login page until WordPress serves it. Then it writes the file that the health checks look for,
-// and records the version of WordPress, which is the argument. It gives up after a minute, because a site that does not come up by then needs
-// another version, not more time.
+// and records the version of WordPress, which is the argument. It gives up after a minute, because a site that does not
+// come up by then needs another version, not more time.
 
 const PATIENCE_SECONDS = 60;
 const ALIVE = '/var/lib/tenant-management/alive.txt';
