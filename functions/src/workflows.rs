@@ -4,11 +4,13 @@ pub mod conclude_execution;
 pub mod deprovision_tenant;
 pub mod deprovision_tenant_everywhere;
 pub mod deprovision_tenants;
+pub mod ecs_task;
 pub mod events;
 pub mod failure;
 pub mod lock;
 pub mod provision_tenant;
 pub mod run_database_task;
+pub mod run_tenant_job;
 pub mod update_tenant;
 
 /// Number of seconds after an execution's end in which a function that it started may still run, because Lambda does

@@ -15,7 +15,7 @@ use functions::workflows::provision_tenant::ProvisionRequest;
 use functions::workflows::provision_tenant::signup::TenantSignedUp;
 use functions::workflows::{
     conclude_execution, deprovision_tenant, deprovision_tenant_everywhere, deprovision_tenants, run_database_task,
-    update_tenant,
+    run_tenant_job, update_tenant,
 };
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -28,7 +28,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// The parser of each function's input. Functions with the same input as another are left out.
-const READERS: [(&str, Reader); 39] = [
+const READERS: [(&str, Reader); 41] = [
     ("announce-execution", read::<conclude_execution::Announcement>),
     ("audit-tenants", read::<reading::audit::Audit>),
     ("begin-update", read::<update_tenant::Begin>),
@@ -52,10 +52,12 @@ const READERS: [(&str, Reader); 39] = [
     ("list-tenants", read::<reading::list::Request>),
     ("locate-tenant", read::<reading::locate::Locate>),
     ("prepare-database-task", read::<run_database_task::Request>),
+    ("prepare-tenant-job", read::<run_tenant_job::prepare::Prepare>),
     ("prune-task-definitions", read::<update_tenant::prune::Prune>),
     ("purge-files", read::<files::Purge>),
     ("read-database-task", read::<run_database_task::outcome::Reading>),
     ("read-execution", read::<conclude_execution::Read>),
+    ("read-tenant-job", read::<run_tenant_job::outcome::Reading>),
     ("register-task-definition", read::<task_definition::Register>),
     ("report-audit", read::<reading::audit::report::Request>),
     ("report-deletions", read::<deprovision_tenants::report::Request>),

@@ -9,7 +9,7 @@ mod runtime;
 
 pub use model::error::{Error, ErrorKind, Result};
 pub use model::fargate::{DesiredCount, FargateSize};
-pub use model::image::ImageReference;
+pub use model::image::{ImageReference, is_downgrade};
 pub use model::kind::{Kind, PerKind};
 pub use model::names::{EnvironmentName, Names};
 pub use model::network::Network;

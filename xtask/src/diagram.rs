@@ -8,7 +8,7 @@ use serde_json::Value;
 use local::failure::{Doing, Result};
 use local::settings::Settings;
 
-const MACHINES: [&str; 9] = [
+const MACHINES: [&str; 10] = [
     "provision-tenant",
     "update-tenant",
     "teardown-tenant",
@@ -16,6 +16,7 @@ const MACHINES: [&str; 9] = [
     "deprovision-tenants",
     "deprovision-tenant-everywhere",
     "run-database-task",
+    "run-tenant-job",
     "conclude-execution",
     "audit-tenants",
 ];

@@ -4,7 +4,8 @@
 //! The row is written before the database is created and removed after it is dropped, so whatever an interruption
 //! leaves has a row. A database without a row was not made by this project.
 //!
-//! A second table, `tenant_management.sites`, says when each site was installed, and which WordPress serves it. The
+//! A second table, `tenant_management.sites`, says when each site was installed, which WordPress serves it, and which one
+//! changed its tables last. The
 //! tenant's own tasks read and write that, in a view that has their row alone. A site is installed only while its row
 //! says that it never was.
 //!
@@ -29,10 +30,14 @@ pub(crate) const OWNERS: &str = "tenant_management.owners (\
      database_name VARCHAR(64) NOT NULL PRIMARY KEY, owner VARCHAR(256) NOT NULL, \
      recorded_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)";
 
-/// The table that says when the sites were installed, and which version of WordPress serves them.
+/// The table that says when the sites were installed, which version of WordPress serves them, and which one changed their
+/// tables last.
 pub(crate) const SITES: &str = "tenant_management.sites (\
      database_name VARCHAR(64) NOT NULL PRIMARY KEY, installed_at TIMESTAMP NULL DEFAULT NULL, \
-     wordpress_version VARCHAR(32) NULL DEFAULT NULL)";
+     wordpress_version VARCHAR(32) NULL DEFAULT NULL, database_version VARCHAR(32) NULL DEFAULT NULL)";
+
+/// Maximum length of a version in [`SITES`].
+const LONGEST_VERSION: usize = 32;
 
 /// In GRANT an unescaped underscore matches any character, which would grant access to other databases as well. With
 /// this setting of MySQL 8, it stands for itself, and an escaped one is not understood. MariaDB has no such setting.
@@ -168,7 +173,7 @@ pub(crate) fn site_record(names: &Names) -> [String; 2] {
     [
         format!(
             "CREATE OR REPLACE SQL SECURITY DEFINER VIEW tenant_management.{view} AS \
-             SELECT installed_at, wordpress_version FROM tenant_management.sites WHERE database_name = '{database}'"
+             SELECT installed_at, wordpress_version, database_version FROM tenant_management.sites WHERE database_name = '{database}'"
         ),
         format!("GRANT SELECT, UPDATE ON tenant_management.{view} TO '{user}'@'%'"),
     ]
@@ -259,9 +264,11 @@ pub(crate) async fn wordpress_version(connection: &mut Connection, names: &Names
     Ok(version.filter(|version| is_version(version)))
 }
 
-/// The tenant writes it, and people read it in their terminals.
-fn is_version(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".+-".contains(&byte))
+/// Whether a text is a version of WordPress. The tenant writes it, and people read it in their terminals.
+pub(crate) fn is_version(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= LONGEST_VERSION
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".+-".contains(&byte))
 }
 
 /// The versions of WordPress that serve the tenants' sites.

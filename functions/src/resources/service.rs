@@ -16,6 +16,7 @@ use shared::owner::{owner_in, tags};
 use shared::{DesiredCount, Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::resources::task_definition::container::{CONTAINER, GRACE_SECONDS, PORT};
+use crate::resources::task_definition::job;
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, ours, tenant_named};
 
@@ -96,6 +97,24 @@ pub(crate) async fn describe(ecs: &Client, names: &Names) -> Result<Option<Servi
         Err(error) if error.code() == Some("ClusterNotFoundException") => Ok(None),
         Err(error) => Err(Error::aws(format!("reading service ({})", names.service()), error)),
     }
+}
+
+/// The tenant's service.
+///
+/// # Errors
+/// `TenantNotFound` when there is none, or one that is being deleted.
+pub(crate) async fn active(ecs: &Client, names: &Names) -> Result<Service> {
+    let service = describe(ecs, names).await?.filter(|service| service.status() == Some("ACTIVE"));
+    service.ok_or_else(|| {
+        let (tenant, environment) = (names.tenant(), names.environment());
+        Error::new(
+            ErrorKind::TenantNotFound,
+            format!(
+                "tenant {tenant} has no service in {environment}: check the id ({environment}-list-tenants gives every \
+                 one, and what a partial one lacks)"
+            ),
+        )
+    })
 }
 
 /// The current deployment of the service.
@@ -203,7 +222,7 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
 }
 
 /// Scales the tenant's service to 0 and deletes it. While it drains, it is reported as going; the caller has to call
-/// again.
+/// again. A teardown of the whole tenant also stops its jobs.
 ///
 /// # Errors
 /// When ECS refuses a call.
@@ -239,6 +258,9 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
             Err(error) => return Err(Error::aws(doing(), error)),
         }
     }
+    if request.owner.is_none() {
+        job::stop(ecs, &names).await?;
+    }
     Ok(removal)
 }
 
@@ -247,6 +269,7 @@ mod tests {
     use aws_sdk_ecs::operation::create_service::{CreateServiceError, CreateServiceOutput};
     use aws_sdk_ecs::operation::delete_service::DeleteServiceOutput;
     use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
+    use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
     use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceOutput};
     use aws_sdk_ecs::types::Failure;
     use aws_sdk_ecs::types::builders::ServiceBuilder;
@@ -345,7 +368,9 @@ mod tests {
     }
 
     async fn run_delete(rules: &[&Rule], owner: Option<Owner>) -> Removal {
-        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let no_job = || mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
+        let (running, stopping) = (no_job(), no_job());
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [rules, &[&running, &stopping]].concat());
         delete(&client, &settings(&[]), Teardown { owner, ..Teardown::of(tenant()) }).await.unwrap()
     }
 

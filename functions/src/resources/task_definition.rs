@@ -1,7 +1,8 @@
 //! A tenant's ECS task definition: the WordPress container with its credentials, content and logs.
 //!
 //! Each registration makes a new revision, so an existing revision of the same owner is returned instead. Deletion
-//! removes every revision of exactly this family. AWS keeps deleted revisions for some time, but does not list them.
+//! removes every revision of exactly this family and of the family of the tenant's jobs. AWS keeps deleted revisions for
+//! some time, but does not list them.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
-    EfsTransitEncryption, EfsVolumeConfiguration, NetworkMode, OsFamily, RuntimePlatform, SortOrder, Tag,
+    EfsTransitEncryption, EfsVolumeConfiguration, NetworkMode, OsFamily, RuntimePlatform, Service, SortOrder, Tag,
     TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, Volume,
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,7 @@ use crate::resources::{Found, Removal, ours, tenant_named};
 use crate::stack::calls::few_at_a_time;
 
 pub mod container;
+pub mod job;
 pub mod revision;
 
 use container::CONTAINER;
@@ -102,7 +104,7 @@ pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
 }
 
 async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<Found>> {
-    let arns = revisions(ecs, names, status).await?;
+    let arns = revisions_of(ecs, names, &[names.family(), names.job_family()], status).await?;
     let described = few_at_a_time(arns.iter().map(|arn| described(ecs, names, arn))).await?;
     let is_there = |definition: &TaskDefinition| definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress);
     let there = described.into_iter().flatten().filter(|(definition, _)| is_there(definition));
@@ -149,7 +151,11 @@ pub(crate) async fn list(ecs: &Client, settings: &Settings) -> Result<BTreeSet<T
     let families = listing.into_paginator().page_size(FAMILIES_PER_CALL).items().send().collect::<Result<Vec<_>, _>>();
     let families =
         families.await.map_err(|error| Error::aws(format!("listing task definition families ({prefix}*)"), error))?;
-    Ok(families.iter().filter_map(|family| tenant_named(settings, family, Names::family)).collect())
+    let tenant = |family: &String| {
+        let of_site = tenant_named(settings, family, Names::family);
+        of_site.or_else(|| tenant_named(settings, family, Names::job_family))
+    };
+    Ok(families.iter().filter_map(tenant).collect())
 }
 
 /// The revision with this ARN, if it exists; also when it is deregistered.
@@ -165,11 +171,30 @@ pub(crate) async fn read(ecs: &Client, arn: &str) -> Result<Option<TaskDefinitio
     }
 }
 
-/// The image of the container that serves the site: the one with the usual name, otherwise the first.
-pub(crate) fn image(definition: &TaskDefinition) -> Option<&str> {
+/// The revision that a service runs.
+///
+/// # Errors
+/// `EnvironmentNotReady` when it does not exist any more.
+pub(crate) async fn of_service(ecs: &Client, names: &Names, service: &Service) -> Result<TaskDefinition> {
+    let arn = service.task_definition().unwrap_or_default();
+    read(ecs, arn).await?.ok_or_else(|| {
+        Error::not_ready(format!(
+            "task definition ({arn}) of service ({}) does not exist any more: provision it anew",
+            names.service()
+        ))
+    })
+}
+
+/// The container that serves the site: the one with the usual name, otherwise the first.
+pub(crate) fn site_container(definition: &TaskDefinition) -> Option<&ContainerDefinition> {
     let containers = definition.container_definitions();
     let named = containers.iter().find(|container| container.name() == Some(CONTAINER));
-    named.or_else(|| containers.first()).and_then(ContainerDefinition::image)
+    named.or_else(|| containers.first())
+}
+
+/// The image of the container that serves the site.
+pub(crate) fn image(definition: &TaskDefinition) -> Option<&str> {
+    site_container(definition).and_then(ContainerDefinition::image)
 }
 
 /// CPU units of its tasks.
@@ -182,17 +207,27 @@ pub(crate) fn memory(definition: &TaskDefinition) -> Option<u32> {
     definition.memory()?.parse().ok()
 }
 
-/// ARNs of the family's revisions in this status. ECS searches by prefix: `dev-123456789012` also finds the revisions
-/// of `dev-123456789012-old`, which are left out here.
+/// ARNs of the revisions of the site's family in this status.
 ///
 /// # Errors
 /// When a call to ECS fails.
 pub(crate) async fn revisions(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<String>> {
+    revisions_of(ecs, names, &[names.family()], status).await
+}
+
+/// ARNs of the revisions of these of the tenant's families in this status. ECS searches by prefix: `dev-123456789012`
+/// also finds the revisions of `dev-123456789012-old`, which are left out here.
+async fn revisions_of(
+    ecs: &Client,
+    names: &Names,
+    families: &[String],
+    status: TaskDefinitionStatus,
+) -> Result<Vec<String>> {
     let listing = ecs.list_task_definitions().family_prefix(names.family()).status(status).sort(SortOrder::Asc);
     let listed = listing.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
     let mut arns =
         listed.map_err(|error| Error::aws(format!("listing task definitions ({})", names.family()), error))?;
-    arns.retain(|arn| family_of(arn) == Some(names.family().as_str()));
+    arns.retain(|arn| families.iter().any(|family| family_of(arn) == Some(family)));
     Ok(arns)
 }
 

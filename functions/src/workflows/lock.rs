@@ -12,9 +12,10 @@ use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_sfn::Client as StepFunctions;
 use aws_sdk_sfn::types::ExecutionStatus;
 use serde::{Deserialize, Serialize};
-use shared::{Error, ErrorKind, Owner, Result};
+use shared::{Error, ErrorKind, Owner, Result, Settings, TenantId};
 
 use crate::stack::bucket::Location;
+use crate::workflows::SECONDS_OF_A_FUNCTION;
 
 /// Maximum number of attempts to take a contended lock.
 const ATTEMPTS: u32 = 5;
@@ -27,6 +28,26 @@ struct Content {
 struct Held {
     by: Owner,
     e_tag: String,
+}
+
+/// The lock of a tenant.
+///
+/// # Errors
+/// `EnvironmentNotReady` when the bucket is not set.
+pub fn of(settings: &Settings, tenant: &TenantId) -> Result<Location> {
+    Ok(Location { bucket: settings.required("BUCKET")?.to_owned(), key: format!("update-tenant/{tenant}.json") })
+}
+
+/// How long after its execution's end a lock is not taken over.
+///
+/// # Errors
+/// `EnvironmentNotReady` when the setting is not a number.
+pub fn grace(settings: &Settings) -> Result<Duration> {
+    let seconds = match settings.optional("LOCK_GRACE_SECONDS") {
+        Some(_) => settings.parsed("LOCK_GRACE_SECONDS")?,
+        None => u64::from(SECONDS_OF_A_FUNCTION),
+    };
+    Ok(Duration::from_secs(seconds))
 }
 
 /// Takes the lock for an execution. If the execution that has it ended at least `grace` ago, its lock is taken over.
@@ -59,6 +80,22 @@ pub async fn take(s3: &S3, sfn: &StepFunctions, lock: &Location, owner: &Owner, 
     Err(Error::new(ErrorKind::Transient, format!("taking lock ({lock}): others took it {ATTEMPTS} times meanwhile")))
 }
 
+/// Makes sure that an execution has the lock.
+///
+/// # Errors
+/// `ResourceConflict` when it does not.
+pub async fn check(s3: &S3, lock: &Location, owner: &Owner) -> Result<()> {
+    let held = read(s3, lock).await?;
+    if held.as_ref().is_some_and(|held| &held.by == owner) {
+        return Ok(());
+    }
+    let by = held.map_or_else(|| "nobody".to_owned(), |held| held.by.to_string());
+    Err(Error::new(
+        ErrorKind::ResourceConflict,
+        format!("lock_owner: {owner} does not have the tenant's lock, {by} has it: leave lock_owner out to take it"),
+    ))
+}
+
 /// Releases the lock. `false` when the execution did not have it.
 ///
 /// # Errors
@@ -73,7 +110,7 @@ pub async fn release(s3: &S3, lock: &Location, owner: &Owner) -> Result<bool> {
 }
 
 fn is_held(by: &Owner, hint: &str) -> Error {
-    Error::new(ErrorKind::ResourceConflict, format!("the tenant is being updated by {by}: {hint}"))
+    Error::new(ErrorKind::ResourceConflict, format!("the tenant is being changed by {by}: {hint}"))
 }
 
 /// The time since an execution ended; `None` while it runs. An execution that Step Functions no longer knows ended long
@@ -238,6 +275,18 @@ mod tests {
         run(&s3, &[]).await.unwrap();
         let lost: Vec<_> = (0..ATTEMPTS).flat_map(|_| [not_written("PreconditionFailed"), nobodys()]).collect();
         assert_eq!(run(&lost.iter().collect::<Vec<_>>(), &[]).await.unwrap_err().kind(), ErrorKind::Transient);
+    }
+
+    #[tokio::test]
+    async fn a_job_inherits_only_a_lock_that_is_held() {
+        let check = async |held: Rule| {
+            let s3 = mock_client!(aws_sdk_s3, RuleMode::Sequential, [&held]);
+            super::check(&s3, &lock(), &owner()).await
+        };
+        check(held(owner())).await.unwrap();
+        for others in [held(other_owner()), nobodys()] {
+            assert_eq!(check(others).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
+        }
     }
 
     #[tokio::test]

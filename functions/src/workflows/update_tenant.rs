@@ -4,8 +4,6 @@
 //! that, because this is the state to go back to after a failure. The first and the last step change nothing else. An
 //! interruption therefore leaves at most a lock whose execution has ended, and the next update takes that over.
 
-use std::time::Duration;
-
 use aws_config::SdkConfig;
 use aws_sdk_ecs::types::Service;
 use aws_sdk_elasticloadbalancingv2::types::Rule;
@@ -15,16 +13,16 @@ use shared::input::{self, invalid};
 use shared::owner::owner_in;
 use shared::{
     DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Names, Owner, Result, Settings,
-    TenantId, fargate,
+    TenantId, fargate, is_downgrade,
 };
 
 use crate::resources::listener_rule::of_tenant::of_tenant;
 use crate::resources::listener_rule::suspension;
 use crate::resources::service::deployment::has_failed;
 use crate::resources::state::{Shows, State};
+use crate::resources::task_definition::{container, job};
 use crate::resources::{service, target_group, task_definition};
-use crate::stack::bucket::Location;
-use crate::workflows::{SECONDS_OF_A_FUNCTION, lock};
+use crate::workflows::lock;
 
 pub mod prune;
 
@@ -81,6 +79,9 @@ pub struct UpdateRequest {
     pub memory: Option<u32>,
     /// Desired count; for a suspended tenant, the desired count after resuming.
     pub desired_count: Option<DesiredCount>,
+    /// Take an image whose WordPress is older than the one that changed the tables last.
+    #[serde(default)]
+    pub allow_downgrade: bool,
     /// Start new tasks even if nothing else changes.
     #[serde(default)]
     pub force_new_deployment: bool,
@@ -103,6 +104,10 @@ pub struct Plan {
     pub changes: Vec<&'static str>,
     /// Start new tasks even if nothing else changes.
     pub force_new_deployment: bool,
+    /// The new tasks may run an older WordPress than the one that changed the tables last.
+    pub allow_downgrade: bool,
+    /// The new tasks may bring another WordPress, so its tables are upgraded when these serve the site.
+    pub upgrades_database: bool,
 }
 
 /// Checks the request, takes the tenant's lock, reads its state, and decides what to do.
@@ -114,20 +119,13 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let request: UpdateRequest = input::parse(begin.request)?;
     request.check(settings)?;
     let names = settings.names(&request.tenant_id);
-    let lock = lock_of(settings, &request.tenant_id)?;
-    let grace = match settings.optional("LOCK_GRACE_SECONDS") {
-        Some(_) => settings.parsed("LOCK_GRACE_SECONDS")?,
-        None => u64::from(SECONDS_OF_A_FUNCTION),
-    };
-    let grace = Duration::from_secs(grace);
-    lock::take(&clients.s3, &clients.sfn, &lock, &begin.owner, grace).await?;
-    let Some(service) = service::describe(&clients.ecs, &names).await?.filter(|it| it.status() == Some("ACTIVE"))
-    else {
-        return Err(no_service(&names));
-    };
+    let lock = lock::of(settings, &request.tenant_id)?;
+    lock::take(&clients.s3, &clients.sfn, &lock, &begin.owner, lock::grace(settings)?).await?;
+    job::stop(&clients.ecs, &names).await?;
+    let service = service::active(&clients.ecs, &names).await?;
     let (provisioning, definition, rules) = tokio::try_join!(
         is_being_provisioned(clients, &names, &service),
-        definition(&clients.ecs, &names, &service),
+        task_definition::of_service(&clients.ecs, &names, &service),
         rules(clients, settings, &names),
     )?;
     if let Some(execution) = provisioning {
@@ -141,6 +139,13 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     }
     let previous = state(&service, &definition, suspension::shows(&rules, &names), &names)?;
     let wanted = request.wanted(&previous)?;
+    if !request.allow_downgrade && is_downgrade(&previous.image, &wanted.image) {
+        return Err(invalid(format!(
+            "image: {} has an older WordPress than {}, which the tenant has, and the database does not go back with it: \
+             restore a backup, or set allow_downgrade to true",
+            wanted.image, previous.image
+        )));
+    }
     if wanted.shows != previous.shows {
         suspension::can_switch(&rules, &names)?;
     }
@@ -148,6 +153,9 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     // A failed deployment starts no tasks, so a new one is needed even if nothing changes.
     let force_new_deployment = request.force_new_deployment || has_failed(&service);
     changes.extend(force_new_deployment.then_some("force_new_deployment"));
+    let starts_tasks = force_new_deployment || wanted.image != previous.image || previous.desired_count == 0;
+    let upgrades_database =
+        starts_tasks && wanted.desired_count > 0 && !changes.is_empty() && container::serves_a_record(&definition);
     Ok(Plan {
         tenant_id: request.tenant_id,
         environment: settings.environment(),
@@ -155,6 +163,8 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
         wanted,
         changes,
         force_new_deployment,
+        allow_downgrade: request.allow_downgrade,
+        upgrades_database,
     })
 }
 
@@ -187,11 +197,7 @@ pub struct Ended {
 pub async fn end(s3: &aws_sdk_s3::Client, settings: &Settings, end: End) -> Result<Ended> {
     // Without a valid tenant id, no lock was taken.
     let Ok(tenant) = serde_json::from_value(end.tenant_id) else { return Ok(Ended { released: false }) };
-    Ok(Ended { released: lock::release(s3, &lock_of(settings, &tenant)?, &end.owner).await? })
-}
-
-fn lock_of(settings: &Settings, tenant: &TenantId) -> Result<Location> {
-    Ok(Location { bucket: settings.required("BUCKET")?.to_owned(), key: format!("update-tenant/{tenant}.json") })
+    Ok(Ended { released: lock::release(s3, &lock::of(settings, &tenant)?, &end.owner).await? })
 }
 
 impl UpdateRequest {
@@ -264,23 +270,6 @@ async fn is_being_provisioned(clients: &Clients, names: &Names, service: &Servic
     }
 }
 
-async fn definition(
-    ecs: &aws_sdk_ecs::Client,
-    names: &Names,
-    service: &Service,
-) -> Result<aws_sdk_ecs::types::TaskDefinition> {
-    let arn = service.task_definition().unwrap_or_default();
-    task_definition::read(ecs, arn).await?.ok_or_else(|| {
-        Error::new(
-            ErrorKind::EnvironmentNotReady,
-            format!(
-                "task definition ({arn}) of service ({}) does not exist any more: provision it anew",
-                names.service()
-            ),
-        )
-    })
-}
-
 fn state(
     service: &Service,
     definition: &aws_sdk_ecs::types::TaskDefinition,
@@ -304,17 +293,6 @@ fn state(
         resume_count: service::update::resume_count(service).filter(|_| desired_count == 0),
         shows,
     })
-}
-
-fn no_service(names: &Names) -> Error {
-    let (tenant, environment) = (names.tenant(), names.environment());
-    Error::new(
-        ErrorKind::TenantNotFound,
-        format!(
-            "tenant {tenant} has no service in {environment} that could be updated: check the id \
-             ({environment}-list-tenants gives every one, and what a partial one lacks)"
-        ),
-    )
 }
 
 #[cfg(test)]

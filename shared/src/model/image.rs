@@ -47,6 +47,21 @@ fn fault(image: &str) -> Option<&'static str> {
     .find_map(|(part, is_right)| (!is_right).then_some(part))
 }
 
+/// Whether the tag of an image names an older release of WordPress than the tag of another. `false` when either tag
+/// names none: only images whose repository is called `wordpress` are known to be tagged with their release.
+pub fn is_downgrade(from: &str, to: &str) -> bool {
+    let (Some(from), Some(to)) = (release(from), release(to)) else { return false };
+    to.iter().zip(&from).find(|(to, from)| to != from).is_some_and(|(to, from)| to < from)
+}
+
+/// `[6, 8]` of `registry.example.com/wordpress:6.8-php8.3-apache`.
+fn release(image: &str) -> Option<Vec<u32>> {
+    let name = image.split('@').next()?;
+    let (repository, tag) = name.rsplit('/').next()?.split_once(':')?;
+    let version = tag.split('-').next().filter(|_| repository == "wordpress")?;
+    version.split('.').map(|number| number.parse().ok()).collect()
+}
+
 fn is_registry(registry: &str) -> bool {
     let (host, port) = registry.split_once(':').unwrap_or((registry, "443"));
     let is_label = |label: &str| {
@@ -102,6 +117,27 @@ mod tests {
             format!("test:5000/wordpress:6@sha512:{digest}{digest}"),
         ] {
             assert!(ImageReference::try_from(good.clone()).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn an_older_release_is_recognised_by_its_tag() {
+        for (from, to) in [
+            ("wordpress:6.8-apache", "wordpress:6.7.2"),
+            ("wordpress:7", "registry.example.com:5000/wordpress:6.9-php8.3"),
+            ("wordpress:6.10", "wordpress:6.9"),
+        ] {
+            assert!(is_downgrade(from, to) && !is_downgrade(to, from), "{from} {to}");
+        }
+        for (from, to) in [
+            ("wordpress:6.8-apache", "wordpress:6-apache"),
+            ("wordpress:6.8", "wordpress:6.8-fpm"),
+            ("wordpress:6.8", "wordpress:latest"),
+            ("wordpress:6.8", "acme/site:1"),
+            ("acme/site:12", "acme/site:11"),
+            ("wordpress", "wordpress@sha256:0"),
+        ] {
+            assert!(!is_downgrade(from, to) && !is_downgrade(to, from), "{from} {to}");
         }
     }
 

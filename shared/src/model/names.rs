@@ -159,6 +159,11 @@ impl Names {
         self.stem()
     }
 
+    /// ECS task definition family of the tenant's jobs.
+    pub fn job_family(&self) -> String {
+        format!("{}-job", self.stem())
+    }
+
     /// ALB target group. The name has at most 20 characters; AWS allows 32.
     pub fn target_group(&self) -> String {
         format!("{}-tg", self.stem())
@@ -194,6 +199,7 @@ mod tests {
         assert_eq!(names.content_directory(), "/wordpress/123456789012/wp-content");
         assert_eq!(names.log_group(), "/ecs/dev-123456789012");
         assert_eq!(names.family(), "dev-123456789012");
+        assert_eq!(names.job_family(), "dev-123456789012-job");
         assert_eq!(names.target_group(), "dev-123456789012-tg");
         assert_eq!(names.host("example.com"), "123456789012.example.com");
         assert_eq!(names.service(), "dev-123456789012-service");

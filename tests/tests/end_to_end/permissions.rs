@@ -1,11 +1,14 @@
 //! Each function has exactly the permissions that it needs.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
+use aws_sdk_ecs::types::{AwsVpcConfiguration, NetworkConfiguration};
 use serde_json::{Value, json};
 use tests::events::delivered;
 use tests::stack::{new_tenant_id, text};
 use tests::{Stack, kinds};
+use tokio::time::interval;
 
 /// The functions of a provisioning, apart from those that create something.
 const PROVISIONING: [&str; 3] = ["resolve-environment", "inventory-tenant", "check-service-deployment"];
@@ -27,19 +30,22 @@ const UPDATING: [&str; 6] = [
     "prune-task-definitions",
     "end-update",
 ];
+const RUNNING_JOBS: [&str; 2] = ["prepare-tenant-job", "read-tenant-job"];
 const AUDITING: [&str; 2] = ["audit-tenants", "report-audit"];
 const BY_EVENTS: [&str; 2] = ["start-provisioning", "start-deprovisioning"];
 const CONCLUDING: [&str; 3] = ["start-conclusion", "read-execution", "announce-execution"];
 
 const READING: [&str; 4] = ["list-tenants", "describe-tenant", "tail-tenant-logs", "locate-tenant"];
 
-/// Permissions that a function needs only in some cases: the resource exists already, the deployment has failed, or
-/// there are many load balancers.
-const ONLY_SOMETIMES: [(&str, &str); 15] = [
+/// Permissions that a function needs only in some cases: the resource exists already, the deployment has failed, a job's
+/// task still runs, or there are many load balancers.
+const ONLY_SOMETIMES: [(&str, &str); 17] = [
     ("resolve-environment", "elasticloadbalancing:DescribeTargetGroups"),
     ("check-service-deployment", "ecs:ListTasks"),
     ("check-service-deployment", "ecs:DescribeTasks"),
     ("check-service-deployment", "logs:FilterLogEvents"),
+    ("delete-service", "ecs:DescribeTasks"),
+    ("delete-service", "ecs:StopTask"),
     ("create-log-group", "logs:ListTagsForResource"),
     ("create-secret", "secretsmanager:DescribeSecret"),
     ("create-site-credentials", "secretsmanager:DescribeSecret"),
@@ -86,6 +92,9 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
         // In reverse order: without the permission to delete a task definition, the step has still deregistered it, and
         // would not need the permission to deregister any more.
         for action in stack.granted(function).await.into_iter().rev() {
+            if ONLY_SOMETIMES.contains(&(function, &action)) {
+                continue;
+            }
             stack.take_away(function, &action).await;
             let answer = stack.invoke(function, &json!({"tenant_id": tenant, "force_delete_secret": true})).await;
             stack.give_back(function).await;
@@ -284,7 +293,7 @@ async fn each_function_that_reads_names_the_one_permission_that_it_lacks() {
 }
 
 #[tokio::test]
-async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissions() {
+async fn the_machines_for_many_tenants_tasks_and_updates_need_their_permissions() {
     let (dev, _alone) = Stack::alone().await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
@@ -292,6 +301,10 @@ async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissi
     let mut bulk = crate::deprovisioning::request("");
     bulk.as_object_mut().unwrap().remove("tenant_id");
     bulk["tenant_ids"] = json!([tenant]);
+    let with_a_job = new_tenant_id();
+    dev.run("provision-tenant", json!({"tenant_id": with_a_job})).await.succeeded();
+    let job = json!({"tenant_id": with_a_job, "job": "upgrade-database"});
+    let update = json!({"tenant_id": with_a_job, "force_new_deployment": true});
     for (stack, machine, action, input) in [
         (sit, "run-database-task", "ecs:RunTask", &drop),
         (sit, "run-database-task", "iam:PassRole", &drop),
@@ -299,6 +312,13 @@ async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissi
         (sit, "run-database-task", "events:PutRule", &drop),
         (sit, "run-database-task", "events:PutTargets", &drop),
         (sit, "run-database-task", "events:DescribeRule", &drop),
+        (dev, "run-tenant-job", "ecs:RunTask", &job),
+        (dev, "run-tenant-job", "iam:PassRole", &job),
+        (dev, "run-tenant-job", "ecs:DescribeTasks", &job),
+        (dev, "run-tenant-job", "events:PutRule", &job),
+        (dev, "run-tenant-job", "events:PutTargets", &job),
+        (dev, "run-tenant-job", "events:DescribeRule", &job),
+        (dev, "update-tenant", "states:StartExecution", &update),
         (dev, "deprovision-tenants", "s3:GetObject", &bulk),
         (dev, "deprovision-tenants", "s3:PutObject", &bulk),
         (dev, "deprovision-tenants", "states:StartExecution", &bulk),
@@ -313,6 +333,7 @@ async fn the_machines_for_many_tenants_and_the_database_task_need_their_permissi
             "{machine} without {action}: {cause}"
         );
     }
+    dev.run("teardown-tenant", json!({"tenant_id": with_a_job, "force_delete_secret": true})).await.succeeded();
 }
 
 #[tokio::test]
@@ -327,7 +348,7 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     let end = json!({"owner": owner, "tenant_id": tenant});
 
     // In an order in which the work done without one permission does not make the next one unnecessary.
-    let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:DescribeServices"];
+    let actions = ["states:DescribeExecution", "s3:PutObject", "s3:GetObject", "ecs:ListTasks", "ecs:DescribeServices"];
     let of_elb = ["TargetGroups", "LoadBalancers", "Tags", "Listeners", "Rules"]
         .map(|what| format!("elasticloadbalancing:Describe{what}"));
     let of_elb: Vec<_> = of_elb.iter().map(String::as_str).collect();
@@ -352,10 +373,10 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     refused_without_each(stack, "prune-task-definitions", &prune, &actions).await;
     refused_without_each(stack, "end-update", &end, &["s3:GetObject", "s3:DeleteObject"]).await;
     refused_without_each(stack, "end-update", &end, &["s3:ListBucket"]).await;
-    // begin-update has one more permission, s3:ListBucket. It needs that only if it loses a race for the lock, and here
-    // the lock was free.
+    // begin-update has three more permissions. It needs s3:ListBucket only if it loses a race for the lock, and here the
+    // lock was free. It needs the other two only if a job's task still runs, which the next test has.
     for (function, count) in [
-        ("begin-update", reads.len() + 1),
+        ("begin-update", reads.len() + 3),
         ("revise-task-definition", 4),
         ("update-service", 3),
         ("update-listener-rule", turn.len()),
@@ -364,6 +385,73 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     ] {
         assert_eq!(stack.granted(function).await.len(), count, "{function}: every permission is tested above");
     }
+}
+
+#[tokio::test]
+async fn each_step_of_a_job_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let job = json!({"tenant_id": tenant, "job": "upgrade-database"});
+    let run = |machine: &str| format!("arn:aws:states:eu-west-1:536580886816:execution:dev-{machine}:{tenant}");
+    let prepare = json!({"owner": run("run-tenant-job"), "request": job});
+    // In an order in which the work done without one permission does not make the next one unnecessary.
+    let actions = ["s3:PutObject", "ecs:ListTasks", "ecs:DescribeServices", "ecs:ListTaskDefinitions", "iam:PassRole"];
+    let last = ["ecs:TagResource", "ecs:RegisterTaskDefinition", "ecs:DescribeTaskDefinition"];
+    let task = refused_without_each(stack, "prepare-tenant-job", &prepare, &[&actions[..], &last].concat()).await;
+
+    // A task of a job whose execution has ended is stopped by whoever changes the tenant next.
+    let subnets =
+        task["NetworkConfiguration"]["AwsvpcConfiguration"]["Subnets"].as_array().unwrap().iter().map(text).collect();
+    let network = AwsVpcConfiguration::builder().set_subnets(Some(subnets)).build().unwrap();
+    let network = NetworkConfiguration::builder().awsvpc_configuration(network).build();
+    let revision = text(&task["TaskDefinition"]);
+    let left = async || {
+        let left = stack.ecs.run_task().cluster("dev-cluster").task_definition(&revision).group("left");
+        left.network_configuration(network.clone()).send().await.unwrap();
+    };
+    let update = json!({"owner": run("run-tenant-job"), "request": {"tenant_id": tenant, "desired_count": 2}});
+    let removal = json!({"tenant_id": tenant, "force_delete_secret": true});
+    for (function, input) in [("prepare-tenant-job", &prepare), ("begin-update", &update), ("delete-service", &removal)]
+    {
+        left().await;
+        for action in ["ecs:StopTask", "ecs:DescribeTasks"] {
+            stack.take_away(function, action).await;
+            let answer = stack.invoke(function, input).await;
+            stack.give_back(function).await;
+            assert_eq!(answer.expect_err(action).0, "AccessDenied", "{function} without {action}");
+        }
+        let (error, message) = stack.invoke(function, input).await.unwrap_err();
+        assert!(error == "Transient" && message.contains("is being stopped"), "{function}: {error}: {message}");
+        let (start, mut tick) = (Instant::now(), interval(Duration::from_millis(100)));
+        while let Err((error, message)) = stack.invoke(function, input).await {
+            assert!(
+                error == "Transient" && start.elapsed() < Duration::from_secs(30),
+                "{function}: {error}: {message}"
+            );
+            tick.tick().await;
+        }
+    }
+    // prepare-tenant-job deregisters a revision when it has made another one, and asks for other executions, and needs
+    // s3:ListBucket, only if it finds a lock.
+    let end = json!({"owner": run("run-tenant-job"), "tenant_id": tenant});
+    stack.invoke("end-update", &end).await.unwrap();
+    let granted = stack.granted("prepare-tenant-job").await;
+    let sometimes = ["s3:GetObject", "s3:ListBucket", "states:DescribeExecution", "ecs:DeregisterTaskDefinition"];
+    assert_eq!(granted.len(), actions.len() + last.len() + 2 + sometimes.len(), "{granted:?}");
+
+    // read-tenant-job explains why a job has failed, even without permission to read its log.
+    let ended = json!({"TaskArn": "a/b", "Containers": [{"Name": "wordpress", "ExitCode": 1}]});
+    let ended = json!({"request": job, "task": ended});
+    let (_, told) = stack.invoke("read-tenant-job", &ended).await.unwrap_err();
+    assert!(told.contains("it has no log"), "{told}");
+    stack.take_away("read-tenant-job", "logs:GetLogEvents").await;
+    let answer = stack.invoke("read-tenant-job", &ended).await;
+    stack.give_back("read-tenant-job").await;
+    let (_, told) = answer.unwrap_err();
+    assert!(told.contains("exit status 1") && told.contains("logs:GetLogEvents"), "{told}");
+    stack.run("teardown-tenant", removal).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
 #[tokio::test]
@@ -427,7 +515,8 @@ async fn every_function_that_reaches_aws_is_covered_here() {
     let (stack, _together) = Stack::together().await;
     let covered =
         PROVISIONING.into_iter().chain(kinds::creating()).chain(kinds::deleting()).chain(MANY_TENANTS_AND_OTHER_PLACES);
-    let covered = covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING).chain(AUDITING);
+    let covered =
+        covered.chain(UPDATING).chain(READING).chain(BY_EVENTS).chain(CONCLUDING).chain(AUDITING).chain(RUNNING_JOBS);
     let covered: BTreeSet<_> = covered.map(|name| format!("dev-{name}")).collect();
     let functions =
         stack.lambda.list_functions().into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();

@@ -83,13 +83,16 @@ async fn a_new_image_is_a_new_core_and_what_the_customer_has_made_stays() {
     let picture = administrator.upload("pixel.png", PICTURE.to_vec()).await.unwrap();
 
     let update = json!({"tenant_id": site.tenant, "image": NEXT, "desired_count": 2});
-    stack.run("update-tenant", update).await.succeeded();
-    assert!(!old.is_empty() && version().await != old, "{old}");
-    // Both tasks are asked in turn, and each knows the login that another task has given. The new core asks its
-    // administrator to update the database. Who is not logged in is led to the login page.
+    let updated = stack.run("update-tenant", update).await.succeeded();
+    let new = version().await;
+    assert!(!old.is_empty() && new != old, "{old}");
+    let versions = [&updated["previous_wordpress_version"], &updated["wordpress_version"]];
+    assert_eq!(versions, [&json!(old), &json!(new)], "{updated}");
+    assert!(updated["database_upgraded"] == true && updated["could_go_back_until"].is_string(), "{updated}");
+    // Both tasks are asked in turn, and each knows the login that another task has given. Who is not logged in is led to
+    // the login page, and a core whose tables are too old leads its administrator to their upgrade.
     for _ in 0..6 {
-        let location = administrator.get("/wp-admin/").await.unwrap().location.unwrap_or_default();
-        assert!(location.contains("/wp-admin/upgrade.php"), "{location}");
+        assert_eq!(administrator.get("/wp-admin/").await.unwrap().status, 200);
         assert!(site.visitor().get(&post).await.unwrap().text.contains("Come in."));
         assert_eq!(site.visitor().get(&picture).await.unwrap().status, 200);
     }
@@ -98,6 +101,64 @@ async fn a_new_image_is_a_new_core_and_what_the_customer_has_made_stays() {
     assert_eq!((error.as_str(), &cause["rolled_back"]), ("DeploymentFailed", &json!(true)), "{cause}");
     assert!(text(&cause["message"]).contains("/wp-login.php answers HTTP/1.1 500"), "{cause}");
     assert!(site.visitor().get(&post).await.unwrap().text.contains("Come in."), "the old one still serves");
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_older_image_is_refused_unless_it_is_allowed() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let update = async |image: &str, allow: bool| {
+        let request = json!({"tenant_id": site.tenant, "image": image, "allow_downgrade": allow});
+        stack.run("update-tenant", request).await
+    };
+    update(NEXT, false).await.succeeded();
+
+    // The tag does not say that it is older, so its first task finds out.
+    let (error, cause) = update(IMAGE, false).await.failed();
+    assert_eq!((error.as_str(), &cause["rolled_back"]), ("DeploymentFailed", &json!(true)), "{cause}");
+    assert!(text(&cause["message"]).contains("changed the tables last"), "{cause}");
+    assert_eq!(site.visitor().get("/").await.unwrap().status, 200);
+
+    let back = update(IMAGE, true).await.succeeded();
+    assert_eq!(back["database_upgraded"], false, "{back}");
+    assert_eq!(site.visitor().get("/").await.unwrap().status, 200);
+    // Now this version is the one that the tables belong to.
+    stack.run("update-tenant", json!({"tenant_id": site.tenant, "force_new_deployment": true})).await.succeeded();
+    remove(stack, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_cannot_be_upgraded_leaves_the_new_core_and_says_what_to_do() {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::together().await;
+    let (site, _) = provision(stack, json!({})).await;
+    let plugins = site.content().join("mu-plugins");
+    fs::create_dir(&plugins).unwrap();
+    let broken = "<?php if (PHP_SAPI === 'cli') { a_function_that_is_not_there(); }";
+    fs::write(plugins.join("broken.php"), broken).unwrap();
+    let (error, cause) = stack.run("update-tenant", json!({"tenant_id": site.tenant, "image": NEXT})).await.failed();
+    let message = text(&cause["message"]);
+    assert_eq!((error.as_str(), text(&cause["step"]).as_str()), ("DeploymentFailed", "upgrade-database"), "{cause}");
+    for part in ["a_function_that_is_not_there()", "dev-run-tenant-job"] {
+        assert!(message.contains(part), "{part} is not in {message}");
+    }
+    let administrator = site.administrator().await;
+    let location = administrator.get("/wp-admin/").await.unwrap().location.unwrap_or_default();
+    assert!(location.contains("/wp-admin/upgrade.php"), "{location}");
+
+    fs::remove_dir_all(&plugins).unwrap();
+    let job = json!({"tenant_id": site.tenant, "job": "upgrade-database"});
+    let done = stack.run("run-tenant-job", job.clone()).await.succeeded();
+    assert_eq!(done["database"]["upgraded"], true, "{done}");
+    assert_eq!(administrator.get("/wp-admin/").await.unwrap().status, 200);
+    let again = stack.run("run-tenant-job", job).await.succeeded();
+    assert_eq!(again["database"]["upgraded"], false, "{again}");
     remove(stack, &site).await;
 }
 

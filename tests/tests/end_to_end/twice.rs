@@ -170,6 +170,9 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     );
     // Shows that the lock is free.
     stack.run("update-tenant", json!({"tenant_id": tenant, "suspended": false})).await.succeeded();
+    let job = stack.run("run-tenant-job", json!({"tenant_id": tenant, "job": "upgrade-database"})).await;
+    again(stack, &job.arn, &["prepare-tenant-job", "read-tenant-job"]).await;
+    job.succeeded();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }

@@ -8,7 +8,7 @@
 
 use aws_sdk_ecs::types::{
     ContainerDefinition, HealthCheck, KeyValuePair, LogConfiguration, LogDriver, MountPoint, PortMapping, Secret,
-    TransportProtocol,
+    TaskDefinition, TransportProtocol,
 };
 use shared::{Error, FargateSize, Names, Result, Settings};
 
@@ -48,6 +48,10 @@ const MEMORY_OF_A_REQUEST: u32 = 64;
 const MOST_REQUESTS: u32 = 32;
 /// The variable with that number.
 const REQUESTS: &str = "TENANT_REQUESTS";
+/// The variable with the view that has the record of the site.
+const RECORD: &str = "TENANT_SITE_RECORD";
+/// The variable that lets an older WordPress start than the one that changed the tables last.
+const ALLOW_DOWNGRADE: &str = "TENANT_ALLOW_DOWNGRADE";
 
 /// Describes the container of a task of this size.
 ///
@@ -116,10 +120,16 @@ fn environment(
         ("TENANT_URL", format!("{}://{host}", request.scheme.as_str())),
         ("TENANT_SITE_TITLE", title),
         ("TENANT_SITE_LOCALE", locale),
-        ("TENANT_SITE_RECORD", format!("tenant_management.{}", names.site_record())),
+        (RECORD, format!("tenant_management.{}", names.site_record())),
         ("TENANT_DATABASE_TLS", settings.optional("DATABASE_TLS").unwrap_or("false").to_owned()),
         (REQUESTS, requests(size.memory()).to_string()),
     ])
+}
+
+/// Whether a definition's site has a record of its installation and versions: it was described here.
+pub(crate) fn serves_a_record(definition: &TaskDefinition) -> bool {
+    let container = super::site_container(definition);
+    container.is_some_and(|it| it.environment().iter().any(|variable| variable.name() == Some(RECORD)))
 }
 
 /// The variables of the official image, and those of `install.php`. `arn:key::` selects one key of a secret's JSON.
@@ -152,6 +162,15 @@ pub(super) fn resize(container: &mut ContainerDefinition, memory: u32) {
         if variable.name() == Some(REQUESTS) {
             variable.value = Some(requests(memory).to_string());
         }
+    }
+}
+
+/// Lets the container start an older WordPress than the one that changed the tables last, or no longer.
+pub(super) fn set_allow_downgrade(container: &mut ContainerDefinition, allow: bool) {
+    let variables = container.environment.get_or_insert_default();
+    variables.retain(|variable| variable.name() != Some(ALLOW_DOWNGRADE));
+    if allow {
+        variables.push(KeyValuePair::builder().name(ALLOW_DOWNGRADE).value("true").build());
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use shared::owner::tags;
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
 
-use super::container::{CONTAINER, resize};
+use super::container::{CONTAINER, resize, set_allow_downgrade};
 use super::{described, that_tries_once};
 use crate::resources::state::State;
 
@@ -29,6 +29,9 @@ pub struct Revise {
     pub previous: State,
     /// The state that it should have.
     pub wanted: State,
+    /// The new tasks may run an older WordPress than the one that changed the tables last.
+    #[serde(default)]
+    pub allow_downgrade: bool,
 }
 
 /// Output of revise-task-definition.
@@ -45,7 +48,7 @@ pub struct Revised {
 /// # Errors
 /// When ECS refuses a call.
 pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Result<Revised> {
-    let Revise { tenant_id, owner, previous, wanted } = request;
+    let Revise { tenant_id, owner, previous, wanted, allow_downgrade } = request;
     if wanted.has_the_tasks_of(&previous) {
         let state = State { task_definition_arn: previous.task_definition_arn, ..wanted };
         return Ok(Revised { state, registered: false });
@@ -62,7 +65,8 @@ pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Resul
     let arn = &previous.task_definition_arn;
     let current = ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags).send().await;
     let current = current.map_err(|error| Error::aws(format!("reading task definition ({arn})"), error))?;
-    let revision = copy(&current, &previous, &wanted).set_tags(Some(tags_of(&current, &names, &owner)));
+    let revision =
+        copy(&current, &previous, &wanted, allow_downgrade).set_tags(Some(tags_of(&current, &names, &owner)));
     let registered = revision.send_with(&that_tries_once(ecs)).await;
     let registered =
         registered.map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
@@ -75,9 +79,10 @@ fn copy(
     current: &DescribeTaskDefinitionOutput,
     previous: &State,
     wanted: &State,
+    allow_downgrade: bool,
 ) -> RegisterTaskDefinitionInputBuilder {
     let definition = current.task_definition.clone().unwrap_or_else(|| TaskDefinition::builder().build());
-    let containers = with_changes(&definition, previous, wanted);
+    let containers = with_changes(&definition, previous, wanted, allow_downgrade);
     RegisterTaskDefinitionInputBuilder::default()
         .cpu(wanted.cpu.to_string())
         .memory(wanted.memory.to_string())
@@ -99,12 +104,18 @@ fn copy(
 
 /// The containers, with the wanted image in the one that serves the site. A container that had all CPU or memory of the
 /// task gets all of the new size.
-fn with_changes(definition: &TaskDefinition, previous: &State, wanted: &State) -> Vec<ContainerDefinition> {
+fn with_changes(
+    definition: &TaskDefinition,
+    previous: &State,
+    wanted: &State,
+    allow_downgrade: bool,
+) -> Vec<ContainerDefinition> {
     let mut containers = definition.container_definitions().to_vec();
     let named = containers.iter().position(|container| container.name() == Some(CONTAINER));
     if let Some(site) = containers.get_mut(named.unwrap_or_default()) {
         site.image = Some(wanted.image.clone());
         resize(site, wanted.memory);
+        set_allow_downgrade(site, allow_downgrade);
     }
     let all_of = |old: u32, new: u32, given: i32| if i64::from(given) == i64::from(old) { as_i32(new) } else { given };
     for container in &mut containers {
@@ -186,7 +197,8 @@ mod tests {
     async fn run(rules: &[&Rule], wanted: State) -> Result<Revised> {
         let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let previous = state("wordpress:6", 256, 512);
-        revise(&ecs, &settings(&[]), Revise { tenant_id: tenant(), owner: owner(), previous, wanted }).await
+        let request = Revise { tenant_id: tenant(), owner: owner(), previous, wanted, allow_downgrade: true };
+        revise(&ecs, &settings(&[]), request).await
     }
 
     #[tokio::test]
@@ -210,6 +222,7 @@ mod tests {
                 let [logs, site] = request.container_definitions() else { panic!("two containers") };
                 assert_eq!((logs.image(), logs.memory_reservation()), (Some("fluentbit:1"), Some(64)));
                 assert_eq!((site.image(), site.cpu(), site.memory()), (Some("wordpress:7"), 512, Some(1024)));
+                assert_eq!(site.environment()[0].name(), Some("TENANT_ALLOW_DOWNGRADE"));
                 let tags = |key| request.tags().iter().filter(move |tag| tag.key() == Some(key));
                 assert_eq!(tags("cost-centre").count(), 1);
                 assert_eq!(tags("tenant:execution").next().unwrap().value(), Some(owner().as_str()));

@@ -1,18 +1,14 @@
 //! Interprets the end of a task.
 
 use aws_sdk_cloudwatchlogs::Client as Logs;
-use aws_sdk_cloudwatchlogs::error::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Kind, Names, Result, Settings, mysql, names};
 
 use super::{Action, CONTAINER, Request};
 use crate::resources::database::Created;
 use crate::resources::{Left, Removal};
+use crate::workflows::ecs_task::{STOPPED, Task, last_lines, not_run, quoted};
 use crate::workflows::failure::Failure;
-
-const LINES_OF_A_FAILURE: usize = 5;
-const CHARACTERS_OF_A_FAILURE: usize = 800;
-const PAGES_OF_A_LOG: usize = 10;
 
 /// Exit statuses of `run.sh`, besides 0 and those of the programs that it runs.
 mod status {
@@ -21,8 +17,6 @@ mod status {
     pub(super) const LOCKED: i32 = 5;
     pub(super) const LEFT: i32 = 6;
     pub(super) const NOT_READY: i32 = 78;
-    /// 128 plus the signal's number: the container was stopped from outside.
-    pub(super) const STOPPED: [i32; 2] = [137, 143];
 }
 
 /// Input of read-database-task: either a task that has ended, or the reason why there is none.
@@ -35,25 +29,6 @@ pub struct Reading {
     pub task: Option<Task>,
     /// The error of RunTask.
     pub failure: Option<Failure>,
-}
-
-/// A task that has ended, with the fields of ECS's description that are used here.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Task {
-    task_arn: String,
-    #[serde(default)]
-    stopped_reason: String,
-    #[serde(default)]
-    containers: Vec<Container>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Container {
-    name: String,
-    exit_code: Option<i32>,
-    reason: Option<String>,
 }
 
 /// Output of read-database-task.
@@ -77,7 +52,7 @@ pub async fn read(logs: &Logs, settings: &Settings, reading: Reading) -> Result<
     let names = reading.request.names(settings)?;
     let outcome = match (&reading.task, &reading.failure) {
         (Some(task), _) => ended(logs, &names, &reading.request, task).await,
-        (None, Some(failure)) => Err(not_run(&names, failure)),
+        (None, Some(failure)) => Err(not_run(&names::database_task(names.environment()), failure)),
         (None, None) => Err(Error::internal("neither a task nor an error was given")),
     };
     match outcome {
@@ -87,16 +62,12 @@ pub async fn read(logs: &Logs, settings: &Settings, reading: Reading) -> Result<
 }
 
 async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Result<Read> {
-    let id = task.task_arn.rsplit('/').next().unwrap_or_default();
+    let id = task.id();
     let doing = match request.action {
         Action::Create => format!("creating database ({}) by task {id}", names.database()),
         Action::Drop => format!("dropping database ({}) by task {id}", names.database()),
     };
-    let container = task.containers.iter().find(|container| container.name == CONTAINER);
-    let Some(exit) = container.and_then(|container| container.exit_code) else {
-        let reason = container.and_then(|container| container.reason.as_deref()).unwrap_or_default();
-        return Err(not_started(&doing, format!("{} {reason}", task.stopped_reason).trim()));
-    };
+    let exit = task.exit_status(CONTAINER, &doing)?;
     let mut removal = Removal::of(Kind::Database);
     match (request.action, exit) {
         (Action::Create, 0) => Ok(Read::Created(Created { database: names.database(), database_user: names.user() })),
@@ -106,7 +77,7 @@ async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Re
         }
         (Action::Drop, status::ABSENT) => Ok(Read::Removed(removal)),
         (action, status::FOREIGN) => {
-            let lines = last_lines(logs, names, id).await?;
+            let lines = log_of(logs, names, id).await?;
             let reason = match lines.last().and_then(|line| line.strip_prefix("foreign")).map(str::trim) {
                 Some("") => "not made by tenant management".to_owned(),
                 Some(owner) => format!("made by {owner}"),
@@ -120,11 +91,16 @@ async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Re
             Ok(Read::Removed(removal))
         }
         (_, exit) => {
-            let lines = last_lines(logs, names, id).await?;
-            let told: String = lines.join("; ").chars().take(CHARACTERS_OF_A_FAILURE).collect();
-            Err(Error::new(kind_of(exit, &lines), format!("{doing}: exit status {exit}: {told}")))
+            let lines = log_of(logs, names, id).await?;
+            Err(Error::new(kind_of(exit, &lines), format!("{doing}: exit status {exit}: {}", quoted(&lines))))
         }
     }
+}
+
+/// The end of the task's log.
+async fn log_of(logs: &Logs, names: &Names, id: &str) -> Result<Vec<String>> {
+    let stream = format!("{}/{CONTAINER}/{id}", names::DATABASE_TASK);
+    last_lines(logs, &names::database_task_log_group(names.environment()), &stream).await
 }
 
 /// The kind of error for an exit status and the end of the log.
@@ -133,7 +109,7 @@ fn kind_of(exit: i32, lines: &[String]) -> ErrorKind {
         status::LOCKED => return ErrorKind::Transient,
         status::LEFT => return ErrorKind::Internal,
         status::NOT_READY => return ErrorKind::EnvironmentNotReady,
-        exit if status::STOPPED.contains(&exit) => return ErrorKind::Transient,
+        exit if STOPPED.contains(&exit) => return ErrorKind::Transient,
         _ => {}
     }
     lines.iter().rev().find_map(|line| kind_of_line(line)).unwrap_or(ErrorKind::Internal)
@@ -154,66 +130,6 @@ fn kind_of_line(line: &str) -> Option<ErrorKind> {
         return Some(ErrorKind::Transient);
     }
     Some(ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal))
-}
-
-/// A task that ECS could not start. Source: the ECS guide, "Stopped tasks error messages".
-fn not_started(doing: &str, reason: &str) -> Error {
-    let passing = ["Capacity is unavailable", "imeout", "timed out", "network interface provisioning"];
-    let kind = if passing.iter().any(|text| reason.contains(text)) {
-        ErrorKind::Transient
-    } else {
-        ErrorKind::EnvironmentNotReady
-    };
-    Error::new(kind, format!("{doing}: it did not start: {reason}"))
-}
-
-/// An error of RunTask. Its names are ECS's errors with the prefix `ECS.`. The cause of `AmazonECS.Unknown` contains
-/// `failures`, which are about capacity.
-fn not_run(names: &Names, failure: &Failure) -> Error {
-    let family = names::database_task(names.environment());
-    let code = failure.error.rsplit('.').next().unwrap_or_default();
-    let kind = match code {
-        "ClientException"
-        | "ClusterNotFoundException"
-        | "InvalidParameterException"
-        | "PlatformTaskDefinitionIncompatibilityException"
-        | "PlatformUnknownException"
-        | "UnsupportedFeatureException" => ErrorKind::EnvironmentNotReady,
-        "Unknown" | "Timeout" | "AmazonECSException" | "SdkClientException" | "ServerException" => ErrorKind::Transient,
-        code => ErrorKind::of_aws_code(code).unwrap_or(ErrorKind::Internal),
-    };
-    Error::new(kind, format!("running task {family}: {}: {}", failure.error, failure.cause))
-}
-
-/// The end of the task's log. If the log cannot be read, the result is one line that says so.
-async fn last_lines(logs: &Logs, names: &Names, task: &str) -> Result<Vec<String>> {
-    let group = names::database_task_log_group(names.environment());
-    let stream = format!("{}/{CONTAINER}/{task}", names::DATABASE_TASK);
-    let (mut lines, mut token) = (Vec::new(), None);
-    // A page may be empty although more follow. The last page returns the token of its request.
-    for _ in 0..PAGES_OF_A_LOG {
-        let page = logs.get_log_events().log_group_name(&group).log_stream_name(&stream).start_from_head(false);
-        match page.set_next_token(token.clone()).send().await {
-            Ok(page) => {
-                let earlier = page.events().iter().filter_map(|event| event.message()).map(str::trim);
-                let earlier = earlier.filter(|line| !line.is_empty()).map(str::to_owned);
-                lines.splice(0..0, earlier);
-                let next = page.next_backward_token().map(str::to_owned);
-                if lines.len() >= LINES_OF_A_FAILURE || next.is_none() || next == token {
-                    break;
-                }
-                token = next;
-            }
-            Err(error) if error.code() == Some("ResourceNotFoundException") => {
-                return Ok(vec!["it has no log".to_owned()]);
-            }
-            Err(error) => match Error::aws(format!("reading log {stream} of {group}"), error) {
-                passing if passing.kind().is_passing() => return Err(passing),
-                lasting => return Ok(vec![lasting.chain()]),
-            },
-        }
-    }
-    Ok(lines.split_off(lines.len().saturating_sub(LINES_OF_A_FAILURE)))
 }
 
 #[cfg(test)]
@@ -340,29 +256,5 @@ mod tests {
         assert!(message.contains("dev-generic-db-init") && message.contains("Unable to find"), "{message}");
         let refused = json!({"failure": {"Error": "ECS.AccessDeniedException", "Cause": "no"}});
         assert_eq!(error(run("create", refused, &[]).await).0, ErrorKind::AccessDenied);
-    }
-
-    #[tokio::test]
-    async fn reading_a_log_continues_after_an_empty_page() {
-        let page = |token: Option<&'static str>, next: &'static str, line: Option<&'static str>| {
-            mock!(Logs::get_log_events).match_requests(move |request| request.next_token() == token).then_output(
-                move || {
-                    let event = line.map(|line| OutputLogEvent::builder().message(line).build());
-                    GetLogEventsOutput::builder()
-                        .set_events(Some(event.into_iter().collect()))
-                        .next_backward_token(next)
-                        .build()
-                },
-            )
-        };
-        let pages = [
-            page(None, "b", Some("last")),
-            page(Some("b"), "c", None),
-            page(Some("c"), "d", Some("first")),
-            page(Some("d"), "d", None),
-        ];
-        let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, pages.each_ref());
-        let names = settings(&[]).names(&crate::testing::tenant());
-        assert_eq!(last_lines(&logs, &names, "abc").await.unwrap(), ["first", "last"]);
     }
 }

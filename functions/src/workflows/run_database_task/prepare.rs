@@ -1,64 +1,15 @@
 //! Prepares the arguments of a task.
 
 use aws_sdk_secretsmanager::Client as Secrets;
-use serde::Serialize;
 use shared::input::invalid;
-use shared::{Error, Names, Network, Result, Settings, names};
+use shared::{Names, Network, Result, Settings, names};
 
 use super::{Action, CONTAINER, Request, statements};
 use crate::resources::secret;
+use crate::workflows::ecs_task::{self, Program, RunTask, Variable};
 
 /// The script that the container runs. It receives every value in an environment variable.
 const SCRIPT: &str = include_str!("run.sh");
-
-/// Maximum length of a task's overrides. Source: the API reference of ECS, RunTask, `overrides`.
-const MOST_CHARACTERS_OF_OVERRIDES: usize = 8192;
-
-/// Output of prepare-database-task: the arguments of ECS's RunTask.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct RunTask {
-    cluster: String,
-    task_definition: String,
-    launch_type: &'static str,
-    network_configuration: NetworkConfiguration,
-    overrides: Overrides,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct NetworkConfiguration {
-    awsvpc_configuration: AwsvpcConfiguration,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct AwsvpcConfiguration {
-    subnets: Vec<String>,
-    security_groups: Vec<String>,
-    assign_public_ip: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Overrides {
-    container_overrides: [ContainerOverride; 1],
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ContainerOverride {
-    name: &'static str,
-    command: [&'static str; 3],
-    environment: Vec<Variable>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Variable {
-    name: &'static str,
-    value: String,
-}
 
 /// Prepares the arguments of a task. Changes nothing.
 ///
@@ -77,33 +28,23 @@ pub async fn prepare(
     let tenant_secret = if request.action == Action::Create { names.secret() } else { String::new() };
     let allow_plaintext = settings.optional("DATABASE_ALLOW_PLAINTEXT").unwrap_or("false");
     let variable = |name, value: &str| Variable { name, value: value.to_owned() };
-    let overrides = Overrides {
-        container_overrides: [ContainerOverride {
-            name: CONTAINER,
-            command: ["sh", "-c", SCRIPT],
-            environment: vec![
-                variable("DATABASE_HOST", &administrator.endpoint.host),
-                variable("DATABASE_PORT", &administrator.endpoint.port.to_string()),
-                variable("DATABASE_ALLOW_PLAINTEXT", allow_plaintext),
-                variable("TENANT_SECRET", &tenant_secret),
-                variable("STATEMENTS", &statements),
-            ],
-        }],
+    let program = Program {
+        name: CONTAINER,
+        command: ["sh", "-c", SCRIPT],
+        environment: vec![
+            variable("DATABASE_HOST", &administrator.endpoint.host),
+            variable("DATABASE_PORT", &administrator.endpoint.port.to_string()),
+            variable("DATABASE_ALLOW_PLAINTEXT", allow_plaintext),
+            variable("TENANT_SECRET", &tenant_secret),
+            variable("STATEMENTS", &statements),
+        ],
     };
-    fits(&overrides)?;
-    Ok(RunTask {
-        cluster: names.cluster(),
-        task_definition: names::database_task(settings.environment()),
-        launch_type: "FARGATE",
-        network_configuration: NetworkConfiguration {
-            awsvpc_configuration: AwsvpcConfiguration {
-                subnets: network.subnet_ids,
-                security_groups: vec![network.security_group_id],
-                assign_public_ip: "DISABLED",
-            },
-        },
-        overrides,
-    })
+    let network = ecs_task::Network {
+        subnets: network.subnet_ids,
+        security_groups: vec![network.security_group_id],
+        assign_public_ip: "DISABLED".to_owned(),
+    };
+    RunTask::new(names.cluster(), names::database_task(settings.environment()), network, program)
 }
 
 fn statements(request: &Request, names: &Names, settings: &Settings) -> Result<String> {
@@ -114,18 +55,6 @@ fn statements(request: &Request, names: &Names, settings: &Settings) -> Result<S
         (Action::Create, None) => Err(invalid("owner: to create a database, the execution that creates it")),
         (Action::Drop, owner) => Ok(statements::drop(names, owner.as_ref())),
     }
-}
-
-fn fits(overrides: &Overrides) -> Result<()> {
-    let text = serde_json::to_string(overrides)
-        .map_err(|error| Error::internal("writing the task's overrides").with_source(error))?;
-    let length = text.chars().count();
-    if length > MOST_CHARACTERS_OF_OVERRIDES {
-        return Err(Error::internal(format!(
-            "the task's overrides have {length} characters, and ECS takes {MOST_CHARACTERS_OF_OVERRIDES}"
-        )));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 <?php
 // Installs the site, if it never was. Until then Apache does not listen, so that no visitor can reach the installer.
 //
-// TENANT_SITE_RECORD is a view with one row: when the site was installed, or NULL. Only a site that was never installed
-// is installed, and only into a wp-content that has nothing of an earlier tenant. If the tables of an installed site are
-// missing, the start fails: an empty site never takes its place. A tenant without a record has brought its own site.
-// Nothing of an installed site is loaded here.
+// The argument is the version of WordPress. TENANT_SITE_RECORD is a view with one row: when the site was installed, or
+// NULL, and which version changed its tables last. Only a site that was never installed is installed, and only into a
+// wp-content that has nothing of an earlier tenant. If the tables of an installed site are missing, the start fails: an
+// empty site never takes its place. It also fails if the tables are newer than WordPress, unless TENANT_ALLOW_DOWNGRADE
+// is true. A tenant without a record has brought its own site. Nothing of an installed site is loaded here.
 
 const PATIENCE_SECONDS = 60;
 const CONTENT = '/var/www/html/wp-content';
@@ -53,22 +54,22 @@ function connect(): mysqli
 }
 
 /**
- * The time of the installation, or null; false if there is no record. The row stays locked until the transaction ends,
- * so that a second task that starts at the same time waits.
+ * The time of the installation, or null, and the version of the tables, or null; false and null if there is no record.
+ * The row stays locked until the transaction ends, so that a second task that starts at the same time waits.
  */
-function installed_at(mysqli $database, string $record): string|null|false
+function read_record(mysqli $database, string $record): array
 {
     try {
         $database->begin_transaction();
-        $row = $database->query("SELECT installed_at FROM $record FOR UPDATE")->fetch_row();
+        $row = $database->query("SELECT installed_at, database_version FROM $record FOR UPDATE")->fetch_row();
     } catch (mysqli_sql_exception $error) {
         // The user may not read such a view, or there is none.
         if (in_array($error->getCode(), [1044, 1142, 1146], true)) {
-            return false;
+            return [false, null];
         }
         fail('the record of the site cannot be read: ' . $error->getMessage());
     }
-    return $row ? $row[0] : fail("the record of the site, the row of $record, is missing: restore it");
+    return $row ?: fail("the record of the site, the row of $record, is missing: restore it");
 }
 
 /** Whether the database has a site. WordPress decides in the same way, see its function is_blog_installed. */
@@ -116,10 +117,13 @@ function be_strict(): void
 be_strict();
 $record = getenv('TENANT_SITE_RECORD');
 $database = connect();
-$installed_at = installed_at($database, $record);
+[$installed_at, $tables] = read_record($database, $record);
 if ($installed_at !== null && !has_site($database)) {
     $known = $installed_at ? "it was installed at $installed_at" : 'nothing says that it was never installed';
     fail("the tables of the site are missing, and $known: restore a backup");
+}
+if ($tables && version_compare($argv[1], $tables, '<') && getenv('TENANT_ALLOW_DOWNGRADE') !== 'true') {
+    fail("WordPress $argv[1] is older than $tables, which changed the tables last: restore a backup, or allow_downgrade");
 }
 if ($installed_at === null) {
     $foreign = preg_grep(OURS, scandir(CONTENT), PREG_GREP_INVERT);
@@ -132,7 +136,10 @@ if ($installed_at === null) {
     require ABSPATH . 'wp-admin/includes/upgrade.php';
     install();
     be_strict();
-    $database->query("UPDATE $record SET installed_at = CURRENT_TIMESTAMP");
+    $database->execute_query(
+        "UPDATE $record SET installed_at = CURRENT_TIMESTAMP, database_version = ?",
+        [$GLOBALS['wp_version']]
+    );
     fwrite(STDERR, "tenant-management: the site is installed\n");
 }
 $database->commit();

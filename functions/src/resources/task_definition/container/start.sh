@@ -62,7 +62,7 @@ version=$(php -r 'require "wp-includes/version.php"; echo $wp_version;')
 
 # `apache2 -v` only makes the entry point write wp-config.php.
 docker-entrypoint.sh apache2 -v >/dev/null
-setpriv --reuid=www-data --regid=www-data --init-groups php "$tools/install.php"
+setpriv --reuid=www-data --regid=www-data --init-groups php "$tools/install.php" "$version"
 
 # What the load balancer asks for is a file outside of the site, so that none of the site's rules applies to it.
 mkdir -p /var/lib/tenant-management /tmp/tenant-management

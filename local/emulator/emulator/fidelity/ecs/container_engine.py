@@ -7,7 +7,8 @@ and answers the few calls that MiniStack makes. The image's name decides what be
 * With `does-not-exist` in it, the image cannot be pulled, as if the registry did not have it.
 * With `crash` in it, the container starts and at once exits with status 1.
 * With one of `IMAGES_THAT_RUN` in it, the container is a local process that runs the container's command.
-* With `pretend` in it, the container is a record that is running until it is stopped.
+* With `pretend` in it, the container is a record that is running until it is stopped. That of a one-off task has done
+  its work at once.
 * With `wordpress` in it, the container is WordPress, with a root file system, processes and an address of its own. See
   `emulator.images` and `emulator.containers`. Where that is impossible, it is a record.
 * Under any other name the container is a record.

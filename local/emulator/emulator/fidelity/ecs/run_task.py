@@ -6,6 +6,7 @@ from ministack import app
 from ministack.core.responses import error_response_json
 from ministack.services import ec2, ecs
 
+from emulator.fidelity.ecs.tasks import being_started
 from emulator.fidelity.iam import roles
 from emulator.fidelity.iam.permissions import PASSED_ROLES
 from emulator.mend import wraps
@@ -73,3 +74,16 @@ def run_task_refuses_what_ecs_refuses(run_task, data):
             )
             return error_response_json("ClientException", message, 400)
     return run_task(data)
+
+
+@wraps(ecs, "_attach_started_container")
+def a_one_off_task_that_is_only_a_record_has_done_its_work(attach, task, container, *rest):
+    """AWS: a task that is no service's ends with its program.
+
+    MiniStack: without a program, there is nothing that ends.
+    """
+    attached = attach(task, container, *rest)
+    started, _ = being_started()
+    if attached and str(started.get("group") or "").startswith("family:") and not container.is_process:
+        container.end(0)
+    return attached
