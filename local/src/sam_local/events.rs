@@ -136,6 +136,8 @@ impl Samples<'_> {
         let database =
             self.run("run-database-task", json!({"action": "create", "tenant_id": STAYING, "owner": staying.arn}));
         let database = database.await?;
+        // This one, which takes the lock itself, and not the one that the resumption has run under a lock of its own.
+        let job = self.run("run-tenant-job", json!({"tenant_id": STAYING, "job": "upgrade-database"})).await?;
         let mut inputs = BTreeMap::new();
         for arn in [&gone.arn, &there, &left.arn, &staying.arn] {
             self.collect(arn, &mut inputs).await?;
@@ -144,6 +146,7 @@ impl Samples<'_> {
             self.collect(&succeeded(outcome)?.arn, &mut inputs).await?;
         }
         self.collect(&database.arn, &mut inputs).await?;
+        self.collect(&succeeded(job)?.arn, &mut inputs).await?;
         Ok((inputs, staying.arn))
     }
 

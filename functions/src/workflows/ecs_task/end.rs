@@ -10,7 +10,6 @@ use crate::workflows::failure::Failure;
 /// Exit statuses of a container that was stopped from outside: 128 plus the signal's number.
 pub(crate) const STOPPED: [i32; 2] = [137, 143];
 
-const LINES_OF_A_FAILURE: usize = 5;
 const CHARACTERS_OF_A_FAILURE: usize = 800;
 const PAGES_OF_A_LOG: usize = 10;
 
@@ -80,8 +79,8 @@ pub(crate) fn not_run(family: &str, failure: &Failure) -> Error {
     Error::new(kind, format!("running task {family}: {}: {}", failure.error, failure.cause))
 }
 
-/// The end of a task's log. If the log cannot be read, the result is one line that says so.
-pub(crate) async fn last_lines(logs: &Logs, group: &str, stream: &str) -> Result<Vec<String>> {
+/// The last lines of a task's log, at most so many. If the log cannot be read, the result is one line that says so.
+pub(crate) async fn last_lines(logs: &Logs, group: &str, stream: &str, count: usize) -> Result<Vec<String>> {
     let (mut lines, mut token) = (Vec::new(), None);
     // A page may be empty although more follow. The last page returns the token of its request.
     for _ in 0..PAGES_OF_A_LOG {
@@ -92,7 +91,7 @@ pub(crate) async fn last_lines(logs: &Logs, group: &str, stream: &str) -> Result
                 let earlier = earlier.filter(|line| !line.is_empty()).map(str::to_owned);
                 lines.splice(0..0, earlier);
                 let next = page.next_backward_token().map(str::to_owned);
-                if lines.len() >= LINES_OF_A_FAILURE || next.is_none() || next == token {
+                if lines.len() >= count || next.is_none() || next == token {
                     break;
                 }
                 token = next;
@@ -106,7 +105,7 @@ pub(crate) async fn last_lines(logs: &Logs, group: &str, stream: &str) -> Result
             },
         }
     }
-    Ok(lines.split_off(lines.len().saturating_sub(LINES_OF_A_FAILURE)))
+    Ok(lines.split_off(lines.len().saturating_sub(count)))
 }
 
 /// Lines of a log, for an error.
@@ -142,6 +141,6 @@ mod tests {
             page(Some("d"), "d", None),
         ];
         let logs = mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, pages.each_ref());
-        assert_eq!(last_lines(&logs, "/ecs/a", "b/c/d").await.unwrap(), ["first", "last"]);
+        assert_eq!(last_lines(&logs, "/ecs/a", "b/c/d", 5).await.unwrap(), ["first", "last"]);
     }
 }

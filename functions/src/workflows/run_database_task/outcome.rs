@@ -10,6 +10,9 @@ use crate::resources::{Left, Removal};
 use crate::workflows::ecs_task::{STOPPED, Task, last_lines, not_run, quoted};
 use crate::workflows::failure::Failure;
 
+/// Number of lines of the log in an error.
+const LINES_OF_A_FAILURE: usize = 5;
+
 /// Exit statuses of `run.sh`, besides 0 and those of the programs that it runs.
 mod status {
     pub(super) const ABSENT: i32 = 3;
@@ -100,7 +103,7 @@ async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Re
 /// The end of the task's log.
 async fn log_of(logs: &Logs, names: &Names, id: &str) -> Result<Vec<String>> {
     let stream = format!("{}/{CONTAINER}/{id}", names::DATABASE_TASK);
-    last_lines(logs, &names::database_task_log_group(names.environment()), &stream).await
+    last_lines(logs, &names::database_task_log_group(names.environment()), &stream, LINES_OF_A_FAILURE).await
 }
 
 /// The kind of error for an exit status and the end of the log.

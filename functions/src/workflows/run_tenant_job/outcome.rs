@@ -14,6 +14,13 @@ use crate::workflows::failure::Failure;
 /// What the line begins with that a job reports its result in.
 const REPORT: &str = "tenant-management: {";
 
+/// Number of lines of the log that are read.
+const LINES: usize = 50;
+/// Number of lines of the log in an error, when none of them says why.
+const LINES_OF_A_FAILURE: usize = 5;
+/// What a line contains that says why a job failed. What PHP called follows such a line.
+const REASONS: [&str; 2] = ["PHP Fatal error", "tenant-management:"];
+
 /// Input of read-tenant-job: either a task that has ended, or the reason why there is none.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -80,14 +87,21 @@ async fn ended(logs: &Logs, names: &Names, job: Job, task: &Task) -> Result<Done
     let doing = format!("running job {} by task {}", job.name(), task.id());
     let exit = task.exit_status(CONTAINER, &doing)?;
     let stream = format!("{LOG_PREFIX}/{CONTAINER}/{}", task.id());
-    let lines = last_lines(logs, &names.log_group(), &stream).await?;
+    let lines = last_lines(logs, &names.log_group(), &stream, LINES).await?;
     if exit != 0 {
         let kind = if STOPPED.contains(&exit) { ErrorKind::Transient } else { ErrorKind::DeploymentFailed };
-        return Err(Error::new(kind, format!("{doing}: exit status {exit}: {}", quoted(&lines))));
+        return Err(Error::new(kind, format!("{doing}: exit status {exit}: {}", quoted(reason(&lines)))));
     }
     let report = lines.iter().rev().find_map(|line| line.find(REPORT).map(|at| &line[at + REPORT.len() - 1..]));
     let upgrade = report.and_then(|report| serde_json::from_str::<Upgrade>(report).ok());
     Ok(Done { job: job.name(), database: upgrade.filter(is_credible) })
+}
+
+/// The part of the log that says why a job failed.
+fn reason(lines: &[String]) -> &[String] {
+    let says_why = |line: &String| REASONS.iter().any(|reason| line.contains(reason));
+    let from = lines.iter().rposition(says_why).unwrap_or(lines.len().saturating_sub(LINES_OF_A_FAILURE));
+    &lines[from..]
 }
 
 /// The tenant's programs can write anything into the job's log, and people read it in their terminals.
@@ -148,7 +162,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_fails_says_why_and_one_that_was_stopped_runs_again() {
-        let error = run(exit(255), &["PHP Fatal error:  Uncaught Error in a.php"]).await.unwrap_err();
+        let lines =
+            &["PHP Notice:  x", "PHP Fatal error:  Uncaught Error in a.php", "#0", "#1", "#2", "#3", "#4", "#5"];
+        let error = run(exit(255), lines).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
         assert!(error.chain().contains("exit status 255: PHP Fatal error"), "{}", error.chain());
         assert!(run(exit(137), &[]).await.unwrap()["again"].is_string());
