@@ -207,6 +207,35 @@ class Expressions(unittest.TestCase):
             failure = caught("provision-tenant", "Create the database by a task", cause)["Output"]["failure"]
             self.assertEqual((failure["Error"], failure["Cause"]), (error, message))
 
+    def test_the_log_of_a_deployment_that_failed_is_named_if_it_is_still_there(self):
+        report = states(MACHINES["provision-tenant"])["Report the failure"]["Cause"]
+        log = {"kind": "log-group", "identifier": "arn:log", "reason": "keep_log_group was asked for"}
+        foreign = {"kind": "target-group", "identifier": "arn:tg", "reason": "made by arn:other"}
+
+        def told(error, kept):
+            failure = {"Error": error, "Cause": "no", "step": "a-step"}
+            variables = {**KNOWN, "failure": failure, "rolled_back": True, "removed": [], "kept": kept, "leftovers": []}
+            report_of = sfn._apply_jsonata_template(report.replace("${Environment}", "dev"), {}, {"variables": variables})
+            return json.loads(report_of)
+
+        cause = told("DeploymentFailed", [foreign, log])
+        self.assertEqual(cause["kept"], [foreign, log])
+        self.assertIn(f"no The log of its tasks is still in /ecs/dev-{TENANT}: ", cause["message"])
+        for error, kept in [("DeploymentFailed", [foreign]), ("DeploymentFailed", []), ("AccessDenied", [log])]:
+            self.assertEqual(told(error, kept)["message"], "no")
+
+    def test_an_id_under_which_only_a_log_is_left_is_told_apart_from_a_tenant(self):
+        exists = states(MACHINES["provision-tenant"])["Note that the tenant exists"]["Assign"]
+
+        def told(foreign):
+            data = [{}, {"tenant_id": TENANT, "foreign": foreign}]
+            assign = json.loads(json.dumps(exists).replace("${Environment}", "dev"))
+            return sfn._apply_jsonata_template(assign, data, {"variables": {}})["failure"]["Cause"]
+
+        self.assertIn("it has a log-group. Only a log is left", told(["log-group"]))
+        for foreign in [["secret"], ["log-group", "secret"]]:
+            self.assertIn(f"it has a {', a '.join(foreign)}. Take another id", told(foreign))
+
     def test_the_cause_of_a_failed_task_is_parsed_and_any_other_failure_is_kept(self):
         output = caught("run-database-task", "Run the task", json.dumps(TASK))["Output"]
         self.assertEqual(output["task"]["Containers"], [{"Name": "db", "ExitCode": 1}])

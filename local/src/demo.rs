@@ -71,7 +71,7 @@ async fn show(settings: &Settings) -> Result<()> {
         tenants.push(tenant.to_owned());
     }
     for tenant in &tenants {
-        demo.expect_resources(tenant, true).await?;
+        demo.expect_resources(tenant).await?;
     }
 
     let sites = Sites::of(settings, environment)?;
@@ -118,12 +118,17 @@ async fn show(settings: &Settings) -> Result<()> {
     let outcome =
         demo.run("provision-tenant", &[(REFUSED_TENANT.to_owned(), json!({"tenant_id": REFUSED_TENANT}))]).await;
     demo.give_back_create_service(&role).await?;
-    demo.expect_rollback(REFUSED_TENANT, &outcome?.remove(0), "AccessDenied").await?;
+    demo.expect_rollback(REFUSED_TENANT, &outcome?.remove(0), "AccessDenied", &[]).await?;
 
-    say::chapter("A fourth provisioning fails, because its image does not exist. It is rolled back");
+    say::chapter(
+        "A fourth provisioning fails, because its image does not exist. It is rolled back, and its log is kept",
+    );
     let broken = json!({"tenant_id": BROKEN_TENANT, "image": MISSING_IMAGE});
     let outcome = demo.run("provision-tenant", &[(BROKEN_TENANT.to_owned(), broken)]).await?.remove(0);
-    demo.expect_rollback(BROKEN_TENANT, &outcome, "DeploymentFailed").await?;
+    demo.expect_rollback(BROKEN_TENANT, &outcome, "DeploymentFailed", &["log-group"]).await?;
+    let teardown = json!({"tenant_id": BROKEN_TENANT});
+    succeeded(&demo.run("teardown-tenant", &[(BROKEN_TENANT.to_owned(), teardown)]).await?.remove(0))?;
+    demo.expect_only(BROKEN_TENANT, &[]).await?;
 
     say::chapter("Both tenants are deprovisioned, which is refused while the checklist has open items");
     let approved = event(settings, "deprovision-tenant")?;
@@ -141,7 +146,7 @@ async fn show(settings: &Settings) -> Result<()> {
         say::result(table(&format!("Tenant {tenant}, deprovisioned in {took:.1} s"), &outcome.output));
     }
     for tenant in &tenants {
-        demo.expect_resources(tenant, false).await?;
+        demo.expect_only(tenant, &[]).await?;
     }
     Ok(())
 }
@@ -204,14 +209,15 @@ impl Demo<'_> {
         deleted.doing("giving create-service its permission back").map(drop)
     }
 
-    /// Checks that a provisioning has failed with this error, reports that it was rolled back, and has left nothing.
-    async fn expect_rollback(&self, tenant: &str, outcome: &Outcome, error: &str) -> Result<()> {
+    /// Checks that a provisioning has failed with this error, reports that it was rolled back, and has left only
+    /// resources of these kinds.
+    async fn expect_rollback(&self, tenant: &str, outcome: &Outcome, error: &str, left: &[&str]) -> Result<()> {
         expect_failure(outcome, error)?;
         say::result(table(&format!("{} after {:.1} s", outcome.error, outcome.took.as_secs_f64()), &outcome.cause));
         if outcome.cause.get("rolled_back") != Some(&json!(true)) {
             return Err(format!("the failed provisioning of {tenant} does not say that it was rolled back").into());
         }
-        self.expect_resources(tenant, false).await
+        self.expect_only(tenant, left).await
     }
 
     /// Calls a function; returns its answer.
@@ -229,16 +235,28 @@ impl Demo<'_> {
         Ok(payload)
     }
 
-    /// Checks with inventory-tenant that a tenant has some resources (`some`), or none.
-    async fn expect_resources(&self, tenant: &str, some: bool) -> Result<()> {
+    /// Checks with inventory-tenant that a tenant has resources.
+    async fn expect_resources(&self, tenant: &str) -> Result<()> {
+        if self.inventory(tenant).await?.is_empty() {
+            return Err(format!("tenant {tenant} has no resources after it was provisioned").into());
+        }
+        Ok(())
+    }
+
+    /// Checks with inventory-tenant that a tenant has resources of these kinds only.
+    async fn expect_only(&self, tenant: &str, kinds: &[&str]) -> Result<()> {
+        let left = self.inventory(tenant).await?;
+        if left == kinds {
+            return Ok(());
+        }
+        Err(format!("tenant {tenant} has [{}] and not [{}]", left.join(", "), kinds.join(", ")).into())
+    }
+
+    /// Shows a tenant's inventory; returns the kinds of which it has a resource.
+    async fn inventory(&self, tenant: &str) -> Result<Vec<String>> {
         let payload = self.call("inventory-tenant", &json!({"tenant_id": tenant})).await?;
         say::result(table(&format!("Inventory of tenant {tenant}"), &inventory_rows(&payload)));
-        let left = present(&payload);
-        match (some, left.is_empty()) {
-            (true, true) => Err(format!("tenant {tenant} has no resources after it was provisioned").into()),
-            (false, false) => Err(format!("tenant {tenant} still has: {}", left.join(", ")).into()),
-            _ => Ok(()),
-        }
+        Ok(present(&payload).into_iter().map(str::to_owned).collect())
     }
 }
 

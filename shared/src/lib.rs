@@ -7,6 +7,7 @@
 mod model;
 mod runtime;
 
+pub use model::environment_variables::EnvironmentVariables;
 pub use model::error::{Error, ErrorKind, Result};
 pub use model::fargate::{DesiredCount, FargateSize};
 pub use model::image::{ImageReference, is_downgrade};

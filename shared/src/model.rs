@@ -2,6 +2,7 @@
 //! runs.
 
 pub mod candidate;
+pub(crate) mod environment_variables;
 pub mod error;
 pub mod fargate;
 pub(crate) mod image;

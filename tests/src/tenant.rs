@@ -1,11 +1,11 @@
 //! What exists of a tenant: as list-tenants reports it, and as AWS and MySQL report it.
 
 use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
-use serde_json::Value;
-use shared::PerKind;
+use serde_json::{Value, json};
+use shared::{Kind, PerKind};
 
 use crate::database;
-use crate::stack::Stack;
+use crate::stack::{Stack, text};
 
 impl Stack {
     /// The tenants on every page of list-tenants.
@@ -23,6 +23,25 @@ impl Stack {
             }
             input["next_token"] = page["next_token"].clone();
         }
+    }
+
+    /// Checks that a deployment that failed was rolled back completely, except for the log, which the cause names.
+    ///
+    /// # Panics
+    /// When something else is left, or the log is not.
+    pub async fn only_its_log_is_left(&self, tenant: &str, cause: &Value) {
+        let group = format!("/ecs/{}", self.named(tenant));
+        assert_eq!((&cause["rolled_back"], &cause["leftovers"]), (&json!(true), &json!([])), "{cause}");
+        assert_eq!(
+            (text(&cause["kept"][0]["kind"]).as_str(), &cause["kept"][1]),
+            ("log-group", &Value::Null),
+            "{cause}"
+        );
+        assert!(text(&cause["kept"][0]["identifier"]).ends_with(&group), "{cause}");
+        assert!(text(&cause["message"]).contains(&group), "{cause}");
+        let pieces = self.pieces(tenant).await;
+        let left: Vec<_> = pieces.iter().filter(|(_, pieces)| !pieces.is_empty()).map(|(kind, _)| kind).collect();
+        assert_eq!(left, [Kind::LogGroup], "{cause}");
     }
 
     /// Everything that exists of a tenant, as text with settings and tags. If two snapshots are equal, nothing was

@@ -48,9 +48,9 @@ struct Seen {
     url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<String>,
-    /// The image's tag or digest.
+    /// The version of WordPress that serves the site.
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
+    wordpress_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     desired_count: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +68,7 @@ struct Described {
     url: Option<String>,
     service: Option<Service>,
     task_definition: Option<TaskDefinition>,
+    database: Option<Database>,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +80,11 @@ struct Service {
 #[derive(Deserialize)]
 struct TaskDefinition {
     image: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Database {
+    wordpress_version: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,12 +141,11 @@ async fn look(lambda: &Lambda, peer: &Peer, tenant: &TenantId) -> Result<Seen> {
 
 impl Seen {
     fn described(described: Described) -> Self {
-        let image = described.task_definition.and_then(|definition| definition.image);
         Self {
             status: described.status,
             url: described.url,
-            version: image.as_deref().map(version),
-            image,
+            image: described.task_definition.and_then(|definition| definition.image),
+            wordpress_version: described.database.and_then(|database| database.wordpress_version),
             desired_count: described.service.as_ref().map(|service| service.desired_count),
             running_count: described.service.as_ref().map(|service| service.running_count),
             ..Self::default()
@@ -155,15 +160,6 @@ impl Seen {
             ..Self::default()
         }
     }
-}
-
-/// The tag or digest of an image. An image without either is `latest`.
-fn version(image: &str) -> String {
-    if let Some((_, digest)) = image.split_once('@') {
-        return digest.to_owned();
-    }
-    let name = image.rsplit('/').next().unwrap_or(image);
-    name.split_once(':').map_or("latest", |(_, tag)| tag).to_owned()
 }
 
 #[cfg(test)]
@@ -198,17 +194,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tenant_that_is_there_has_its_status_and_the_version_of_its_image() {
+    async fn a_tenant_that_is_there_has_its_status_and_the_version_of_wordpress_that_serves_it() {
         let described = json!({
             "tenant_id": "123456789012", "status": "active", "url": "https://x", "lacks": [],
             "service": {"desired_count": 2, "running_count": 1, "arn": "arn"},
             "task_definition": {"image": "registry:5000/wordpress:6.4", "revision": 3},
+            "database": {"name": "123456789012_db", "wordpress_version": "6.4.3"},
         });
         assert_eq!(
             answered(described, None).await,
             json!({
-                "status": "active", "url": "https://x", "image": "registry:5000/wordpress:6.4", "version": "6.4",
-                "desired_count": 2, "running_count": 1
+                "status": "active", "url": "https://x", "image": "registry:5000/wordpress:6.4",
+                "wordpress_version": "6.4.3", "desired_count": 2, "running_count": 1
             })
         );
         assert_eq!(answered(json!({"status": "partial"}), None).await, json!({"status": "partial"}));
@@ -230,18 +227,5 @@ mod tests {
         let seen = Seen::unreachable(look(&lambda, &peer(), &tenant()).await.unwrap_err());
         assert_eq!((seen.status.as_str(), seen.error.as_deref()), ("unreachable", Some("AccessDenied")));
         assert!(seen.message.unwrap().contains("sit-describe-tenant"));
-    }
-
-    #[test]
-    fn the_version_of_an_image_is_its_tag_or_digest() {
-        for (image, expected) in [
-            ("wordpress", "latest"),
-            ("wordpress:6", "6"),
-            ("registry:5000/a/wordpress", "latest"),
-            ("registry:5000/a/wordpress:6.4-apache", "6.4-apache"),
-            ("wordpress:6@sha256:abc", "sha256:abc"),
-        ] {
-            assert_eq!(version(image), expected);
-        }
     }
 }

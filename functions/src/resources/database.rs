@@ -113,12 +113,7 @@ pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> 
     // What a tenant's tasks cannot do is a fault of the server's settings, whatever code the server has for it.
     used.map_err(|error| match error.kind() {
         ErrorKind::Transient => error,
-        _ => Error::not_ready(format!(
-            "user {} cannot use its database as WordPress would: {}. Look at the server's settings \
-             (require_secure_transport, partial_revokes, the plugin for passwords)",
-            names.user(),
-            error.chain()
-        )),
+        _ => unusable(&names, &error.chain()),
     })?;
     Ok(created)
 }
@@ -127,13 +122,31 @@ pub async fn create(secrets: &Secrets, settings: &Settings, request: Create) -> 
 async fn use_database(tenant: &Credentials, transport: &Transport, names: &Names) -> Result<()> {
     let mut connection = Connection::open(tenant, transport).await?;
     let doing = format!("using database ({}) as user ({})", names.database(), names.user());
-    let record = format!("UPDATE tenant_management.{} SET installed_at = installed_at", names.site_record());
-    let mut outcome = connection.run(&doing, &format!("USE `{}`", names.database())).await;
-    if outcome.is_ok() {
-        outcome = connection.run(&doing, &record).await;
+    let mut outcome = Ok(());
+    for statement in uses(names) {
+        if outcome.is_ok() {
+            outcome = connection.run(&doing, &statement).await;
+        }
     }
     connection.close().await;
     outcome
+}
+
+/// What WordPress does with its database and with the record of the site, without a change.
+pub(crate) fn uses(names: &Names) -> [String; 2] {
+    [
+        format!("USE `{}`", names.database()),
+        format!("UPDATE tenant_management.{} SET installed_at = installed_at", names.site_record()),
+    ]
+}
+
+/// The error when the tenant's user cannot do that.
+pub(crate) fn unusable(names: &Names, why: &str) -> Error {
+    Error::not_ready(format!(
+        "user {} cannot use its database as WordPress would: {why}. Look at the server's settings \
+         (require_secure_transport, partial_revokes, the plugin for passwords)",
+        names.user()
+    ))
 }
 
 async fn create_with(

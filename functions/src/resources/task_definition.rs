@@ -17,7 +17,10 @@ use aws_sdk_ecs::types::{
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::owner::{owner_in, tags};
-use shared::{Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, Site, TenantId, fargate};
+use shared::{
+    EnvironmentVariables, Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, Site, TenantId,
+    fargate,
+};
 
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Removal, ours, tenant_named};
@@ -54,6 +57,9 @@ pub struct Register {
     /// What was asked for the site.
     #[serde(default)]
     pub site: Site,
+    /// Further environment variables of the container.
+    #[serde(default)]
+    pub environment_variables: EnvironmentVariables,
     /// How visitors reach the load balancer.
     pub scheme: Scheme,
     /// The tenant's secret.
@@ -411,6 +417,7 @@ mod tests {
             cpu: Some(cpu),
             memory: Some(512),
             site: Site::default(),
+            environment_variables: EnvironmentVariables::default(),
             scheme: Scheme::Https,
             secret_arn: "arn:secret".to_owned(),
             admin_secret_arn: "arn:admin".to_owned(),

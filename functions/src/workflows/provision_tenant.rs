@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::{
-    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Result, Settings, Site, TenantId,
-    fargate,
+    DesiredCount, EnvironmentName, EnvironmentVariables, Error, ErrorKind, FargateSize, ImageReference, Result,
+    Settings, Site, TenantId, fargate,
 };
 
 use super::events::{EventId, SignupId};
@@ -44,6 +44,9 @@ pub struct ProvisionRequest {
     /// What the site is to be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub site: Option<Site>,
+    /// Further environment variables of the container, beside the stack's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub environment_variables: Option<EnvironmentVariables>,
 }
 
 /// A request in which every value is set.
@@ -67,22 +70,26 @@ pub struct Provision {
     pub desired_count: DesiredCount,
     /// What the site is to be.
     pub site: Site,
+    /// Further environment variables of the container, the stack's included.
+    pub environment_variables: EnvironmentVariables,
 }
 
 impl ProvisionRequest {
     /// Checks the request against the stack and fills in its defaults.
     ///
     /// # Errors
-    /// `InvalidRequest` for an empty request or a size that Fargate does not offer; `WrongEnvironment`.
+    /// `InvalidRequest` for an empty request, a size that Fargate does not offer, or too many environment variables;
+    /// `WrongEnvironment`; `EnvironmentNotReady` when a stack parameter is wrong.
     pub fn decide(self, settings: &Settings) -> Result<Provision> {
         if self.is_empty() {
             return Err(invalid(
-                "the input is {}, as after a start without any input: give at least one of tenant_id, signup_id, environment, image, cpu, memory, desired_count, site",
+                "the input is {}, as after a start without any input: give at least one of tenant_id, signup_id, environment, image, cpu, memory, desired_count, site, environment_variables",
             ));
         }
         settings.guard(self.environment)?;
         let cpu = self.cpu.map_or_else(|| settings.parsed("DEFAULT_CPU"), Ok)?;
         let memory = self.memory.map_or_else(|| settings.parsed("DEFAULT_MEMORY"), Ok)?;
+        let variables = self.environment_variables.unwrap_or_default().or(variables_of_all(settings)?);
         Ok(Provision {
             tenant_id: self.tenant_id,
             signup_id: self.signup_id,
@@ -91,6 +98,7 @@ impl ProvisionRequest {
             size: FargateSize::new(cpu, memory).map_err(invalid)?,
             desired_count: self.desired_count.unwrap_or(DesiredCount::ONE),
             site: self.site.unwrap_or_default(),
+            environment_variables: variables.map_err(|reason| invalid(format!("environment_variables: {reason}")))?,
         })
     }
 
@@ -106,7 +114,8 @@ impl ProvisionRequest {
                 cpu: None,
                 memory: None,
                 desired_count: None,
-                site: None
+                site: None,
+                environment_variables: None
             }
         )
     }
@@ -118,6 +127,15 @@ fn default_image(settings: &Settings) -> Result<ImageReference> {
         .to_owned()
         .try_into()
         .map_err(|reason| Error::new(ErrorKind::EnvironmentNotReady, format!("stack parameter DefaultImage: {reason}")))
+}
+
+/// The environment variables of all tenants.
+fn variables_of_all(settings: &Settings) -> Result<EnvironmentVariables> {
+    serde_json::from_str(settings.optional("SITE_ENVIRONMENT").unwrap_or("{}")).map_err(|reason| {
+        Error::not_ready(format!(
+            "stack parameter SiteEnvironment, a JSON object of texts as in {{\"TZ\": \"UTC\"}}: {reason}"
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -138,7 +156,7 @@ mod tests {
         let provision = decide(json!({"signup_id": "signup-1"})).unwrap();
         assert_eq!(
             serde_json::to_value(provision).unwrap(),
-            json!({"signup_id": "signup-1", "image": "wordpress:6", "cpu": 256, "memory": 512, "desired_count": 1, "site": {}})
+            json!({"signup_id": "signup-1", "image": "wordpress:6", "cpu": 256, "memory": 512, "desired_count": 1, "site": {}, "environment_variables": {}})
         );
     }
 
@@ -150,7 +168,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             serde_json::to_value(provision).unwrap(),
-            json!({"tenant_id": "123456789012", "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2, "site": {"title": "Cheese"}})
+            json!({"tenant_id": "123456789012", "image": "wordpress:7", "cpu": 512, "memory": 1024, "desired_count": 2, "site": {"title": "Cheese"}, "environment_variables": {}})
         );
     }
 
@@ -171,10 +189,36 @@ mod tests {
             (json!({"event_id": ""}), "event_id: \"\"", "letters"),
             (json!({"site": {"admin_email": "me"}}), "site.admin_email: \"me\"", "name@domain"),
             (json!({"site": {"password": "x"}}), "password", "admin_user"),
+            (json!({"environment_variables": {"PATH": "x"}}), "environment_variables: \"PATH\"", "other than"),
+            (json!({"environment_variables": {"A": true}}), "environment_variables", "string"),
         ] {
             let error = decide(request).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);
             assert!(error.chain().contains(field) && error.chain().contains(allowed), "{}", error.chain());
+        }
+    }
+
+    #[test]
+    fn a_request_may_change_the_variables_of_all_and_add_to_them() {
+        let decide = |of_all: &str, own: Value| {
+            let defaults = [("DEFAULT_IMAGE", "wordpress:6"), ("DEFAULT_CPU", "256"), ("DEFAULT_MEMORY", "512")];
+            let settings = settings(&[&defaults[..], &[("SITE_ENVIRONMENT", of_all)]].concat());
+            let request = json!({"desired_count": 1, "environment_variables": own});
+            input::parse::<ProvisionRequest>(request)?.decide(&settings)
+        };
+        let of_all = r#"{"TZ": "UTC", "WORDPRESS_DEBUG": "1"}"#;
+        let provision = decide(of_all, json!({"TZ": "Europe/Berlin", "SHOP": "yes"})).unwrap();
+        let merged: Vec<_> = provision.environment_variables.iter().collect();
+        assert_eq!(merged, [("SHOP", "yes"), ("TZ", "Europe/Berlin"), ("WORDPRESS_DEBUG", "1")]);
+
+        for wrong in ["TZ=UTC", "[]", r#"{"TZ": 1}"#, r#"{"PATH": "/"}"#, r#"{"SMTP_PASSWORD": "hunter2"}"#] {
+            let error = decide(wrong, json!({})).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady, "{wrong}");
+            assert!(
+                error.chain().contains("SiteEnvironment") && !error.chain().contains("hunter2"),
+                "{}",
+                error.chain()
+            );
         }
     }
 

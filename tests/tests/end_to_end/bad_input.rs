@@ -34,6 +34,18 @@ async fn a_wrong_provisioning_request_is_refused() {
         (json!({"cpu": 100}), "InvalidRequest", "cpu: 100", "256"),
         (json!({"desired_count": -1}), "InvalidRequest", "desired_count: -1", "1 to 50"),
         (json!({"desired_count": 1_000_000}), "InvalidRequest", "desired_count: 1000000", "1 to 50"),
+        (
+            json!({"environment_variables": {"WORDPRESS_DB_HOST": "x"}}),
+            "InvalidRequest",
+            "environment_variables: \"WORDPRESS_DB_HOST\"",
+            "other than",
+        ),
+        (
+            json!({"environment_variables": {"SMTP_PASSWORD": "x"}}),
+            "InvalidRequest",
+            "environment_variables: \"SMTP_PASSWORD\"",
+            "Secrets Manager",
+        ),
         (json!({"environment": "staging"}), "InvalidRequest", "environment: \"staging\"", "\"dev\""),
         (json!({"environment": "prod"}), "WrongEnvironment", "\"prod\"", "\"dev\""),
         (json!({}), "InvalidRequest", "input", "tenant_id"),

@@ -88,6 +88,8 @@ async fn a_provisioning_that_succeeds_and_one_that_fails_are_reported_once_each(
     assert_eq!((&detail["tenant_id"], &detail["signup_id"]), (&json!(failing), &json!("signup-9")));
     assert_eq!((&detail["rolled_back"], &detail["leftovers"]), (&json!(true), &json!([])));
     assert!(text(&detail["message"]).contains("CannotPullContainer"), "{event}");
+    assert!(text(&detail["message"]).contains(&format!("/ecs/dev-{failing}")), "its log is kept: {event}");
+    stack.run("teardown-tenant", json!({"tenant_id": failing})).await.succeeded();
 
     let event = bus.the_one_about(&refused.arn).await;
     let detail = &event["detail"];

@@ -16,7 +16,8 @@ async fn a_provisioned_tenant_has_every_resource_with_its_settings_and_tags() {
     let tenant = new_tenant_id();
     let input = json!({
         "tenant_id": tenant, "signup_id": "signup-7", "environment": "dev",
-        "image": "pretend/wordpress:6-apache", "cpu": "512", "memory": 1024, "desired_count": 2
+        "image": "pretend/wordpress:6-apache", "cpu": "512", "memory": 1024, "desired_count": 2,
+        "environment_variables": {"SHOP": "yes"}
     });
     let outcome = stack.run("provision-tenant", input).await;
     let owner = outcome.arn.clone();
@@ -127,6 +128,8 @@ async fn task_definition(stack: &Stack, tenant: &str, owner: &str, result: &Valu
     assert_eq!(container.port_mappings()[0].container_port(), Some(80));
     assert_eq!(container.mount_points()[0].container_path(), Some("/var/www/html/wp-content"));
     assert!(container.health_check().is_some());
+    let further = container.environment().iter().find(|variable| variable.name() == Some("SHOP"));
+    assert_eq!(further.and_then(|variable| variable.value()), Some("yes"));
     let secrets: BTreeSet<_> = container.secrets().iter().map(|secret| (secret.name(), secret.value_from())).collect();
     let arn = text(&result["secret_arn"]);
     for (variable, key) in [

@@ -14,9 +14,27 @@ async fn a_deployment_that_fails_is_rolled_back_with_the_services_own_reasons() 
     assert_eq!(error, "DeploymentFailed", "{cause}");
     assert_eq!(cause["step"], "check-service-deployment");
     assert!(text(&cause["message"]).contains("CannotPullContainer"), "{cause}");
-    assert_eq!(cause["rolled_back"], true, "{cause}");
+    assert_eq!((&cause["rolled_back"], &cause["leftovers"]), (&json!(true), &json!([])), "{cause}");
     assert!(cause["removed"].as_array().unwrap().len() >= 9, "{cause}");
+    stack.only_its_log_is_left(&tenant, &cause).await;
+    stack.run("teardown-tenant", json!({"tenant_id": tenant})).await.succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn an_id_whose_log_is_left_is_free_after_a_teardown() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    let broken = json!({"tenant_id": tenant, "image": "pretend/wordpress:does-not-exist"});
+    let (_, failed) = stack.run("provision-tenant", broken).await.failed();
+    stack.only_its_log_is_left(&tenant, &failed).await;
+    let (error, cause) = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.failed();
+    assert_eq!(error, "TenantAlreadyExists", "{cause}");
+    assert!(text(&cause["message"]).contains("Only a log is left"), "{cause}");
+    stack.only_its_log_is_left(&tenant, &failed).await;
+
+    stack.run("teardown-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
 }
 
 #[tokio::test]

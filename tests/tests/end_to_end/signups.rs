@@ -119,7 +119,9 @@ async fn a_signup_that_failed_is_tried_again_when_it_is_sent_again_and_not_when_
     let broken = json!({"signup_id": signup, "image": "pretend/wordpress:does-not-exist"});
     let event = stack.put(SIGNED_UP, &broken).await;
     let first = stack.started("provision-tenant", &signup, 1).await.remove(0);
-    assert_eq!(stack.ended(&first).await.failed().0, "DeploymentFailed");
+    let (error, cause) = stack.ended(&first).await.failed();
+    assert_eq!(error, "DeploymentFailed", "{cause}");
+    stack.run("teardown-tenant", json!({"tenant_id": cause["tenant_id"]})).await.succeeded();
     let late = stack.invoke("start-provisioning", &delivered(&event, SIGNED_UP, &broken)).await.unwrap();
     assert_eq!((&late["status"], &late["execution_arn"]), (&json!("failed"), &json!(first)), "{late}");
 

@@ -1,6 +1,6 @@
 //! Checks after each run, independent of the product.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::ErrorKind;
 use tests::stack::text;
 use tests::{Outcome, Stack};
@@ -30,6 +30,15 @@ pub(crate) async fn pieces(stack: &Stack, tenant: &str) -> Vec<String> {
         stack.snapshot(tenant).await.into_iter().partition(|piece| piece.contains(&name));
     assert_eq!(namesake.len(), 1, "the namesake of {tenant} is untouched: {namesake:?}");
     own
+}
+
+/// What else is left beside the log that a failed deployment keeps. Removes the log.
+pub(crate) async fn without_the_log(stack: &Stack, tenant: &str, left: Vec<String>) -> Vec<String> {
+    let name = format!("/ecs/{}", stack.named(tenant));
+    let (log, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|piece| piece.contains(&name));
+    assert_eq!(log.len(), 1, "the log of {tenant} is kept: {rest:?}");
+    stack.run("teardown-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    rest
 }
 
 /// Removes the namesake.

@@ -82,13 +82,16 @@ pub(super) fn describe(
         .into_iter()
         .map(|(variable, from)| Secret::builder().name(variable).value_from(from).build())
         .collect();
-    let variable = |(name, value): (&str, String)| KeyValuePair::builder().name(name).value(value).build();
+    let own = environment(settings, names, request, size)?;
+    let own = own.iter().map(|(name, value)| (*name, value.as_str()));
+    let variables = own.chain(request.environment_variables.iter());
+    let variable = |(name, value): (&str, &str)| KeyValuePair::builder().name(name).value(value).build();
     Ok(ContainerDefinition::builder()
         .name(CONTAINER)
         .image(request.image.as_str())
         .essential(true)
         .set_command(Some(["sh", "-c", &start()].map(str::to_owned).to_vec()))
-        .set_environment(Some(environment(settings, names, request, size)?.into_iter().map(variable).collect()))
+        .set_environment(Some(variables.map(variable).collect()))
         .set_secrets(Some(secrets.map_err(incomplete)?))
         .port_mappings(PortMapping::builder().container_port(PORT).protocol(TransportProtocol::Tcp).build())
         .mount_points(MountPoint::builder().source_volume(VOLUME).container_path(CONTENT).read_only(false).build())
@@ -179,6 +182,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use serde_json::json;
+    use shared::EnvironmentVariables;
 
     use super::super::Scheme;
     use super::*;
@@ -193,6 +197,7 @@ mod tests {
             cpu: Some(256),
             memory: Some(512),
             site: serde_json::from_value(site).unwrap(),
+            environment_variables: serde_json::from_value(json!({"SHOP": "yes"})).unwrap(),
             scheme: Scheme::Https,
             secret_arn: "arn:secret".to_owned(),
             admin_secret_arn: "arn:admin".to_owned(),
@@ -239,6 +244,23 @@ mod tests {
         let asked = container(json!({"title": "Käse & Söhne", "locale": "de_DE"}));
         assert_eq!(variables(&asked)["TENANT_SITE_TITLE"], "Käse & Söhne");
         assert_eq!(variables(&asked)["TENANT_SITE_LOCALE"], "de_DE");
+    }
+
+    #[test]
+    fn further_variables_are_beside_those_of_the_container() {
+        let container = container(json!({}));
+        assert_eq!(variables(&container)["SHOP"], "yes");
+        assert!(variables(&container).contains_key("TENANT_URL"));
+    }
+
+    #[test]
+    fn no_further_variable_can_take_the_place_of_the_containers() {
+        let container = container(json!({}));
+        let own = variables(&container).into_keys().filter(|name| *name != "SHOP");
+        let secrets = container.secrets().iter().map(Secret::name);
+        for name in own.chain(secrets) {
+            assert!(serde_json::from_value::<EnvironmentVariables>(json!({name: "x"})).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@
 use aws_sdk_sfn::Client;
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
-use shared::{DesiredCount, EnvironmentName, ImageReference, Result, Settings, Site, fargate};
+use shared::{DesiredCount, EnvironmentName, EnvironmentVariables, ImageReference, Result, Settings, Site, fargate};
 use uuid::Uuid;
 
 use crate::workflows::events::{self, Event, EventId, Execution, SignupId, State, Status};
@@ -45,6 +45,8 @@ pub struct TenantSignedUp {
     pub desired_count: Option<DesiredCount>,
     /// What the site is to be.
     pub site: Option<Site>,
+    /// Further environment variables of the container.
+    pub environment_variables: Option<EnvironmentVariables>,
 }
 
 impl TenantSignedUp {
@@ -60,6 +62,7 @@ impl TenantSignedUp {
             memory: self.memory,
             desired_count: self.desired_count,
             site: self.site,
+            environment_variables: self.environment_variables,
         }
     }
 }

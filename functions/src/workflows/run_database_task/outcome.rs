@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::{Error, ErrorKind, Kind, Names, Result, Settings, mysql, names};
 
 use super::{Action, CONTAINER, Request};
-use crate::resources::database::Created;
+use crate::resources::database::{Created, unusable};
 use crate::resources::{Left, Removal};
 use crate::workflows::ecs_task::{STOPPED, Task, last_lines, not_run, quoted};
 use crate::workflows::failure::Failure;
@@ -19,6 +19,8 @@ mod status {
     pub(super) const FOREIGN: i32 = 4;
     pub(super) const LOCKED: i32 = 5;
     pub(super) const LEFT: i32 = 6;
+    /// The tenant's user cannot use the database that was created.
+    pub(super) const UNUSABLE: i32 = 7;
     pub(super) const NOT_READY: i32 = 78;
 }
 
@@ -95,7 +97,12 @@ async fn ended(logs: &Logs, names: &Names, request: &Request, task: &Task) -> Re
         }
         (_, exit) => {
             let lines = log_of(logs, names, id).await?;
-            Err(Error::new(kind_of(exit, &lines), format!("{doing}: exit status {exit}: {}", quoted(&lines))))
+            let why = format!("{doing}: exit status {exit}: {}", quoted(&lines));
+            match kind_of(exit, &lines) {
+                // What a site's tasks cannot do is a fault of the server's settings, whatever code the server has for it.
+                kind if exit == status::UNUSABLE && !kind.is_passing() => Err(unusable(names, &why)),
+                kind => Err(Error::new(kind, why)),
+            }
         }
     }
 }
@@ -215,6 +222,7 @@ mod tests {
             ),
             (78, "DATABASE_CA_BUNDLE is not set", ErrorKind::EnvironmentNotReady),
             (6, "left", ErrorKind::Internal),
+            (7, "ERROR 1044 (42000): Access denied for user '123456789012_user'", ErrorKind::EnvironmentNotReady),
             (127, "sh: 1: mysql: not found", ErrorKind::Internal),
         ] {
             let lines: &'static [&'static str] = Box::leak(Box::new(["earlier", line]));
@@ -228,6 +236,7 @@ mod tests {
     async fn a_failure_that_may_pass_is_no_error() {
         for (ended, lines) in [
             (exit(5), &["locked"][..]),
+            (exit(7), &["created", "ERROR 2003 (HY000): Can't connect to server on 'db'"]),
             (exit(137), &[]),
             (exit(1), &["ERROR 2003 (HY000): Can't connect to server on 'db'"]),
             (exit(254), &["Could not connect to the endpoint URL: \"https://secretsmanager\""]),

@@ -5,7 +5,7 @@ use shared::input::invalid;
 use shared::{Names, Network, Result, Settings, names};
 
 use super::{Action, CONTAINER, Request, statements};
-use crate::resources::secret;
+use crate::resources::{database, secret};
 use crate::workflows::ecs_task::{self, Program, RunTask, Variable};
 
 /// The script that the container runs. It receives every value in an environment variable.
@@ -37,6 +37,8 @@ pub async fn prepare(
             variable("DATABASE_ALLOW_PLAINTEXT", allow_plaintext),
             variable("TENANT_SECRET", &tenant_secret),
             variable("STATEMENTS", &statements),
+            variable("TENANT_USER", &names.user()),
+            variable("TENANT_STATEMENTS", &database::uses(&names).map(|statement| statement + ";").join("\n")),
         ],
     };
     let network = ecs_task::Network {
@@ -120,6 +122,65 @@ mod tests {
         for action in ["create", "drop"] {
             run(json!({"action": action, "tenant_id": "123456789012", "owner": longest})).await.unwrap();
         }
+    }
+
+    /// Runs the script of a prepared task with programs that stand in for the clients of MySQL and AWS. Returns what the
+    /// clients of MySQL read, each with its user and password, and the exit status.
+    fn run_script(prepared: &Value, partial_revokes: &str, fails_for: &str) -> (String, Option<i32>) {
+        let directory = std::env::temp_dir().join(format!("run-database-task-{partial_revokes}{fails_for}"));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(&directory).unwrap();
+        for (name, script) in [
+            ("aws", "echo '{\"password\": \"s3cret\"}'".to_owned()),
+            (
+                "mysql",
+                format!(
+                    "case $1 in --version) echo 'mysql  Ver 8.4.0'; exit ;; esac\n\
+                     for user; do :; done; text=$(cat)\n\
+                     case $text in SHOW*) printf 'partial_revokes\\t{partial_revokes}\\n'; exit ;; esac\n\
+                     printf '%s %s\\n%s\\n' \"$user\" \"$MYSQL_PWD\" \"$text\" >>told\n\
+                     if [ \"$user\" = \"--user={fails_for}\" ]; then exit 1; fi\n\
+                     case $text in *created*) echo created ;; esac\n"
+                ),
+            ),
+        ] {
+            let file = directory.join(name);
+            std::fs::write(&file, format!("#!/bin/sh\n{script}")).unwrap();
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let container = &prepared["Overrides"]["ContainerOverrides"][0];
+        let command: Vec<_> =
+            container["Command"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        let variables = container["Environment"].as_array().unwrap().iter();
+        let variables = variables.map(|pair| (pair["Name"].as_str().unwrap(), pair["Value"].as_str().unwrap()));
+        let ended = std::process::Command::new(command[0])
+            .args(&command[1..])
+            .current_dir(&directory)
+            .env("PATH", format!("{}:{}", directory.display(), std::env::var("PATH").unwrap()))
+            .env("DATABASE_USER", "admin")
+            .env("DATABASE_PASSWORD", "hunter2")
+            .env("DATABASE_CA_BUNDLE", "/ca.pem")
+            .envs(variables)
+            .output()
+            .unwrap();
+        let told = std::fs::read_to_string(directory.join("told")).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
+        (told, ended.status.code())
+    }
+
+    #[tokio::test]
+    async fn the_grant_is_what_the_server_understands_and_the_tenants_user_tries_it() {
+        let create = json!({"action": "create", "tenant_id": "123456789012", "owner": owner().as_str()});
+        let prepared = run(create).await.unwrap();
+        for (partial_revokes, pattern) in [("OFF", "`123456789012\\_db`"), ("ON", "`123456789012_db`")] {
+            let (told, status) = run_script(&prepared, partial_revokes, "");
+            assert!(told.starts_with("--user=admin hunter2\n"), "{told}");
+            assert!(told.contains(&format!("GRANT ALL PRIVILEGES ON {pattern}.* TO")), "{told}");
+            assert!(told.contains("IDENTIFIED BY 's3cret'") && !told.contains("@PASSWORD@"), "{told}");
+            assert!(told.contains("--user=123456789012_user s3cret\nUSE `123456789012_db`;\nUPDATE"), "{told}");
+            assert_eq!(status, Some(0), "{told}");
+        }
+        assert_eq!(run_script(&prepared, "OFF", "123456789012_user").1, Some(7));
     }
 
     #[tokio::test]

@@ -3,7 +3,8 @@
 //! One session holds the tenant's lock from the first statement to the last, as in the Lambda functions. Each check
 //! selects a row that says whether the session continues; if it does not, a statement that cannot be prepared ends it.
 //! Owners consist of letters, digits and `+-=._:/@` (see [`Owner`]), and names contain digits, so both can be put
-//! between quotes unchanged. `run.sh` replaces [`PASSWORD`] by the tenant's password.
+//! between quotes unchanged. `run.sh` replaces [`PASSWORD`] by the tenant's password, and [`ESCAPE`] by what this server
+//! takes for an escape.
 //!
 //! The last row is the outcome: created, removed, absent, foreign (with the owner), locked, left.
 
@@ -15,10 +16,13 @@ use crate::resources::database::{LOCK_WAIT, OWNERS, SITES, lock_name, site_recor
 /// MySQL 8 manual, "Passwords and Logging".
 const PASSWORD: &str = "@PASSWORD@";
 
+/// Placeholder of the escape in a GRANT, which not every server understands.
+const ESCAPE: &str = "@ESCAPE@";
+
 pub(super) fn create(names: &Names, owner: &Owner, connections: u32) -> String {
     let (database, user) = (names.database(), names.user());
     // In GRANT an unescaped underscore matches any character, which would grant access to other databases as well.
-    let pattern = database.replace('_', "\\_");
+    let pattern = database.replace('_', &format!("{ESCAPE}_"));
     let identified = format!("'{user}'@'%' IDENTIFIED BY '{PASSWORD}' WITH MAX_USER_CONNECTIONS {connections}");
     [
         looked(names),
@@ -116,7 +120,7 @@ mod tests {
     fn names_are_quoted_and_the_grant_is_for_one_database() {
         let names = settings(&[]).names(&tenant());
         let created = create(&names, &owner(), 40);
-        assert!(created.contains(r"ON `123456789012\_db`.* TO '123456789012_user'@'%'"), "{created}");
+        assert!(created.contains("ON `123456789012@ESCAPE@_db`.* TO '123456789012_user'@'%'"), "{created}");
         let dropped = drop(&names, Some(&owner()));
         assert!(dropped.contains(&format!("CAST('{}' AS BINARY)", owner())), "{dropped}");
     }

@@ -11,7 +11,8 @@ $GLOBALS['wp_filter']['map_meta_cap'][10]['tenant-management'] = [
 
 // A server that is reached with TLS may refuse plain connections.
 if (getenv('TENANT_DATABASE_TLS') === 'true') {
-    defined('MYSQL_CLIENT_FLAGS') || define('MYSQL_CLIENT_FLAGS', MYSQLI_CLIENT_SSL);
+    $verify = getenv('TENANT_DATABASE_VERIFY') === 'true' ? MYSQLI_CLIENT_SSL_VERIFY_SERVER_CERT : 0;
+    defined('MYSQL_CLIENT_FLAGS') || define('MYSQL_CLIENT_FLAGS', MYSQLI_CLIENT_SSL | $verify);
 }
 
 // Only so many requests run WordPress at a time, and only so many wait for their turn. Apache has more workers than

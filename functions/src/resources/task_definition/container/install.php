@@ -31,6 +31,7 @@ function connect(): mysqli
 {
     [$host, $port] = explode(':', getenv('WORDPRESS_DB_HOST')) + [1 => 3306];
     $flags = getenv('TENANT_DATABASE_TLS') === 'true' ? MYSQLI_CLIENT_SSL : 0;
+    $flags |= getenv('TENANT_DATABASE_VERIFY') === 'true' ? MYSQLI_CLIENT_SSL_VERIFY_SERVER_CERT : 0;
     for ($end = time() + PATIENCE_SECONDS;; sleep(1)) {
         $database = mysqli_init();
         $database->options(MYSQLI_OPT_CONNECT_TIMEOUT, 10);

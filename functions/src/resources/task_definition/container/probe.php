@@ -41,6 +41,7 @@ function record(string $version): void
     [$host, $port] = explode(':', getenv('WORDPRESS_DB_HOST')) + [1 => 3306];
     $database = mysqli_init();
     $flags = getenv('TENANT_DATABASE_TLS') === 'true' ? MYSQLI_CLIENT_SSL : 0;
+    $flags |= getenv('TENANT_DATABASE_VERIFY') === 'true' ? MYSQLI_CLIENT_SSL_VERIFY_SERVER_CERT : 0;
     [$user, $password] = [getenv('WORDPRESS_DB_USER'), getenv('WORDPRESS_DB_PASSWORD')];
     if ($database->real_connect($host, $user, $password, null, (int) $port, null, $flags)) {
         $record = getenv('TENANT_SITE_RECORD');

@@ -58,6 +58,17 @@ fi
 touch "$content/.htaccess.site"
 ln -sf wp-content/.htaccess.site .htaccess
 
+# An image that has the CA of the database server makes PHP check the server's certificate. PHP takes the CA from
+# openssl.cafile only, so the file has all other CAs as well. The empty part before the colon is PHP's own directory.
+ca=/etc/tenant-management/database-ca.pem
+if [ -e "$ca" ] && [ "$TENANT_DATABASE_TLS" = true ]; then
+  all=$(php -r 'echo ini_get("openssl.cafile") ?: "/etc/ssl/certs/ca-certificates.crt";')
+  mkdir -p "$tools/php"
+  { cat "$all" && echo && cat "$ca"; } >"$tools/ca.pem"
+  echo "openssl.cafile=$tools/ca.pem" >"$tools/php/openssl.ini"
+  export PHP_INI_SCAN_DIR="${PHP_INI_SCAN_DIR:-}:$tools/php" TENANT_DATABASE_VERIFY=true
+fi
+
 version=$(php -r 'require "wp-includes/version.php"; echo $wp_version;')
 
 # `apache2 -v` only makes the entry point write wp-config.php.
