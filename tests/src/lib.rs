@@ -7,6 +7,7 @@
 
 pub mod bus;
 pub mod database;
+pub mod database_route;
 pub mod deprovisioning;
 pub mod events;
 pub mod execution;
@@ -20,6 +21,7 @@ pub mod site;
 pub mod stack;
 pub mod stale;
 pub mod tenant;
+pub mod visits;
 
 pub use execution::Outcome;
 pub use stack::Stack;

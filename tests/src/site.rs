@@ -29,7 +29,8 @@ pub struct Site {
     stack: &'static Stack,
     /// The tenant.
     pub tenant: String,
-    url: String,
+    /// Its address.
+    pub url: String,
     admin_secret: String,
 }
 
@@ -100,6 +101,11 @@ impl Site {
         let pages = events.collect::<Result<Vec<_>, _>>().await.expect("events");
         let events = pages.iter().flat_map(|page| page.events());
         events.filter_map(|event| event.message()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How often the load balancer has checked the tasks, by what they have written.
+    pub async fn health_checks(&self) -> usize {
+        self.log().await.lines().filter(|line| line.contains("ELB-HealthChecker")).count()
     }
 
     /// Waits until `/` answers with this status.

@@ -11,13 +11,14 @@ use tests::{Stack, database};
 
 const IMAGE: &str = "wordpress:6-apache";
 /// The next release.
-const NEXT: &str = "wordpress:next-apache";
+pub(super) const NEXT: &str = "wordpress:next-apache";
 /// A release that answers every page with an error.
-const FATAL: &str = "wordpress:fatal-apache";
+pub(super) const FATAL: &str = "wordpress:fatal-apache";
 /// One pixel.
 const PICTURE: &[u8] = include_bytes!("pixel.png");
 
-async fn provision(stack: &'static Stack, input: Value) -> (Site, Value) {
+/// Provisions a tenant with a real site.
+pub(super) async fn provision(stack: &'static Stack, input: Value) -> (Site, Value) {
     let mut input = input;
     input["tenant_id"] = json!(new_tenant_id());
     input["image"] = json!(IMAGE);
@@ -25,7 +26,8 @@ async fn provision(stack: &'static Stack, input: Value) -> (Site, Value) {
     (Site::of(stack, &made), made)
 }
 
-async fn remove(stack: &Stack, site: &Site) {
+/// Removes a tenant and its files.
+pub(super) async fn remove(stack: &Stack, site: &Site) {
     stack.run("teardown-tenant", json!({"tenant_id": site.tenant, "force_delete_secret": true})).await.succeeded();
     fs::remove_dir_all(site.content().parent().unwrap()).unwrap();
 }

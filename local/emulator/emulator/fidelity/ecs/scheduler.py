@@ -8,6 +8,7 @@ from ministack.services import ecs
 # Their mends of RunTask and UpdateService run inside those below.
 import emulator.fidelity.ecs.run_task
 import emulator.fidelity.ecs.services  # noqa: F401
+from emulator.fidelity.ecs import health
 from emulator.mend import wraps
 
 # Seconds between the failure of a task and the next start. Each further failure of the deployment doubles them, up to
@@ -99,3 +100,32 @@ def a_task_starts_after_the_delay(run_task, data):
         deployment["_is_delayed"] = True
         ecs.spawn_background(start, thread_name="ministack-ecs-delayed-start")
     return None
+
+
+@wraps(ecs, "_stop_task", ecs._ACTION_MAP)
+def room_is_made_by_tasks_that_are_not_healthy(stop_task, data):
+    """AWS: only healthy tasks count for `minimumHealthyPercent`. So a deployment that needs room under `maximumPercent`
+    gets that of tasks that are not healthy, those of a failing deployment for example. Source: the API reference of
+    ECS, DeploymentConfiguration.
+
+    MiniStack: counts the tasks that run, and stops the oldest ones, though they may be the only ones that serve.
+    """
+    if data.get("reason") == "Deployment capacity limit":
+        old = _tasks_of_older_deployments(ecs._tasks[data["task"]])
+        # The order of the others stays.
+        data = {**data, "task": min(old, key=health.task_is_ready)["taskArn"]}
+    return stop_task(data)
+
+
+def _tasks_of_older_deployments(task):
+    """The tasks of a task's service that are older than its present deployment, and that nobody has begun to stop."""
+    service = ecs._services[_service_of(task)[0]]
+    primary = ecs._primary_deployment(service)
+    return [
+        each
+        for each in ecs._tasks.values()
+        if each.get("group") == task["group"]
+        and each.get("clusterArn") == task["clusterArn"]
+        and each.get("lastStatus") in ecs._PRE_STOP_STATUSES
+        and ecs._deployment_for_task(service, each) is not primary
+    ]

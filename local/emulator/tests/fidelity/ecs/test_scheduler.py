@@ -5,7 +5,7 @@ from unittest import mock
 
 from ministack.services import ecs
 
-from emulator.fidelity.ecs import scheduler
+from emulator.fidelity.ecs import health, scheduler
 from support import ContainersTestCase
 
 
@@ -24,7 +24,7 @@ class Scheduler(ContainersTestCase):
         return ecs._ACTION_MAP[action](parameters)
 
     def deploy(self, task_definition):
-        self.call("UpdateService", cluster="c", service="s", taskDefinition=task_definition)
+        self.call("UpdateService", cluster="c", service="s", taskDefinition=task_definition, forceNewDeployment=True)
 
     def in_time(self, condition):
         """Waits until the condition holds, for ten seconds at most; gives whether it does."""
@@ -61,6 +61,22 @@ class Scheduler(ContainersTestCase):
         for task in self.tasks_of(failing):
             ecs._mark_task_stopped(task["taskArn"], task, "CannotPullContainerError", "TaskFailedToStart")
         self.assertTrue(self.is_complete_in_time())
+
+    def test_a_deployment_gets_the_room_of_tasks_that_are_not_healthy(self):
+        healthy = self.tasks_of(self.service["deployments"][0])
+        serves = mock.patch.object(health, "task_is_ready", lambda task: task in healthy)
+        with serves:
+            # Its tasks run, but are not healthy.
+            self.deploy("wordpress")
+            failing = self.service["deployments"][0]
+            self.assertTrue(self.in_time(lambda: self.are_running(failing, 2)))
+            self.deploy("wordpress")
+            self.assertTrue(self.in_time(lambda: self.are_running(self.service["deployments"][0], 2)))
+            self.assertEqual([task["lastStatus"] for task in healthy], ["RUNNING", "RUNNING"])
+            self.assertEqual({task["lastStatus"] for task in self.tasks_of(failing)}, {"STOPPED"})
+
+    def are_running(self, deployment, count):
+        return [task["lastStatus"] for task in self.tasks_of(deployment)].count("RUNNING") == count
 
     def test_the_delay_is_bounded(self):
         deployment = self.service["deployments"][0]
