@@ -34,6 +34,7 @@ macro_rules! script {
             "cat >/tmp/job.php <<'END OF FILE'\n",
             include_str!($php),
             "END OF FILE\n",
+            include_str!("../resources/task_definition/container/prepare.sh"),
             include_str!("run_tenant_job/run.sh")
         )
     };

@@ -1,10 +1,10 @@
 //! The container of a tenant's task: the image, how it starts, and how ECS sees whether it lives.
 //!
 //! WordPress comes from the image at each start. What the tenant has made, `wp-content`, is mounted. The container starts
-//! by `start.sh`, which first lets the image's entry point make `wp-config.php`. Then it installs the site if that was
-//! never done (`install.php`), starts Apache, and asks for the login page once (`probe.php`). Only then is there the file
-//! that the health checks look for. From then on they need neither database nor plugins, so that no task is replaced
-//! because these fail.
+//! with `prepare.sh`, which copies WordPress and lets the image's entry point make `wp-config.php`. Then `start.sh`
+//! installs the site if that was never done (`install.php`), starts Apache, and asks for the login page once
+//! (`probe.php`). Only then is there the file that the health checks look for. From then on they need neither database
+//! nor plugins, so that no task is replaced because these fail.
 
 use aws_sdk_ecs::types::{
     ContainerDefinition, HealthCheck, KeyValuePair, LogConfiguration, LogDriver, MountPoint, PortMapping, Secret,
@@ -37,6 +37,8 @@ pub const GRACE_SECONDS: i32 = START_SECONDS + (CHECK_RETRIES + 1) * (CHECK_INTE
 const CONTENT: &str = "/var/www/html/wp-content";
 const FILES: [(&str, &str); 2] =
     [("install.php", include_str!("container/install.php")), ("probe.php", include_str!("container/probe.php"))];
+/// Makes WordPress ready to run, also for a job.
+const PREPARE: &str = include_str!("container/prepare.sh");
 const START: &str = include_str!("container/start.sh");
 /// What `wp-config.php` of the official image does, beside what its variables say.
 const CONFIG: &str = include_str!("container/config.php");
@@ -106,7 +108,7 @@ fn start() -> String {
     for (name, text) in FILES {
         script += &format!("cat >/usr/local/lib/tenant-management/{name} <<'END OF FILE'\n{text}END OF FILE\n");
     }
-    script + START
+    script + PREPARE + START
 }
 
 fn environment(

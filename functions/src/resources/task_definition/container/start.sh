@@ -1,21 +1,10 @@
-# Starts the tenant's site: WordPress of the image, with the tenant's content. The image's entry point is the official
-# one's: docker-entrypoint.sh makes wp-config.php of the WORDPRESS_* variables.
-set -eu
-site=/var/www/html
-image=/usr/src/wordpress
+# Starts the tenant's site, with the tenant's content. `prepare.sh` has gone before.
 content=$site/wp-content
-tools=/usr/local/lib/tenant-management
-cd "$site"
 
 # What is not kept on the mount would be lost with the task, without anybody noticing.
 if [ "$(stat -c %d "$content")" = "$(stat -c %d "$site")" ]; then
   echo "tenant-management: $content is not mounted" >&2
   exit 1
-fi
-
-# WordPress is copied to the task's own disk at each start, so it is always the image's.
-if [ -d "$image" ] && [ ! -e wp-includes/version.php ]; then
-  tar --directory="$image" --create --exclude=./wp-content --exclude=./.htaccess . | tar --extract
 fi
 
 # The access point makes every file in it the web server's, whoever writes it. A link that the site has made in place of
@@ -58,21 +47,8 @@ fi
 touch "$content/.htaccess.site"
 ln -sf wp-content/.htaccess.site .htaccess
 
-# An image that has the CA of the database server makes PHP check the server's certificate. PHP takes the CA from
-# openssl.cafile only, so the file has all other CAs as well. The empty part before the colon is PHP's own directory.
-ca=/etc/tenant-management/database-ca.pem
-if [ -e "$ca" ] && [ "$TENANT_DATABASE_TLS" = true ]; then
-  all=$(php -r 'echo ini_get("openssl.cafile") ?: "/etc/ssl/certs/ca-certificates.crt";')
-  mkdir -p "$tools/php"
-  { cat "$all" && echo && cat "$ca"; } >"$tools/ca.pem"
-  echo "openssl.cafile=$tools/ca.pem" >"$tools/php/openssl.ini"
-  export PHP_INI_SCAN_DIR="${PHP_INI_SCAN_DIR:-}:$tools/php" TENANT_DATABASE_VERIFY=true
-fi
-
 version=$(php -r 'require "wp-includes/version.php"; echo $wp_version;')
 
-# `apache2 -v` only makes the entry point write wp-config.php.
-docker-entrypoint.sh apache2 -v >/dev/null
 setpriv --reuid=www-data --regid=www-data --init-groups php "$tools/install.php" "$version"
 
 # What the load balancer asks for is a file outside of the site, so that none of the site's rules applies to it.
