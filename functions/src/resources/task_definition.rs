@@ -23,6 +23,7 @@ use crate::resources::{Found, Removal, ours, tenant_named};
 use crate::stack::calls::few_at_a_time;
 
 pub mod container;
+pub mod moved;
 pub mod revision;
 
 use container::CONTAINER;
@@ -56,8 +57,8 @@ pub struct Register {
     pub scheme: Scheme,
     /// The tenant's secret.
     pub secret_arn: String,
-    /// The secret of the site's administrator.
-    pub admin_secret_arn: String,
+    /// The secret of the administrator whom the installation makes; a site that has its own is not installed.
+    pub admin_secret_arn: Option<String>,
     /// The file system.
     pub file_system_id: String,
     /// The tenant's access point.
@@ -65,7 +66,7 @@ pub struct Register {
 }
 
 /// The beginning of a site's URL.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Not encrypted.
@@ -378,7 +379,7 @@ mod tests {
             site: Site::default(),
             scheme: Scheme::Https,
             secret_arn: "arn:secret".to_owned(),
-            admin_secret_arn: "arn:admin".to_owned(),
+            admin_secret_arn: Some("arn:admin".to_owned()),
             file_system_id: "fs-1".to_owned(),
             access_point_id: "fsap-1".to_owned(),
         };
