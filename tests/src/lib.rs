@@ -8,6 +8,7 @@
 pub mod bus;
 pub mod database;
 pub mod deprovisioning;
+pub mod earlier;
 pub mod events;
 pub mod execution;
 pub mod kinds;
