@@ -39,7 +39,7 @@ pub enum Mounts {
     /// No files: what the site writes is lost with its task.
     Nothing,
     /// Something that this project has never made.
-    SomethingElse,
+    Other,
 }
 
 /// What the tenant's listener rules answer with.

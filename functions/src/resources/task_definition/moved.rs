@@ -86,7 +86,7 @@ pub(crate) fn mounts(definition: &TaskDefinition) -> Mounts {
         [] => Mounts::Nothing,
         [mount] if mount.container_path() == Some(CONTENT) => Mounts::Content,
         _ if document_root(definition).is_some() => Mounts::DocumentRoot,
-        _ => Mounts::SomethingElse,
+        _ => Mounts::Other,
     }
 }
 
@@ -222,17 +222,17 @@ mod tests {
         assert_eq!(of(&[mount("files", "/var/www/html")]), Mounts::DocumentRoot);
         assert_eq!(of(&[mount("files", "/var/www/html/")]), Mounts::DocumentRoot);
         assert_eq!(of(&[]), Mounts::Nothing);
-        assert_eq!(of(&[mount("files", "/bitnami")]), Mounts::SomethingElse);
-        assert_eq!(of(&[mount("scratch", "/var/www/html")]), Mounts::SomethingElse, "it is no file system");
+        assert_eq!(of(&[mount("files", "/bitnami")]), Mounts::Other);
+        assert_eq!(of(&[mount("scratch", "/var/www/html")]), Mounts::Other, "it is no file system");
         let two = [mount("files", "/var/www/html"), mount("scratch", "/tmp")];
-        assert_eq!(of(&two), Mounts::SomethingElse);
+        assert_eq!(of(&two), Mounts::Other);
         let root = [mount("files", "/var/www/html")];
         let bare = definition(vec![site(&root)], None);
-        assert_eq!(super::mounts(&bare), Mounts::SomethingElse, "it has no access point");
+        assert_eq!(super::mounts(&bare), Mounts::Other, "it has no access point");
         let mut other = site(&root);
         other.name = Some("backup".to_owned());
         let shared = definition(vec![other, site(&root)], Some("fsap-1"));
-        assert_eq!(super::mounts(&shared), Mounts::SomethingElse, "another container has the same files");
+        assert_eq!(super::mounts(&shared), Mounts::Other, "another container has the same files");
     }
 
     fn moved(table_prefix: Option<&str>) -> TaskDefinition {
