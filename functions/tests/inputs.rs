@@ -28,7 +28,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// The parser of each function's input. Functions with the same input as another are left out.
-const READERS: [(&str, Reader); 41] = [
+const READERS: [(&str, Reader); 43] = [
     ("announce-execution", read::<conclude_execution::Announcement>),
     ("audit-tenants", read::<reading::audit::Audit>),
     ("begin-update", read::<update_tenant::Begin>),
@@ -37,6 +37,7 @@ const READERS: [(&str, Reader); 41] = [
     ("check-deletions", read::<deprovision_tenants::check::Check>),
     ("check-peer-execution", read::<deprovision_tenant_everywhere::follow::Check>),
     ("check-service-deployment", read::<service::deployment::Check>),
+    ("complete-secret", read::<secret::complete::Complete>),
     ("create-access-point", read::<access_point::Create>),
     ("create-database", read::<database::Create>),
     ("create-dns-record", read::<dns_record::Create>),
@@ -70,6 +71,7 @@ const READERS: [(&str, Reader); 41] = [
     ("tail-tenant-logs", read::<reading::logs::Request>),
     ("update-listener-rule", read::<listener_rule::suspension::Switch>),
     ("update-service", read::<service::update::Update>),
+    ("update-target-group", read::<target_group::health_checks::Update>),
 ];
 
 fn read<T: DeserializeOwned>(input: Value) -> Result<(), Error> {

@@ -15,7 +15,7 @@ pub use model::kind::{Kind, PerKind};
 pub use model::names::{EnvironmentName, Names};
 pub use model::network::Network;
 pub use model::owner::Owner;
-pub use model::site::{AdminUser, EmailAddress, Locale, Site, SiteTitle};
+pub use model::site::{AdminUser, EmailAddress, Locale, Site, SiteTitle, TablePrefix};
 pub use model::tenant_id::TenantId;
 pub use model::{candidate, error, fargate, names, owner};
 pub use runtime::settings::Settings;

@@ -9,6 +9,7 @@ pub mod bus;
 pub mod database;
 pub mod database_route;
 pub mod deprovisioning;
+pub mod earlier;
 pub mod events;
 pub mod execution;
 pub mod kinds;

@@ -2,6 +2,9 @@
 //!
 //! Access points have no unique name, and cannot be changed. They are found by their `Name` tag: an interruption leaves
 //! at most one, which the next run finds. Deleting an access point does not delete the files.
+//!
+//! Earlier versions made the access point for the whole document root. A tenant that is moved gets a second one, for its
+//! `wp-content`. Both bear the same name; they are told apart by their directories and owners.
 
 use std::collections::BTreeSet;
 
@@ -32,6 +35,9 @@ pub struct Create {
     pub owner: Owner,
     /// The file systems to choose from, the best first.
     pub file_system_ids: Vec<String>,
+    /// The tenant has files and access points, and gets one more for its `wp-content`.
+    #[serde(default)]
+    pub beside_others: bool,
 }
 
 /// Output of create-access-point.
@@ -45,7 +51,8 @@ pub struct Created {
     pub access_point_arn: String,
 }
 
-/// The tenant's access points on any file system: none or one; several when the answer to a creation was lost.
+/// The tenant's access points on any file system: none or one; several when the tenant was moved, or when the answer to
+/// a creation was lost.
 ///
 /// # Errors
 /// When a call to EFS fails.
@@ -73,6 +80,25 @@ pub(crate) async fn list_of(efs: &Client, names: &Names) -> Result<Vec<AccessPoi
     Ok(all.into_iter().filter(|access_point| name_of(access_point) == Some(&name)).collect())
 }
 
+/// The directory that an access point has as its root; `None` when there is no such access point.
+///
+/// # Errors
+/// When a call to EFS fails.
+pub(crate) async fn directory_of(efs: &Client, id: &str) -> Result<Option<String>> {
+    match efs.describe_access_points().access_point_id(id).send().await {
+        Ok(described) => {
+            let found = described.access_points().iter().find(|access_point| !self::described(access_point).going);
+            Ok(found.and_then(directory).map(str::to_owned))
+        }
+        Err(error) if error.code() == Some("AccessPointNotFound") => Ok(None),
+        Err(error) => Err(Error::aws(format!("reading access point ({id})"), error)),
+    }
+}
+
+fn directory(access_point: &AccessPointDescription) -> Option<&str> {
+    access_point.root_directory()?.path()
+}
+
 fn name_of(access_point: &AccessPointDescription) -> Option<&str> {
     access_point.tags().iter().find(|tag| tag.key() == "Name").map(Tag::value)
 }
@@ -93,13 +119,13 @@ fn described(access_point: &AccessPointDescription) -> Found {
 /// room.
 pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
-    if let Some(created) = made_before(efs, &names, &request.owner).await? {
+    if let Some(created) = made_before(efs, &names, &request).await? {
         return Ok(created);
     }
     let mut refusal =
         Error::new(ErrorKind::InvalidRequest, "file_system_ids: [] names no file system: name at least one");
     for file_system in &request.file_system_ids {
-        match create_on(efs, &names, &request.owner, file_system).await {
+        match create_on(efs, &names, &request, file_system).await {
             Err(full) if full.kind() == ErrorKind::QuotaExceeded => refusal = full,
             done => return done,
         }
@@ -110,10 +136,14 @@ pub async fn create(efs: &Client, settings: &Settings, request: Create) -> Resul
 /// The access point that an earlier run of this execution made, if there is one.
 ///
 /// # Errors
-/// `ResourceConflict` when another owner made it.
-async fn made_before(efs: &Client, names: &Names, owner: &Owner) -> Result<Option<Created>> {
+/// `ResourceConflict` when another owner made it, unless others may be there.
+async fn made_before(efs: &Client, names: &Names, request: &Create) -> Result<Option<Created>> {
+    let owner = &request.owner;
     let mut all = list_of(efs, names).await?;
     all.retain(|access_point| !described(access_point).going);
+    if request.beside_others {
+        all.retain(|one| directory(one) == Some(&names.content_directory()) && described(one).is_in(Some(owner)));
+    }
     let found = ours("access point", all.iter().map(described).collect(), owner)?;
     Ok(all.iter().find(|one| found.as_ref() == Some(&described(one))).map(|access_point| Created {
         file_system_id: access_point.file_system_id().unwrap_or_default().to_owned(),
@@ -122,10 +152,15 @@ async fn made_before(efs: &Client, names: &Names, owner: &Owner) -> Result<Optio
     }))
 }
 
-async fn create_on(efs: &Client, names: &Names, owner: &Owner, file_system_id: &str) -> Result<Created> {
+async fn create_on(efs: &Client, names: &Names, request: &Create, file_system_id: &str) -> Result<Created> {
+    let owner = &request.owner;
     let doing = || format!("creating access point ({}) on {file_system_id}", names.access_point());
     let creation = CreationInfo::builder().owner_uid(WWW_DATA).owner_gid(WWW_DATA).permissions("755").build();
     let creation = creation.map_err(|error| Error::internal(doing()).with_source(error))?;
+    // The directory of a tenant that is moved exists. If it does not, the mount must fail: EFS would make an empty one,
+    // and the site would have lost its files.
+    let creation = Some(creation).filter(|_| !request.beside_others);
+    let directory = RootDirectory::builder().path(names.content_directory()).set_creation_info(creation).build();
     let user = PosixUser::builder().uid(WWW_DATA).gid(WWW_DATA).build();
     let user = user.map_err(|error| Error::internal(doing()).with_source(error))?;
     let tags = tags(names.environment(), names.tenant(), owner);
@@ -136,7 +171,7 @@ async fn create_on(efs: &Client, names: &Names, owner: &Owner, file_system_id: &
         .client_token(owner.idempotency_token("access-point"))
         .file_system_id(file_system_id)
         .posix_user(user)
-        .root_directory(RootDirectory::builder().path(names.content_directory()).creation_info(creation).build())
+        .root_directory(directory)
         .set_tags(Some(tags.map_err(|error| Error::internal(doing()).with_source(error))?))
         .send()
         .await;
@@ -148,7 +183,7 @@ async fn create_on(efs: &Client, names: &Names, owner: &Owner, file_system_id: &
         }),
         // An earlier run with this token made it. Its answer was lost, and the list did not show it yet.
         Err(error) if error.code() == Some("AccessPointAlreadyExists") => {
-            let created = made_before(efs, names, owner).await?;
+            let created = made_before(efs, names, request).await?;
             created.ok_or_else(|| Error::new(ErrorKind::Transient, Error::aws(doing(), error).chain()))
         }
         Err(error) => Err(Error::aws(doing(), error)),
@@ -210,10 +245,19 @@ mod tests {
     }
 
     async fn run_create(rules: &[&Rule]) -> Result<Created> {
+        run(rules, false).await
+    }
+
+    async fn run(rules: &[&Rule], beside_others: bool) -> Result<Created> {
         let client = mock_client!(aws_sdk_efs, RuleMode::Sequential, rules);
         let file_system_ids = ["fs-1", "fs-2"].map(str::to_owned).to_vec();
-        let request = Create { tenant_id: tenant(), owner: owner(), file_system_ids };
+        let request = Create { tenant_id: tenant(), owner: owner(), file_system_ids, beside_others };
         create(&client, &settings(&[]), request).await
+    }
+
+    fn at(directory: &str, mut access_point: AccessPointDescription) -> AccessPointDescription {
+        access_point.root_directory = Some(RootDirectory::builder().path(directory).build());
+        access_point
     }
 
     #[tokio::test]
@@ -254,6 +298,30 @@ mod tests {
         });
         let found = page(vec![access_point("fsap-1", "dev-123456789012-ap", Some(owner()))], None);
         assert_eq!(run_create(&[&page(vec![], None), &exists, &found]).await.unwrap().access_point_id, "fsap-1");
+    }
+
+    #[tokio::test]
+    async fn a_tenant_that_is_moved_gets_a_second_one_and_no_directory_is_made_for_it() {
+        let name = "dev-123456789012-ap";
+        let others = || {
+            vec![
+                at("/wordpress/123456789012", access_point("fsap-1", name, None)),
+                // Another update made it, and could not delete it any more.
+                at("/wordpress/123456789012/wp-content", access_point("fsap-2", name, Some(other_owner()))),
+            ]
+        };
+        let creation = mock!(Client::create_access_point)
+            .match_requests(|request| {
+                let directory = request.root_directory().unwrap();
+                assert_eq!(directory.path(), Some("/wordpress/123456789012/wp-content"));
+                directory.creation_info().is_none()
+            })
+            .then_output(|| CreateAccessPointOutput::builder().access_point_id("fsap-3").build());
+        let created = run(&[&page(others(), None), &creation], true).await.unwrap();
+        assert_eq!(created.access_point_id, "fsap-3");
+        let ours = at("/wordpress/123456789012/wp-content", access_point("fsap-3", name, Some(owner())));
+        let all = page([others(), vec![ours]].concat(), None);
+        assert_eq!(run(&[&all], true).await.unwrap().access_point_id, "fsap-3", "and only one");
     }
 
     #[tokio::test]

@@ -20,6 +20,8 @@ use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Left, Removal, tenant_named};
 
+pub mod complete;
+
 /// ListSecrets returns at most 100. Source: its API reference.
 const LISTED_PER_CALL: i32 = 100;
 /// 32 characters out of 62 have 190 bits of randomness.

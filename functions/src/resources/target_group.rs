@@ -17,10 +17,15 @@ use crate::resources::task_definition::container::{ALIVE_PATH, PORT};
 use crate::resources::teardown::Teardown;
 use crate::resources::{Found, Removal, ours, tenant_named};
 
+pub mod health_checks;
+
 const HEALTH_CHECK_INTERVAL_SECONDS: i32 = 10;
 /// An Apache that is busy answers late, and is still alive.
 const HEALTH_CHECK_TIMEOUT_SECONDS: i32 = 9;
+const HEALTHY_AFTER: i32 = 2;
 const UNHEALTHY_AFTER: i32 = 6;
+/// Status codes of a healthy task.
+const HEALTHY_CODES: &str = "200";
 /// Seconds. AWS's default of 300 would delay every deployment and every teardown.
 const DEREGISTRATION_DELAY_SECONDS: &str = "30";
 
@@ -109,9 +114,9 @@ pub async fn create(elb: &Client, settings: &Settings, request: Create) -> Resul
         .health_check_path(ALIVE_PATH)
         .health_check_interval_seconds(HEALTH_CHECK_INTERVAL_SECONDS)
         .health_check_timeout_seconds(HEALTH_CHECK_TIMEOUT_SECONDS)
-        .healthy_threshold_count(2)
+        .healthy_threshold_count(HEALTHY_AFTER)
         .unhealthy_threshold_count(UNHEALTHY_AFTER)
-        .matcher(Matcher::builder().http_code("200").build())
+        .matcher(Matcher::builder().http_code(HEALTHY_CODES).build())
         .set_tags(Some(tags::of(&names, &request.owner)))
         .send()
         .await;

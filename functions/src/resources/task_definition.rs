@@ -28,9 +28,8 @@ use crate::stack::calls::few_at_a_time;
 
 pub mod container;
 pub mod job;
+pub mod moved;
 pub mod revision;
-
-use container::CONTAINER;
 
 const VOLUME: &str = "wordpress-files";
 /// ListTaskDefinitionFamilies returns at most 100. Source: its API reference.
@@ -64,8 +63,8 @@ pub struct Register {
     pub scheme: Scheme,
     /// The tenant's secret.
     pub secret_arn: String,
-    /// The secret of the site's administrator.
-    pub admin_secret_arn: String,
+    /// The secret of the administrator whom the installation makes; a site that has its own is not installed.
+    pub admin_secret_arn: Option<String>,
     /// The file system.
     pub file_system_id: String,
     /// The tenant's access point.
@@ -73,7 +72,7 @@ pub struct Register {
 }
 
 /// The beginning of a site's URL.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
     /// Not encrypted.
@@ -193,9 +192,7 @@ pub(crate) async fn of_service(ecs: &Client, names: &Names, service: &Service) -
 
 /// The container that serves the site: the one with the usual name, otherwise the first.
 pub(crate) fn site_container(definition: &TaskDefinition) -> Option<&ContainerDefinition> {
-    let containers = definition.container_definitions();
-    let named = containers.iter().find(|container| container.name() == Some(CONTAINER));
-    named.or_else(|| containers.first())
+    definition.container_definitions().get(moved::place_of_site(definition))
 }
 
 /// The image of the container that serves the site.
@@ -420,7 +417,7 @@ mod tests {
             environment_variables: EnvironmentVariables::default(),
             scheme: Scheme::Https,
             secret_arn: "arn:secret".to_owned(),
-            admin_secret_arn: "arn:admin".to_owned(),
+            admin_secret_arn: Some("arn:admin".to_owned()),
             file_system_id: "fs-1".to_owned(),
             access_point_id: "fsap-1".to_owned(),
         };

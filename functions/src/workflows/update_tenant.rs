@@ -6,24 +6,28 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_ecs::types::Service;
-use aws_sdk_elasticloadbalancingv2::types::Rule;
+use aws_sdk_elasticloadbalancingv2::types::{Rule, TargetGroup};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::input::{self, invalid};
 use shared::owner::owner_in;
 use shared::{
     DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Names, Owner, Result, Settings,
-    TenantId, fargate, is_downgrade,
+    TablePrefix, TenantId, fargate, is_downgrade,
 };
 
 use crate::resources::listener_rule::of_tenant::of_tenant;
 use crate::resources::listener_rule::suspension;
 use crate::resources::service::deployment::has_failed;
 use crate::resources::state::{Shows, State};
+use crate::resources::task_definition::moved::mounts;
 use crate::resources::task_definition::{container, job};
 use crate::resources::{service, target_group, task_definition};
 use crate::workflows::lock;
 
+use move_content::{Move, Tenant};
+
+pub mod move_content;
 pub mod prune;
 
 /// The clients of begin-update.
@@ -31,6 +35,8 @@ pub mod prune;
 pub struct Clients {
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
+    /// EFS.
+    pub efs: aws_sdk_efs::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// S3.
@@ -44,6 +50,7 @@ impl Clients {
     pub fn new(aws: &SdkConfig) -> Self {
         Self {
             ecs: aws_sdk_ecs::Client::new(aws),
+            efs: aws_sdk_efs::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             s3: aws_sdk_s3::Client::new(aws),
             sfn: aws_sdk_sfn::Client::new(aws),
@@ -87,6 +94,11 @@ pub struct UpdateRequest {
     pub force_new_deployment: bool,
     /// `true` stops the tenant's tasks and shows a page that says so; `false` shows the site again.
     pub suspended: Option<bool>,
+    /// Mount only `wp-content`, as new tenants do, instead of the whole document root.
+    #[serde(default)]
+    pub move_content: bool,
+    /// With `move_content`: the beginning of the tables' names, if `wp-config.php` has another one than the container.
+    pub table_prefix: Option<TablePrefix>,
 }
 
 /// Output of begin-update: the current state and the wanted one.
@@ -108,13 +120,17 @@ pub struct Plan {
     pub allow_downgrade: bool,
     /// The new tasks may bring another WordPress, so its tables are upgraded when these serve the site.
     pub upgrades_database: bool,
+    /// What the steps of a move have to know, if the tenant is moved.
+    #[serde(rename = "move", skip_serializing_if = "Option::is_none")]
+    pub moves: Option<Move>,
 }
 
 /// Checks the request, takes the tenant's lock, reads its state, and decides what to do.
 ///
 /// # Errors
 /// `InvalidRequest`, with the sizes that Fargate offers; `WrongEnvironment`; `TenantNotFound` when there is no service
-/// to update; `ResourceConflict` while another update of the tenant, or its provisioning, runs.
+/// to update; `ResourceConflict` while another update of the tenant, or its provisioning, runs, or when it cannot be
+/// moved.
 pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Result<Plan> {
     let request: UpdateRequest = input::parse(begin.request)?;
     request.check(settings)?;
@@ -123,10 +139,10 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     lock::take(&clients.s3, &clients.sfn, &lock, &begin.owner, lock::grace(settings)?).await?;
     job::stop(&clients.ecs, &names).await?;
     let service = service::active(&clients.ecs, &names).await?;
-    let (provisioning, definition, rules) = tokio::try_join!(
+    let (provisioning, definition, (group, rules)) = tokio::try_join!(
         is_being_provisioned(clients, &names, &service),
         task_definition::of_service(&clients.ecs, &names, &service),
-        rules(clients, settings, &names),
+        group_and_rules(clients, settings, &names),
     )?;
     if let Some(execution) = provisioning {
         return Err(Error::new(
@@ -137,8 +153,8 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
             ),
         ));
     }
-    let previous = state(&service, &definition, suspension::shows(&rules, &names), &names)?;
-    let wanted = request.wanted(&previous)?;
+    let mut previous = state(&service, &definition, suspension::shows(&rules, &names), &names)?;
+    let mut wanted = request.wanted(&previous)?;
     if !request.allow_downgrade && is_downgrade(&previous.image, &wanted.image) {
         return Err(invalid(format!(
             "image: {} has an older WordPress than {}, which the tenant has, and the database does not go back with it: \
@@ -149,13 +165,23 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     if wanted.shows != previous.shows {
         suspension::can_switch(&rules, &names)?;
     }
+    let moves = if request.move_content {
+        let tenant =
+            Tenant { names: &names, service: &service, definition: &definition, group: group.as_ref(), rules: &rules };
+        move_content::plan(clients, settings, &tenant, request.table_prefix, &mut previous, &mut wanted).await?
+    } else {
+        None
+    };
     let mut changes = wanted.changes_since(&previous);
     // A failed deployment starts no tasks, so a new one is needed even if nothing changes.
     let force_new_deployment = request.force_new_deployment || has_failed(&service);
     changes.extend(force_new_deployment.then_some("force_new_deployment"));
-    let starts_tasks = force_new_deployment || wanted.image != previous.image || previous.desired_count == 0;
-    let upgrades_database =
-        starts_tasks && wanted.desired_count > 0 && !changes.is_empty() && container::serves_a_record(&definition);
+    let starts_tasks =
+        force_new_deployment || wanted.image != previous.image || moves.is_some() || previous.desired_count == 0;
+    let upgrades_database = starts_tasks
+        && wanted.desired_count > 0
+        && !changes.is_empty()
+        && (moves.is_some() || container::serves_a_record(&definition));
     Ok(Plan {
         tenant_id: request.tenant_id,
         environment: settings.environment(),
@@ -165,12 +191,18 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
         force_new_deployment,
         allow_downgrade: request.allow_downgrade,
         upgrades_database,
+        moves,
     })
 }
 
-async fn rules(clients: &Clients, settings: &Settings, names: &Names) -> Result<Vec<Rule>> {
+async fn group_and_rules(
+    clients: &Clients,
+    settings: &Settings,
+    names: &Names,
+) -> Result<(Option<TargetGroup>, Vec<Rule>)> {
     let group = target_group::describe(&clients.elb, names).await?;
-    of_tenant(&clients.elb, settings, names, group.as_ref()).await
+    let rules = of_tenant(&clients.elb, settings, names, group.as_ref()).await?;
+    Ok((group, rules))
 }
 
 /// Input of end-update.
@@ -215,13 +247,19 @@ impl UpdateRequest {
                 desired_count: None,
                 force_new_deployment: false,
                 suspended: None,
+                move_content: false,
                 ..
             }
         );
         if nothing {
             return Err(invalid(
                 "nothing to update was asked for: give at least one of image, cpu, memory, desired_count, \
-                 force_new_deployment, suspended",
+                 force_new_deployment, suspended, move_content",
+            ));
+        }
+        if self.table_prefix.is_some() && !self.move_content {
+            return Err(invalid(
+                "table_prefix: only a move reads it: give \"move_content\": true as well, or leave it out",
             ));
         }
         Ok(())
@@ -257,6 +295,8 @@ impl UpdateRequest {
                 Some(false) => Shows::Site,
                 None => previous.shows,
             },
+            mounts: previous.mounts,
+            grace_seconds: None,
         })
     }
 }
@@ -292,6 +332,8 @@ fn state(
         desired_count,
         resume_count: service::update::resume_count(service).filter(|_| desired_count == 0),
         shows,
+        mounts: mounts(definition),
+        grace_seconds: None,
     })
 }
 

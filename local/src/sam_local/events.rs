@@ -26,8 +26,8 @@ const SAMPLE_TENANT: &str = "100000000001";
 const SAMPLE_EXECUTION: &str =
     "arn:aws:states:eu-west-1:536580886816:execution:dev-provision-tenant:6c1f0bbc-0d8e-5b0e-9a1e-3a5f3a1d2c4b";
 
-/// Functions that no state machine calls, or only with a hosted zone.
-const STARTED_BY_HAND: [&str; 9] = [
+/// Functions that no state machine calls, or only with a hosted zone, or only when a tenant is moved.
+const STARTED_BY_HAND: [&str; 11] = [
     "describe-tenant",
     "list-tenants",
     "locate-tenant",
@@ -37,6 +37,8 @@ const STARTED_BY_HAND: [&str; 9] = [
     "start-conclusion",
     "create-dns-record",
     "delete-dns-record",
+    "complete-secret",
+    "update-target-group",
 ];
 
 /// Where its event is, all of them are.

@@ -53,6 +53,18 @@ checked_text! {
     }
 }
 
+checked_text! {
+    /// The beginning of the names of a site's tables, `wp_` unless somebody has chosen another one. Source: WordPress's
+    /// `wp-config-sample.php`, "Only numbers, letters, and underscores please!"
+    TablePrefix, |prefix| {
+        let is_inside = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if (1..=32).contains(&prefix.len()) && prefix.bytes().all(is_inside) {
+            return Ok(());
+        }
+        Err(format!("{prefix:?} is not a table prefix: allowed are 1 to 32 letters, digits and underscores, as in \"wp_\""))
+    }
+}
+
 /// What is asked for a new site. What is absent has a default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

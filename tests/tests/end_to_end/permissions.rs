@@ -22,11 +22,13 @@ const MANY_TENANTS_AND_OTHER_PLACES: [&str; 6] = [
     "check-peer-execution",
 ];
 
-const UPDATING: [&str; 6] = [
+const UPDATING: [&str; 8] = [
     "begin-update",
+    "complete-secret",
     "revise-task-definition",
     "update-service",
     "update-listener-rule",
+    "update-target-group",
     "prune-task-definitions",
     "end-update",
 ];
@@ -373,10 +375,10 @@ async fn an_update_names_the_one_permission_that_it_lacks() {
     refused_without_each(stack, "prune-task-definitions", &prune, &actions).await;
     refused_without_each(stack, "end-update", &end, &["s3:GetObject", "s3:DeleteObject"]).await;
     refused_without_each(stack, "end-update", &end, &["s3:ListBucket"]).await;
-    // begin-update has three more permissions. It needs s3:ListBucket only if it loses a race for the lock, and here the
-    // lock was free. It needs the other two only if a job's task still runs, which the next test has.
+    // begin-update has four more permissions. It needs s3:ListBucket only if it loses a race for the lock, and here the
+    // lock was free. It needs one only if the tenant is moved, and two only if a job's task still runs, see the next tests.
     for (function, count) in [
-        ("begin-update", reads.len() + 3),
+        ("begin-update", reads.len() + 4),
         ("revise-task-definition", 4),
         ("update-service", 3),
         ("update-listener-rule", turn.len()),
@@ -451,6 +453,32 @@ async fn each_step_of_a_job_names_the_one_permission_that_it_lacks() {
     let (_, told) = answer.unwrap_err();
     assert!(told.contains("exit status 1") && told.contains("logs:GetLogEvents"), "{told}");
     stack.run("teardown-tenant", removal).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_move_names_the_one_permission_that_it_lacks() {
+    let (stack, _alone) = Stack::alone().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.make_one_of_an_earlier_version(&tenant).await;
+    let owner = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-update-tenant:{tenant}");
+    let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "move_content": true}});
+    refused_without_each(stack, "begin-update", &begin, &["elasticfilesystem:DescribeAccessPoints"]).await;
+    let end = json!({"owner": owner, "tenant_id": tenant});
+    stack.invoke("end-update", &end).await.unwrap();
+    for (function, actions) in [
+        ("complete-secret", ["secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"]),
+        (
+            "update-target-group",
+            ["elasticloadbalancing:DescribeTargetGroups", "elasticloadbalancing:ModifyTargetGroup"],
+        ),
+    ] {
+        refused_without_each(stack, function, &json!({"tenant_id": tenant}), &actions).await;
+        let all: BTreeSet<_> = actions.map(str::to_owned).into();
+        assert_eq!(stack.granted(function).await, all, "{function}: every permission is tested above");
+    }
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 

@@ -178,6 +178,35 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
 }
 
 #[tokio::test]
+async fn every_step_of_a_move_may_run_twice_at_once_and_once_more() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.make_one_of_an_earlier_version(&tenant).await;
+    let owner = format!("arn:aws:states:{}:{}:execution:dev-update-tenant:{tenant}", stack.region, stack.account);
+    let begin = json!({"owner": owner, "request": {"tenant_id": tenant, "move_content": true}});
+    let plan = alike(stack, "begin-update", &begin).await;
+    let [_, _, secret] = each_succeeds(stack, "complete-secret", &json!({"tenant_id": tenant})).await;
+    assert_eq!(secret["added"], json!([]), "the last run finds nothing to add");
+    let steps = Steps { stack, tenant: tenant.clone(), owner: owner.clone() };
+    let files = json!({"file_system_ids": [plan["move"]["file_system_id"]], "beside_others": true});
+    let access_point = steps.thrice("create-access-point", files).await;
+    let content = json!({
+        "file_system_id": access_point["file_system_id"], "access_point_id": access_point["access_point_id"],
+        "secret_arn": secret["secret_arn"], "scheme": plan["move"]["scheme"],
+    });
+    let revise = json!({
+        "tenant_id": tenant, "owner": owner, "previous": plan["previous"], "wanted": plan["wanted"], "content": content,
+    });
+    let [_, _, revised] = each_succeeds(stack, "revise-task-definition", &revise).await;
+    each_succeeds(stack, "update-service", &json!({"tenant_id": tenant, "state": revised["state"]})).await;
+    alike(stack, "update-target-group", &json!({"tenant_id": tenant})).await;
+    each_succeeds(stack, "end-update", &json!({"tenant_id": tenant, "owner": owner})).await;
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn functions_that_read_start_and_report_may_run_twice_at_once_and_once_more() {
     let (stack, _together) = Stack::together().await;
     let signup = format!("signup-{}", new_tenant_id());

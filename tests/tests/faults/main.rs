@@ -1,4 +1,4 @@
-//! Injected faults: each run of a provisioning, an update or a deprovisioning has one fault at one of its calls.
+//! Injected faults: each run of a provisioning, an update, a move or a deprovisioning has one fault at one of its calls.
 //!
 //! The list of calls comes from a run without faults, so a new call is included by itself. Whatever the fault, the
 //! execution succeeds or fails with a known error, the tenant is complete, as before, or gone (or the error names what
@@ -14,6 +14,7 @@
 mod checks;
 mod deprovisioning;
 mod job;
+mod moving;
 mod provisioning;
 mod schedules;
 mod sweep;
@@ -32,6 +33,7 @@ async fn a_fault_at_any_one_call_leaves_nothing_incomplete_and_touches_nothing_f
     let mut sweep = Sweep::begin(stack).await;
     sweep.over(&provisioning::PROVISIONING).await;
     sweep.over(&updating::UPDATING).await;
+    sweep.over(&moving::MOVING).await;
     sweep.over(&deprovisioning::DEPROVISIONING).await;
     if sweep::takes_all() {
         // Only here, since a deprovisioning contains a teardown.

@@ -56,7 +56,7 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
 
 /// Waits until the tenant can be updated. A lock that its holder could not release stays valid for as long as one of
 /// the holder's functions may still be running.
-async fn can_be_updated(stack: &Stack, tenant: &str) {
+pub(crate) async fn can_be_updated(stack: &Stack, tenant: &str) {
     let start = Instant::now();
     let mut tick = interval(Duration::from_secs(5));
     loop {

@@ -1,4 +1,4 @@
-//! Changes a tenant's service: its task definition, and its desired count.
+//! Changes a tenant's service: its task definition, its desired count, and its grace period.
 //!
 //! The count before a suspension is stored in a tag of the service, which is written before the tasks stop. Idempotent:
 //! two runs start one deployment, unless it is forced.
@@ -63,7 +63,9 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
     // deployment no longer starts tasks.
     let starts_anew = before.desired_count() == 0 || has_failed(&before);
     let force = request.force_new_deployment || (starts_anew && desired_count > 0);
-    if definition.is_none() && before.desired_count() == desired_count && !force {
+    // A new grace period alone starts no deployment. Source: the API reference of ECS, UpdateService.
+    let grace = state.grace_seconds.filter(|grace| Some(*grace) != before.health_check_grace_period_seconds());
+    if definition.is_none() && before.desired_count() == desired_count && grace.is_none() && !force {
         let id = id_of(&before).ok_or_else(|| Error::internal(doing() + ": it has no deployment"))?;
         return Ok(Updated { deployment: started(id, None) });
     }
@@ -73,6 +75,7 @@ pub async fn update(ecs: &Client, settings: &Settings, request: Update) -> Resul
         .service(names.service())
         .set_task_definition(definition.cloned())
         .desired_count(desired_count)
+        .set_health_check_grace_period_seconds(grace)
         .force_new_deployment(force)
         .send()
         .await;
@@ -126,6 +129,7 @@ mod tests {
     use aws_smithy_types::error::ErrorMetadata;
 
     use super::*;
+    use crate::resources::state::Mounts;
     use crate::testing::{settings, tenant};
 
     const DEFINITION: &str = "arn:aws:ecs:eu-west-1:536580886816:task-definition/dev-123456789012:2";
@@ -158,10 +162,9 @@ mod tests {
         })
     }
 
-    async fn run(rules: &[&Rule], desired_count: u32, resume_count: Option<u32>) -> Result<Updated> {
+    fn wanted(desired_count: u32, resume_count: Option<u32>) -> State {
         let shows = if resume_count.is_some() { Shows::SuspensionPage } else { Shows::Site };
-        let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
-        let state = State {
+        State {
             task_definition_arn: DEFINITION.to_owned(),
             image: "wordpress:7".to_owned(),
             cpu: 256,
@@ -169,7 +172,17 @@ mod tests {
             desired_count,
             resume_count,
             shows,
-        };
+            mounts: Mounts::Content,
+            grace_seconds: None,
+        }
+    }
+
+    async fn run(rules: &[&Rule], desired_count: u32, resume_count: Option<u32>) -> Result<Updated> {
+        run_to(rules, wanted(desired_count, resume_count)).await
+    }
+
+    async fn run_to(rules: &[&Rule], state: State) -> Result<Updated> {
+        let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let request = Update { tenant_id: tenant(), state, force_new_deployment: false };
         update(&ecs, &settings(&[]), request).await
     }
@@ -229,6 +242,22 @@ mod tests {
             })
             .then_output(|| UpdateServiceOutput::builder().service(service("old", None)).build());
         run(&[&found(there()), &scaled], 3, None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_grace_period_is_set_only_if_the_update_changes_it() {
+        let there =
+            |grace| running("old", None).task_definition(DEFINITION).health_check_grace_period_seconds(grace).build();
+        let scaled = mock!(Client::update_service)
+            .match_requests(|request| {
+                assert_eq!(request.force_new_deployment(), Some(false));
+                request.health_check_grace_period_seconds() == Some(360) && request.task_definition().is_none()
+            })
+            .then_output(|| UpdateServiceOutput::builder().service(service("old", None)).build());
+        let moved = || State { grace_seconds: Some(360), ..wanted(0, None) };
+        run_to(&[&found(there(120)), &scaled], moved()).await.unwrap();
+        run_to(&[&found(there(360))], moved()).await.unwrap();
+        run_to(&[&found(there(120))], wanted(0, None)).await.unwrap();
     }
 
     #[tokio::test]

@@ -34,7 +34,7 @@ const CHECK_RETRIES: i32 = 3;
 /// that a slow one is not cut off. Source: the API reference of ECS, CreateService, `healthCheckGracePeriodSeconds`.
 pub const GRACE_SECONDS: i32 = START_SECONDS + (CHECK_RETRIES + 1) * (CHECK_INTERVAL_SECONDS + CHECK_TIMEOUT_SECONDS);
 
-const CONTENT: &str = "/var/www/html/wp-content";
+pub(super) const CONTENT: &str = "/var/www/html/wp-content";
 const FILES: [(&str, &str); 2] =
     [("install.php", include_str!("container/install.php")), ("probe.php", include_str!("container/probe.php"))];
 /// Makes WordPress ready to run, also for a job.
@@ -42,6 +42,8 @@ const PREPARE: &str = include_str!("container/prepare.sh");
 const START: &str = include_str!("container/start.sh");
 /// What `wp-config.php` of the official image does, beside what its variables say.
 const CONFIG: &str = include_str!("container/config.php");
+/// The variable with that.
+pub(super) const CONFIG_VARIABLE: &str = "WORDPRESS_CONFIG_EXTRA";
 
 /// There is so much memory in MiB for each request that runs WordPress.
 const MEMORY_OF_A_REQUEST: u32 = 64;
@@ -121,7 +123,7 @@ fn environment(
     let title = request.site.title.as_ref().map_or_else(|| host.clone(), ToString::to_string);
     let locale = request.site.locale.as_ref().map_or_else(|| "en_US".to_owned(), ToString::to_string);
     Ok(vec![
-        ("WORDPRESS_CONFIG_EXTRA", CONFIG.to_owned()),
+        (CONFIG_VARIABLE, CONFIG.to_owned()),
         ("TENANT_URL", format!("{}://{host}", request.scheme.as_str())),
         ("TENANT_SITE_TITLE", title),
         ("TENANT_SITE_LOCALE", locale),
@@ -140,18 +142,20 @@ pub(crate) fn serves_a_record(definition: &TaskDefinition) -> bool {
 /// The variables of the official image, and those of `install.php`. `arn:key::` selects one key of a secret's JSON.
 fn secrets(request: &Register) -> Vec<(String, String)> {
     let database = |key: &str| format!("{}:{key}::", request.secret_arn);
-    let admin = |key: &str| format!("{}:{key}::", request.admin_secret_arn);
     let mut secrets: Vec<_> = [
         ("WORDPRESS_DB_HOST", database("endpoint")),
         ("WORDPRESS_DB_USER", database("username")),
         ("WORDPRESS_DB_PASSWORD", database("password")),
         ("WORDPRESS_DB_NAME", database("database")),
-        ("TENANT_ADMIN_USER", admin("username")),
-        ("TENANT_ADMIN_PASSWORD", admin("password")),
-        ("TENANT_ADMIN_EMAIL", admin("email")),
     ]
     .map(|(variable, from)| (variable.to_owned(), from))
     .into();
+    for (variable, key) in
+        [("TENANT_ADMIN_USER", "username"), ("TENANT_ADMIN_PASSWORD", "password"), ("TENANT_ADMIN_EMAIL", "email")]
+    {
+        let from = request.admin_secret_arn.as_ref().map(|admin| format!("{admin}:{key}::"));
+        secrets.extend(from.map(|from| (variable.to_owned(), from)));
+    }
     secrets.extend(KEYS.map(|key| (format!("WORDPRESS_{}", key.to_uppercase()), database(key))));
     secrets
 }
@@ -202,7 +206,7 @@ mod tests {
             environment_variables: serde_json::from_value(json!({"SHOP": "yes"})).unwrap(),
             scheme: Scheme::Https,
             secret_arn: "arn:secret".to_owned(),
-            admin_secret_arn: "arn:admin".to_owned(),
+            admin_secret_arn: Some("arn:admin".to_owned()),
             file_system_id: "fs-1".to_owned(),
             access_point_id: "fsap-1".to_owned(),
         };

@@ -1,5 +1,6 @@
 //! Registers a new revision of a tenant's task definition: the revision that the service runs, with another image or
-//! size and no other change. The original may have been made by any owner.
+//! size and no other change. The original may have been made by any owner. When the tenant is moved, the container that
+//! serves the site becomes that of a new tenant.
 //!
 //! The revision is tagged with the execution that registered it. Idempotent: a second call by the same execution
 //! returns the same revision. An update that failed deletes its own revision, because ECS starts the newest one when
@@ -13,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use shared::owner::tags;
 use shared::{Error, Names, Owner, Result, Settings, TenantId};
 
-use super::container::{CONTAINER, resize, set_allow_downgrade};
+use super::container::{resize, set_allow_downgrade};
+use super::moved::{Content, mount_content, place_of_site};
 use super::{described, that_tries_once};
 use crate::resources::state::State;
 
@@ -32,6 +34,9 @@ pub struct Revise {
     /// The new tasks may run an older WordPress than the one that changed the tables last.
     #[serde(default)]
     pub allow_downgrade: bool,
+    /// When the tenant is moved: what its tasks are to mount.
+    #[serde(default)]
+    pub content: Option<Content>,
 }
 
 /// Output of revise-task-definition.
@@ -43,12 +48,12 @@ pub struct Revised {
     pub registered: bool,
 }
 
-/// Registers a revision with the wanted image and size, if they differ from the current ones.
+/// Registers a revision with the wanted image, size and mount, if they differ from the current ones.
 ///
 /// # Errors
-/// When ECS refuses a call.
+/// `InvalidRequest` when a tenant is to be moved to an image or a size that a new tenant cannot have.
 pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Result<Revised> {
-    let Revise { tenant_id, owner, previous, wanted, allow_downgrade } = request;
+    let Revise { tenant_id, owner, previous, wanted, allow_downgrade, content } = request;
     if wanted.has_the_tasks_of(&previous) {
         let state = State { task_definition_arn: previous.task_definition_arn, ..wanted };
         return Ok(Revised { state, registered: false });
@@ -64,7 +69,10 @@ pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Resul
     }
     let arn = &previous.task_definition_arn;
     let current = ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags).send().await;
-    let current = current.map_err(|error| Error::aws(format!("reading task definition ({arn})"), error))?;
+    let mut current = current.map_err(|error| Error::aws(format!("reading task definition ({arn})"), error))?;
+    if let (Some(definition), Some(content)) = (&mut current.task_definition, content) {
+        mount_content(settings, &names, definition, content.register(&names, &owner, &wanted)?)?;
+    }
     let revision =
         copy(&current, &previous, &wanted, allow_downgrade).set_tags(Some(tags_of(&current, &names, &owner)));
     let registered = revision.send_with(&that_tries_once(ecs)).await;
@@ -111,8 +119,7 @@ fn with_changes(
     allow_downgrade: bool,
 ) -> Vec<ContainerDefinition> {
     let mut containers = definition.container_definitions().to_vec();
-    let named = containers.iter().position(|container| container.name() == Some(CONTAINER));
-    if let Some(site) = containers.get_mut(named.unwrap_or_default()) {
+    if let Some(site) = containers.get_mut(place_of_site(definition)) {
         site.image = Some(wanted.image.clone());
         resize(site, wanted.memory);
         set_allow_downgrade(site, allow_downgrade);
@@ -150,7 +157,8 @@ mod tests {
     use shared::ErrorKind;
 
     use super::*;
-    use crate::resources::state::Shows;
+    use crate::resources::state::{Mounts, Shows};
+    use crate::resources::task_definition::container::CONTAINER;
     use crate::testing::{other_owner, owner, settings, tenant};
 
     fn arn(revision: usize) -> String {
@@ -159,7 +167,17 @@ mod tests {
 
     fn state(image: &str, cpu: u32, memory: u32) -> State {
         let (task_definition_arn, image) = (arn(1), image.to_owned());
-        State { task_definition_arn, image, cpu, memory, desired_count: 1, resume_count: None, shows: Shows::Site }
+        State {
+            task_definition_arn,
+            image,
+            cpu,
+            memory,
+            desired_count: 1,
+            resume_count: None,
+            shows: Shows::Site,
+            mounts: Mounts::Content,
+            grace_seconds: None,
+        }
     }
 
     fn made_by(owner: Owner) -> Tag {
@@ -197,7 +215,8 @@ mod tests {
     async fn run(rules: &[&Rule], wanted: State) -> Result<Revised> {
         let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let previous = state("wordpress:6", 256, 512);
-        let request = Revise { tenant_id: tenant(), owner: owner(), previous, wanted, allow_downgrade: true };
+        let request =
+            Revise { tenant_id: tenant(), owner: owner(), previous, wanted, allow_downgrade: true, content: None };
         revise(&ecs, &settings(&[]), request).await
     }
 

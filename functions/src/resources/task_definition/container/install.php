@@ -131,6 +131,9 @@ if ($installed_at === null) {
     if ($foreign) {
         fail('wp-content has files of an earlier tenant (' . reset($foreign) . '): purge them, or take another id');
     }
+    if (!getenv('TENANT_ADMIN_PASSWORD')) {
+        fail('the site was never installed, and its administrator is not known: provision it as a new tenant');
+    }
     define('WP_INSTALLING', true);
     $_SERVER += ['HTTP_HOST' => parse_url(getenv('TENANT_URL'), PHP_URL_HOST), 'SERVER_PROTOCOL' => 'HTTP/1.1'];
     require '/var/www/html/wp-load.php';

@@ -63,9 +63,14 @@ Alias /tenant-management /var/lib/tenant-management
   AllowOverride None
   Require all granted
 </Directory>
+# Whatever page the load balancer asks for, the task is not healthy before its site is served. A tenant that is moved has
+# a target group that asks for another page until all of its tasks are new.
+<If "%{HTTP_USER_AGENT} =~ m#^ELB-HealthChecker# && ! -f '/var/lib/tenant-management/alive.txt'">
+  Require all denied
+</If>
 CONFIGURATION
 
-# What plugins may read has no password of the administrator.
+# What plugins may read has no password of the administrator. A site that was moved has none of these.
 unset TENANT_ADMIN_USER TENANT_ADMIN_PASSWORD TENANT_ADMIN_EMAIL
 
 # The container ends if the site is not served in time. ECS then starts another one, or goes back.
