@@ -10,6 +10,7 @@ mod database;
 mod database_task;
 mod deprovisioning;
 mod everywhere;
+mod files;
 mod operations;
 mod parents;
 mod permissions;

@@ -34,6 +34,8 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
         let (error, cause) = failed_under_a_known_name(outcome);
         assert_eq!(cause["leftovers"], json!([]), "{error}: {cause}");
         assert_eq!(left, Vec::<String>::new(), "{error}: {cause}");
+        let directory = stack.all_files().await.join(&tenant);
+        assert!(!directory.exists(), "{error}: {cause}");
         Ending::Undone
     };
     remove_the_namesake(stack, &tenant).await;
