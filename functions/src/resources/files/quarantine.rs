@@ -92,7 +92,7 @@ fn entries(mount: &Path) -> io::Result<Vec<(TenantId, Timestamp, String)>> {
     let entry = |name: String| {
         let (tenant, time) = name.split_once('-')?;
         let tenant = TenantId::try_from(tenant.to_owned()).ok()?;
-        let came = DateTime::strptime(TIME, time).ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        let came = DateTime::strptime(TIME, time).ok()?.to_zoned_datetime(TimeZone::UTC).ok()?.timestamp();
         Some((tenant, came, format!("{DIRECTORY}/{name}")))
     };
     Ok(names.into_iter().filter_map(entry).collect())
