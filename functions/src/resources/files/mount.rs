@@ -27,7 +27,9 @@ pub(super) async fn mounted<T: Send + 'static>(
     work: impl FnOnce(&Path) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let mounted = settings.optional(VARIABLE).ok_or_else(|| {
-        Error::not_ready("the tenants' files are not mounted: set the stack parameter FilesAccessPointArn")
+        Error::not_ready(
+            "the tenants' files are not mounted: set the stack parameters FilesAccessPointArn and LambdaSubnetIds",
+        )
     })?;
     let mounted = PathBuf::from(mounted);
     let done = tokio::task::spawn_blocking(move || work(&tenants(&mounted)?)).await;
