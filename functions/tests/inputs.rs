@@ -28,7 +28,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// The parser of each function's input. Functions with the same input as another are left out.
-const READERS: [(&str, Reader); 43] = [
+const READERS: [(&str, Reader); 45] = [
     ("announce-execution", read::<conclude_execution::Announcement>),
     ("audit-tenants", read::<reading::audit::Audit>),
     ("begin-update", read::<update_tenant::Begin>),
@@ -41,6 +41,7 @@ const READERS: [(&str, Reader); 43] = [
     ("create-access-point", read::<access_point::Create>),
     ("create-database", read::<database::Create>),
     ("create-dns-record", read::<dns_record::Create>),
+    ("create-files", read::<files::Create>),
     ("create-listener-rule", read::<listener_rule::Create>),
     ("create-log-group", read::<log_group::Create>),
     ("create-secret", read::<secret::Create>),
@@ -55,7 +56,8 @@ const READERS: [(&str, Reader); 43] = [
     ("prepare-database-task", read::<run_database_task::Request>),
     ("prepare-tenant-job", read::<run_tenant_job::prepare::Prepare>),
     ("prune-task-definitions", read::<update_tenant::prune::Prune>),
-    ("purge-files", read::<files::Purge>),
+    ("purge-files", read::<files::purge::Purge>),
+    ("purge-quarantine", read::<files::quarantine::Expire>),
     ("read-database-task", read::<run_database_task::outcome::Reading>),
     ("read-execution", read::<conclude_execution::Read>),
     ("read-tenant-job", read::<run_tenant_job::outcome::Reading>),

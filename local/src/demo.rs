@@ -138,6 +138,7 @@ async fn show(settings: &Settings) -> Result<()> {
     for tenant in &tenants {
         let mut input = approved.clone();
         input["tenant_id"] = json!(tenant);
+        input["purge_files"] = json!(true);
         runs.push((tenant.clone(), input));
     }
     for (outcome, tenant) in demo.run("deprovision-tenant", &runs).await?.iter().zip(&tenants) {

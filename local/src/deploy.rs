@@ -129,7 +129,6 @@ fn certificate(environment: &Environment) -> String {
     )
 }
 
-/// A made-up ARN: locally, nothing is mounted.
 fn files_access_point(environment: &Environment) -> String {
     format!(
         "arn:aws:elasticfilesystem:{}:{}:access-point/fsap-00000000000000000",
@@ -178,6 +177,8 @@ pub fn tenant_management(
     sam.args(["--capabilities", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]);
     sam.args(["--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides"]);
     let given: BTreeMap<_, _> = parameters.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+    // Subnet, security group and access point are made up: locally, functions are in no network, and find the files in a
+    // directory of this machine. But the template lets only functions of a VPC mount them.
     let ours = BTreeMap::from([
         ("Environment", environment.name.to_string()),
         ("ExpectedAccount", environment.account.to_owned()),
@@ -186,6 +187,8 @@ pub fn tenant_management(
         ("AwsEndpointUrl", settings.functions_endpoint.clone().unwrap_or_else(|| settings.gateway())),
         ("DatabaseCaBundle", certificates.authority.display().to_string()),
         ("FilesAccessPointArn", files_access_point(environment)),
+        ("LambdaSubnetIds", "subnet-00000000000000000".to_owned()),
+        ("LambdaSecurityGroupIds", "sg-00000000000000000".to_owned()),
         ("FilesDirectory", files.display().to_string()),
     ]);
     sam.args(

@@ -8,7 +8,7 @@ pub struct Expected {
     pub create: &'static str,
     /// The function that deletes it.
     pub delete: &'static str,
-    /// Number of entries of this kind in [`crate::Stack::snapshot`] of a provisioned tenant.
+    /// Number of entries of this kind in [`crate::Stack::snapshot`] of a provisioned tenant. Files are not in it.
     pub pieces: usize,
     /// The functions that work on the resource, or on one that depends on it. The fault sweep deletes the resource
     /// before their calls.
@@ -76,6 +76,13 @@ pub const KINDS: PerKind<Expected> = PerKind {
         delete: "delete-site-credentials",
         pieces: 1,
         vanishes_during: &["register-task-definition", "delete-site-credentials"],
+    },
+    files: Expected {
+        create: "create-files",
+        delete: "delete-files",
+        pieces: 0,
+        // The files' own functions call nothing of AWS.
+        vanishes_during: &["create-access-point", "delete-access-point"],
     },
     secret: Expected {
         create: "create-secret",

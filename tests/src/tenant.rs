@@ -1,5 +1,8 @@
 //! What exists of a tenant: as list-tenants reports it, and as AWS and MySQL report it.
 
+use std::fs;
+use std::path::PathBuf;
+
 use aws_sdk_ecs::types::{ServiceField, TaskDefinitionField, TaskDefinitionStatus};
 use serde_json::{Value, json};
 use shared::{Kind, PerKind};
@@ -45,7 +48,7 @@ impl Stack {
     }
 
     /// Everything that exists of a tenant, as text with settings and tags. If two snapshots are equal, nothing was
-    /// touched in between.
+    /// touched in between. Files are left out, because they stay when a tenant is removed: see [`Stack::files`].
     ///
     /// # Panics
     /// When AWS does not answer.
@@ -66,8 +69,39 @@ impl Stack {
             database: database::of_tenant(self, tenant).await,
             log_group: self.log_groups(tenant).await,
             site_credentials: self.secret(&format!("{tenant}-site-credentials")).await.into_iter().collect(),
+            files: Vec::new(),
             secret: self.secret(&format!("{tenant}-db-credentials")).await.into_iter().collect(),
         }
+    }
+
+    /// The directory of all tenants' files.
+    ///
+    /// # Panics
+    /// When Lambda does not answer.
+    pub async fn all_files(&self) -> PathBuf {
+        PathBuf::from(&self.variables("create-files").await["FILES_DIRECTORY"])
+    }
+
+    /// Every directory and file of a tenant on the file system, below the directory of all tenants, and those in the
+    /// quarantine.
+    ///
+    /// # Panics
+    /// When the file system refuses.
+    pub async fn files(&self, tenant: &str) -> Vec<String> {
+        let root = self.all_files().await;
+        let quarantined = fs::read_dir(root.join(".quarantine")).into_iter().flatten();
+        let quarantined = quarantined.map(|entry| entry.expect("an entry").path());
+        let mut places: Vec<_> = quarantined.filter(|path| path.display().to_string().contains(tenant)).collect();
+        places.push(root.join(tenant));
+        let mut all = Vec::new();
+        while let Some(path) = places.pop() {
+            places.extend(fs::read_dir(&path).into_iter().flatten().map(|entry| entry.expect("an entry").path()));
+            if path.symlink_metadata().is_ok() {
+                all.push(path.strip_prefix(&root).expect("a path below").display().to_string());
+            }
+        }
+        all.sort();
+        all
     }
 
     async fn secret(&self, name: &str) -> Option<String> {

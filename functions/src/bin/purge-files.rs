@@ -1,7 +1,7 @@
 //! Deletes the tenant's files.
 
-use functions::resources::files;
+use functions::resources::files::purge;
 
 functions::lambda! {
-    |settings, request| files::purge(&settings, request).await
+    |settings, request| purge::purge(&settings, request).await
 }

@@ -1,4 +1,5 @@
-//! Reads every tenant on a schedule: the number of tenants of each status, and the missing resources.
+//! Reads every tenant on a schedule: the number of tenants of each status, the missing resources, and the directories of
+//! files that belong to no tenant.
 //!
 //! Changes nothing. One audit cannot tell a tenant that stays partial from one that is being provisioned or removed.
 //! [`report`] compares two audits.
@@ -10,6 +11,7 @@ use shared::{Kind, Owner, Result, Settings, TenantId};
 
 use super::Status;
 use super::list::{self, Seen};
+use crate::resources::files::{self, Directory};
 use crate::resources::inventory::Clients;
 
 pub mod report;
@@ -17,6 +19,9 @@ pub mod report;
 /// Maximum number of partial tenants that are named: the first by their ids. Step Functions passes at most 256 KiB from
 /// step to step. Source: the developer guide of Step Functions, "Service quotas".
 const NAMED: usize = 10_000;
+
+/// Maximum number of directories without a tenant that are named: the first by their ids.
+const NAMED_DIRECTORIES: usize = 100;
 
 /// Input of audit-tenants.
 #[derive(Debug, Deserialize)]
@@ -36,6 +41,12 @@ pub struct Audited {
     pub statuses: BTreeMap<Status, usize>,
     /// The partial tenants: at most the first 10,000.
     pub partial: Vec<Partial>,
+    /// The directories of files that belong to no tenant: at most the first 100.
+    #[serde(default)]
+    pub abandoned_files: Vec<Directory>,
+    /// How many more such directories there are.
+    #[serde(default)]
+    pub more_abandoned_files: usize,
 }
 
 /// Tenants that lack the same kinds.
@@ -51,9 +62,28 @@ pub struct Partial {
 /// Reads every tenant.
 ///
 /// # Errors
-/// When a call to one of the services fails.
+/// When a call to one of the services, or to the file system, fails.
 pub async fn audit(clients: &Clients, settings: &Settings, _: Audit) -> Result<Audited> {
-    Ok(audited(list::see_all(clients, settings).await?))
+    // Before the tenants: a tenant's secret is made before its directory, and deleted after it. So a tenant that is
+    // being provisioned is seen if its directory is.
+    let mut directories = files::list(settings).await?;
+    let seen = list::see_all(clients, settings).await?;
+    for seen in &seen {
+        directories.remove(&seen.tenant_id);
+    }
+    let (abandoned_files, more_abandoned_files) = abandoned(settings, directories).await?;
+    Ok(Audited { abandoned_files, more_abandoned_files, ..audited(seen) })
+}
+
+/// Reads the first of these directories that still exist; and the number of the others.
+async fn abandoned(settings: &Settings, of: BTreeSet<TenantId>) -> Result<(Vec<Directory>, usize)> {
+    let mut rest = of.into_iter();
+    let mut named = Vec::new();
+    while named.len() < NAMED_DIRECTORIES {
+        let Some(tenant) = rest.next() else { break };
+        named.extend(files::read(settings, &settings.names(&tenant)).await?);
+    }
+    Ok((named, rest.count()))
 }
 
 fn audited(seen: Vec<Seen>) -> Audited {
@@ -68,12 +98,28 @@ fn audited(seen: Vec<Seen>) -> Audited {
         partial.entry(seen.lacks).or_default().insert(seen.tenant_id);
     }
     let partial = partial.into_iter().map(|(lacks, tenant_ids)| Partial { lacks, tenant_ids }).collect();
-    Audited { total, statuses, partial }
+    Audited { total, statuses, partial, abandoned_files: Vec::new(), more_abandoned_files: 0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{owner, settings};
+
+    #[tokio::test]
+    async fn directories_of_no_tenant_are_named_and_the_rest_is_counted() {
+        let mount = std::env::temp_dir().join(format!("abandoned-files-{}/wordpress", std::process::id()));
+        for number in 0..NAMED_DIRECTORIES + 3 {
+            std::fs::create_dir_all(mount.join(format!("{number:012}/wp-content"))).unwrap();
+        }
+        std::fs::remove_dir(mount.join("000000000000/wp-content")).unwrap();
+        let settings = settings(&[("FILES_DIRECTORY", mount.to_str().unwrap())]);
+        let listed = files::list(&settings).await.unwrap();
+        let (named, more) = abandoned(&settings, listed).await.unwrap();
+        std::fs::remove_dir_all(mount.parent().unwrap()).unwrap();
+        assert_eq!((named.len(), more), (NAMED_DIRECTORIES, 2), "an empty directory does not count");
+        assert_eq!((named[0].directory.as_str(), named[0].owner.as_ref()), ("/wordpress/000000000001", None));
+    }
 
     fn id(number: usize) -> TenantId {
         TenantId::try_from(format!("{number:012}")).unwrap()
@@ -101,11 +147,18 @@ mod tests {
 
     #[test]
     fn the_partial_tenants_fit_into_a_steps_output_however_many_there_are() {
-        let never_lacking = [Kind::DnsRecord, Kind::SiteCredentials];
+        let never_lacking = [Kind::DnsRecord, Kind::SiteCredentials, Kind::Files];
         let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| !never_lacking.contains(kind)).collect();
         let lacks = |number: usize| kinds.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
         let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| **kind).collect());
-        let audited = audited((0..20_000).map(tenant).collect());
+        let mut audited = audited((0..20_000).map(tenant).collect());
+        let longest = format!("{}{}", owner(), "x".repeat(256 - owner().as_str().len()));
+        let directory = Directory {
+            directory: "/wordpress/123456789012".to_owned(),
+            owner: Some(Owner::try_from(longest).unwrap()),
+            since: Some("2026-11-25T10:16:22.123456789Z".parse().unwrap()),
+        };
+        audited.abandoned_files = vec![directory; NAMED_DIRECTORIES];
         assert_eq!(audited.statuses[&Status::Partial], 20_000);
         assert_eq!(audited.partial.iter().map(|partial| partial.tenant_ids.len()).sum::<usize>(), 10_000);
         assert!(audited.partial.iter().flat_map(|partial| &partial.tenant_ids).all(|id| id.as_str() < "000000010000"));

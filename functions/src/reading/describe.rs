@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use shared::{EnvironmentName, Error, ErrorKind, Kind, Names, PerKind, Result, Settings, TenantId};
 
 use crate::reading::{Parts, Status};
+use crate::resources::files::{self, Directory};
 use crate::resources::inventory::Clients;
 
 pub mod compute;
@@ -76,6 +77,9 @@ pub struct Details {
     /// Secrets Manager secret of the database user, without its value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
+    /// The directory of its files; absent where functions do not mount the file system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Directory>,
     /// MySQL database and user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
@@ -101,6 +105,8 @@ impl Details {
             log_group: Some(self.log_group.is_some()),
             // Not needed by a site that was not installed by this project.
             site_credentials: self.site_credentials.as_ref().map(Secret::is_usable).filter(|usable| *usable),
+            // They stay when a tenant is removed, and EFS makes them again when they are missing.
+            files: None,
             secret: Some(self.secret.as_ref().is_some_and(Secret::is_usable)),
         })
     }
@@ -128,6 +134,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         access_points,
         site_credentials,
         secret,
+        files,
         database,
         log_group,
     ) = tokio::try_join!(
@@ -138,6 +145,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         storage::access_points(&clients.efs, &names),
         storage::secret(&clients.secrets, names.site_credentials()),
         storage::secret(&clients.secrets, names.secret()),
+        files::read(settings, &names),
         storage::database(&clients.secrets, settings, &names),
         storage::log_group(&clients.logs, &names),
     )?;
@@ -151,6 +159,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         access_points,
         site_credentials,
         secret,
+        files,
         database,
         log_group,
         stopped_tasks,
@@ -179,6 +188,13 @@ fn not_found(names: &Names, details: &Details) -> Error {
         message += &format!(
             "; its secret {} is scheduled for deletion: it can be recovered until {until}, and the id is not free before",
             names.secret()
+        );
+    }
+    if let Some(files) = &details.files {
+        message += &format!(
+            "; files of an earlier tenant are in {}: the id is not free before they are deleted (deprovision-tenant \
+             with purge_files)",
+            files.directory
         );
     }
     if matches!(details.database, Some(Database::Unchecked { .. })) {

@@ -11,8 +11,8 @@ use crate::load_balancing::listeners;
 use crate::resources::Found;
 use crate::resources::teardown::Teardown;
 use crate::resources::{
-    access_point, database, dns_record, listener_rule, log_group, secret, service, site_credentials, target_group,
-    task_definition,
+    access_point, database, dns_record, files, listener_rule, log_group, secret, service, site_credentials,
+    target_group, task_definition,
 };
 
 /// The clients of functions that read all kinds of resources.
@@ -53,7 +53,7 @@ pub struct Inventory {
     pub tenant_id: TenantId,
     /// The environment.
     pub environment: EnvironmentName,
-    /// A resource exists, even if it is being deleted.
+    /// A resource exists, even if it is being deleted. Files alone, which a removed tenant leaves, do not count.
     pub exists: bool,
     /// The resources of each kind; DNS records only where the stack has a hosted zone.
     pub resources: PerKind<Option<Resource>>,
@@ -99,7 +99,7 @@ pub enum Status {
     Present,
     /// There are only resources that are being deleted.
     Going,
-    /// Unknown: only an ECS task can reach the database.
+    /// Unknown: only an ECS task can reach the database, or functions do not mount the file system.
     Unchecked,
 }
 
@@ -119,17 +119,19 @@ pub struct Leftover {
 /// `WrongEnvironment`, or when a call to one of the services fails.
 pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
     let names = request.names(settings)?;
-    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, sites, secrets) = tokio::try_join!(
-        service::find(&clients.ecs, &names),
-        dns_record::find(&clients.route53, settings, &names),
-        rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
-        task_definition::find(&clients.ecs, &names),
-        access_point::find(&clients.efs, &names),
-        databases(clients, settings, &names),
-        log_group::find(&clients.logs, &names),
-        site_credentials::find(&clients.secrets, &names),
-        secret::find(&clients.secrets, &names),
-    )?;
+    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, sites, files, secrets) =
+        tokio::try_join!(
+            service::find(&clients.ecs, &names),
+            dns_record::find(&clients.route53, settings, &names),
+            rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
+            task_definition::find(&clients.ecs, &names),
+            access_point::find(&clients.efs, &names),
+            databases(clients, settings, &names),
+            log_group::find(&clients.logs, &names),
+            site_credentials::find(&clients.secrets, &names),
+            files::find(settings, &names),
+            secret::find(&clients.secrets, &names),
+        )?;
     let resources = PerKind {
         service: Some(Resource::of(services)),
         dns_record: settings.optional("HOSTED_ZONE_ID").map(|_| Resource::of(records)),
@@ -140,6 +142,7 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         database: Some(databases.map_or(Resource::UNCHECKED, Resource::of)),
         log_group: Some(Resource::of(log_groups)),
         site_credentials: Some(Resource::of(sites)),
+        files: Some(files.map_or(Resource::UNCHECKED, Resource::of)),
         secret: Some(Resource::of(secrets)),
     };
     Ok(summed_up(request, settings.environment(), resources))
@@ -187,9 +190,13 @@ fn summed_up(request: Teardown, environment: EnvironmentName, resources: PerKind
     let (mut exists, mut leftovers, mut foreign) = (false, Vec::new(), Vec::new());
     for (kind, resource) in resources.iter() {
         let Some(Resource { found, .. }) = resource else { continue };
-        exists |= !found.is_empty();
+        exists |= kind != Kind::Files && !found.is_empty();
         let is_left = |found: &&Found| {
-            let kept = kind == Kind::LogGroup && request.keep_log_group;
+            let kept = match kind {
+                Kind::LogGroup => request.keep_log_group,
+                Kind::Files => owner.is_none(),
+                _ => false,
+            };
             !found.going && !kept && found.is_in(owner)
         };
         let left = found.iter().filter(is_left);
@@ -251,6 +258,19 @@ mod tests {
         let resources = PerKind { log_group: present("arn", None), secret: present("arn", None), ..PerKind::default() };
         let inventory = summed_up(request, EnvironmentName::Dev, resources);
         assert_eq!(inventory.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn".to_owned() }]);
+    }
+
+    #[test]
+    fn files_alone_are_no_tenant_and_a_leftover_only_of_their_owner() {
+        let resources = |owner| PerKind { files: present("/wordpress/123456789012", owner), ..PerKind::default() };
+        let all = inventory(None, resources(Some(owner())));
+        assert!(!all.exists && all.leftovers.is_empty() && all.foreign.is_empty());
+        let ours = inventory(Some(&owner()), resources(Some(owner())));
+        assert_eq!((ours.leftovers[0].kind, ours.foreign.len()), (Kind::Files, 0));
+        for foreign in [Some(other_owner()), None] {
+            let theirs = inventory(Some(&owner()), resources(foreign));
+            assert_eq!((theirs.leftovers.len(), theirs.foreign), (0, vec![Kind::Files]));
+        }
     }
 
     #[test]

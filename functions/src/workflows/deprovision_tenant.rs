@@ -179,8 +179,8 @@ impl DeletionRequest {
         if self.purge_files && settings.optional("FILES_DIRECTORY").is_none() {
             return Err(Error::new(
                 ErrorKind::EnvironmentNotReady,
-                "purge_files: this stack has no access to the tenants' files: set its parameter FilesAccessPointArn, \
-                 or leave purge_files out",
+                "purge_files: this stack has no access to the tenants' files: set its parameters \
+                 FilesAccessPointArn and LambdaSubnetIds, or leave purge_files out",
             ));
         }
         Ok(())

@@ -92,14 +92,19 @@ struct Samples<'a> {
 impl Samples<'_> {
     /// Whether the tenant that stays still exists, and is complete.
     async fn are_usable(&self) -> Result<bool> {
-        let name = self.environment.named("describe-tenant");
-        let payload = json!({"tenant_id": STAYING}).to_string().into_bytes().into();
+        let described = self.call_function("describe-tenant", &json!({"tenant_id": STAYING})).await?;
+        Ok(described["status"] == "active")
+    }
+
+    /// The answer of a function; a failed one is an answer, too.
+    async fn call_function(&self, function: &str, input: &Value) -> Result<Value> {
+        let name = self.environment.named(function);
+        let payload = input.to_string().into_bytes().into();
         let answer = self.functions.invoke().function_name(&name).payload(payload).send().await;
         let answer =
             answer.map_err(aws_sdk_lambda::error::SdkError::into_service_error).doing(format!("calling {name}"))?;
         let payload = answer.payload().map(|payload| payload.as_ref().to_owned()).unwrap_or_default();
-        let described: Value = serde_json::from_slice(&payload).doing(format!("reading the answer of {name}"))?;
-        Ok(answer.function_error().is_none() && described["status"] == "active")
+        serde_json::from_slice(&payload).doing(format!("reading the answer of {name}"))
     }
 
     /// Runs each state machine. Returns the last input of each function that they have called, and the execution that
@@ -110,10 +115,13 @@ impl Samples<'_> {
             "approved_by": "make up", "force_delete_secret": true, "purge_files": true,
         });
         let leaving = |more: Value| merged(&approved, more);
-        // Remove what an earlier start has left of these tenants.
+        // Remove what an earlier start has left of these tenants, their files included.
         let removals =
             tokio::join!(self.run("teardown-tenant", removal(STAYING)), self.run("teardown-tenant", removal(GONE)),);
         removals.0.and(removals.1)?;
+        for tenant in [STAYING, GONE] {
+            self.call_function("purge-files", &json!({"tenant_id": tenant})).await?;
+        }
         let (gone, staying) = tokio::join!(
             self.run("provision-tenant", json!({"tenant_id": GONE})),
             self.run("provision-tenant", json!({"tenant_id": STAYING, "signup_id": "sam-local"})),

@@ -67,6 +67,8 @@ kinds! {
     LogGroup, log_group, "log-group";
     /// Secrets Manager secret of the site's administrator.
     SiteCredentials, site_credentials, "site-credentials";
+    /// The directory of the tenant's files, which stays when a person removes the tenant.
+    Files, files, "files";
     /// Secrets Manager secret of the database user.
     Secret, secret, "secret";
 }

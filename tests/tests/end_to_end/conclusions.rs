@@ -12,13 +12,14 @@ use tests::stack::{new_tenant_id, text};
 
 /// States in which an execution is stopped: those that call something or wait. Other states end too soon to be hit. If
 /// a stop comes too late for a state, it hits the next one.
-const STOPS: [&str; 16] = [
+const STOPS: [&str; 17] = [
     "Resolve the environment",
     "Choose the tenant id",
     "Take the inventory",
     "Claim the tenant id",
     "Create what depends on nothing else",
     "Create the database",
+    "Create the files",
     "Create the access point",
     "Create the site credentials",
     "Create the log group",

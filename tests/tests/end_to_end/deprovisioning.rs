@@ -86,11 +86,11 @@ async fn files_are_deleted_on_request_and_those_of_another_tenant_are_not() {
     let (stack, _together) = Stack::together().await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     let files = stack.variables("purge-files").await["FILES_DIRECTORY"].clone();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     for id in [&tenant, &neighbour] {
         std::fs::create_dir_all(format!("{files}/{id}/wp-content/uploads")).unwrap();
         std::fs::write(format!("{files}/{id}/wp-content/uploads/picture"), "pixels").unwrap();
     }
-    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert!(std::fs::exists(format!("{files}/{tenant}/wp-content/uploads/picture")).unwrap());
 

@@ -11,6 +11,7 @@ mod database_task;
 mod deprovisioning;
 mod everywhere;
 mod file_calls;
+mod files;
 mod moving;
 mod operations;
 mod outages;

@@ -58,7 +58,8 @@ async fn a_teardown_succeeds_when_listener_cluster_and_file_system_are_gone() {
     assert_eq!(absent, ["access-point", "listener-rule", "service"], "{result}");
     assert_eq!(second.failed().0, "TenantNotFound");
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
-    // Show that the environment is complete again.
+    // Show that the environment is complete again. The first tenant's files keep its id.
+    let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
 }

@@ -3,6 +3,14 @@
 use serde_json::{Value, json};
 use tests::Stack;
 
+/// Frees the ids of the samples: files stay when a tenant is removed.
+async fn purge(stack: &Stack) {
+    for name in ["provision-tenant", "provision-tenant-2"] {
+        let tenant = json!({"tenant_id": sample(name)["tenant_id"]});
+        stack.invoke("purge-files", &tenant).await.unwrap();
+    }
+}
+
 fn sample(name: &str) -> Value {
     let text = std::fs::read_to_string(format!("../events/{name}.json")).expect(name);
     serde_json::from_str(&text).expect(name)
@@ -11,6 +19,7 @@ fn sample(name: &str) -> Value {
 #[tokio::test]
 async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one() {
     let (stack, _alone) = Stack::alone().await;
+    purge(stack).await;
     let (first, second) = (sample("provision-tenant"), sample("provision-tenant-2"));
     let executions = [stack.start("provision-tenant", &first).await, stack.start("provision-tenant", &second).await];
     for arn in executions {
@@ -24,11 +33,13 @@ async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one(
     for input in [first, second] {
         assert_eq!(stack.snapshot(input["tenant_id"].as_str().unwrap()).await, Vec::<String>::new());
     }
+    purge(stack).await;
 }
 
 #[tokio::test]
 async fn every_function_accepts_its_sample_event() {
     let (stack, _alone) = Stack::alone().await;
+    purge(stack).await;
     for function in tests::stack::functions() {
         // The ids in a sample are made up, so the step may fail, but not because of the input's form.
         match stack.invoke(&function, &sample(&function)).await {
@@ -44,4 +55,5 @@ async fn every_function_accepts_its_sample_event() {
         }
     }
     stack.run("teardown-tenant", sample("teardown-tenant")).await.succeeded();
+    purge(stack).await;
 }

@@ -16,7 +16,10 @@ async fn a_teardown_removes_everything_and_a_second_one_is_harmless() {
     let input = json!({"tenant_id": tenant, "environment": "dev", "force_delete_secret": true});
     let result = stack.run("teardown-tenant", input).await.succeeded();
     assert_eq!(result["removed"].as_array().unwrap().len(), 11, "{result}");
-    assert_eq!((&result["leftovers"], &result["kept"]), (&json!([]), &json!([])));
+    assert_eq!(result["leftovers"], json!([]));
+    let reason = "files stay on the file system unless purge_files is true";
+    let files = json!({"kind": "files", "identifier": format!("/wordpress/{tenant}"), "reason": reason});
+    assert_eq!(result["kept"], json!([files]));
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 
     let again =
@@ -38,6 +41,7 @@ async fn a_secret_stays_recoverable_unless_it_is_forced_and_the_answer_says_unti
     assert_eq!(error, "TenantAlreadyExists", "the id is not free yet: {cause}");
 
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack.invoke("purge-files", &json!({"tenant_id": tenant})).await.unwrap();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
 }
 

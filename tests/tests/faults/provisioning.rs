@@ -37,6 +37,8 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
             left = without_the_log(stack, &tenant, left).await;
         }
         assert_eq!(left, Vec::<String>::new(), "{error}: {cause}");
+        let directory = stack.all_files().await.join(&tenant);
+        assert!(!directory.exists(), "{error}: {cause}");
         Ending::Undone
     };
     remove_the_namesake(stack, &tenant).await;

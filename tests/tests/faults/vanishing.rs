@@ -49,6 +49,9 @@ async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
                 stack.efs.delete_access_point().access_point_id(id).send().await.ok();
             }
         }
+        Victim::Files => {
+            std::fs::remove_dir_all(stack.all_files().await.join(tenant)).ok();
+        }
         Victim::LogGroup => {
             stack.logs.delete_log_group().log_group_name(format!("/ecs/{name}")).send().await.ok();
         }

@@ -14,6 +14,7 @@ use shared::{Kind, metrics};
 
 use super::{Audited, Partial};
 use crate::reading::Status;
+use crate::resources::files::Directory;
 use crate::stack::bucket::{self, Location};
 use crate::stack::bus;
 
@@ -49,6 +50,10 @@ pub struct Report {
     pub incomplete: Vec<Incomplete>,
     /// How many more such tenants there are.
     pub more: usize,
+    /// The directories of files that belong to no tenant: at most the first 100.
+    pub abandoned_files: Vec<Directory>,
+    /// How many more such directories there are.
+    pub more_abandoned_files: usize,
 }
 
 /// A tenant that lacks something.
@@ -120,6 +125,8 @@ fn told(environment: EnvironmentName, execution: &Owner, audited: Audited, befor
         statuses: audited.statuses,
         incomplete: incomplete.collect(),
         more,
+        abandoned_files: audited.abandoned_files,
+        more_abandoned_files: audited.more_abandoned_files,
     }
 }
 
@@ -143,7 +150,8 @@ mod tests {
     }
 
     fn audited(partial: Vec<Partial>) -> Audited {
-        Audited { total: 1_000, statuses: [(Status::Active, 1)].into(), partial }
+        let (abandoned_files, more_abandoned_files) = (Vec::new(), 0);
+        Audited { total: 1_000, statuses: [(Status::Active, 1)].into(), partial, abandoned_files, more_abandoned_files }
     }
 
     fn told_of(partial: Vec<Partial>, before: BTreeSet<TenantId>) -> Report {

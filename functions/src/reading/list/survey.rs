@@ -52,6 +52,8 @@ impl Survey {
             database: databases.as_ref().map(|(tenants, _)| tenants.clone()),
             log_group: Some(log_groups),
             site_credentials: Some(secrets.site_credentials),
+            // They stay when a tenant is removed. The audit lists those of no tenant.
+            files: None,
             secret: Some(without_those_going(&secrets.secrets)),
         };
         let wordpress_versions = databases.map(|(_, versions)| versions).unwrap_or_default();

@@ -304,7 +304,7 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
         change(&mut orphans, one.clone());
         orphans
     };
-    let not_lacking = [Kind::DnsRecord, Kind::Database, Kind::SiteCredentials];
+    let not_lacking = [Kind::DnsRecord, Kind::Database, Kind::SiteCredentials, Kind::Files];
     let all: BTreeSet<_> = Kind::ALL.iter().copied().filter(|kind| !not_lacking.contains(kind)).collect();
     for (kind, orphan) in [
         (Kind::Service, with(|world, one| world.services = one.services)),
