@@ -55,6 +55,7 @@ test faults thousand browser invocations bench: export GATEWAY_PORT ?= 4666
 test faults thousand browser invocations bench: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
 test faults thousand browser invocations bench: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
 test: export ENVIRONMENTS ?= dev sit prod
+test: export RECORDINGS ?= .local/test/recordings
 thousand: export ENVIRONMENTS ?= prod
 # The default image is one that the local stack only pretends to run, since there are hundreds of tenants.
 test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8 DefaultImage=pretend/wordpress:1

@@ -84,6 +84,9 @@ fn configure(settings: &Settings, certificates: &Certificates, command: &mut Com
         .env("SITES_KEY", &certificates.server_key)
         .env("PYTHONUNBUFFERED", "1")
         .env("PYTHONDONTWRITEBYTECODE", "1");
+    if let Some(directory) = &settings.recordings {
+        command.env("RECORDINGS", directory);
+    }
     if let Some(bridge) = settings.bridge {
         command.env("CONTAINERS_BIND_HOST", bridge.to_string());
     }

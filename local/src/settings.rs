@@ -67,6 +67,8 @@ pub struct Settings {
     pub iam_enforced: bool,
     /// `WAIT_SCALE`: the factor by which the seconds of Wait states and retries are multiplied.
     pub wait_scale: f64,
+    /// `RECORDINGS`: the directory of what the emulator records of all requests. Absolute. None: it records nothing.
+    pub recordings: Option<PathBuf>,
     /// `DOMAIN`: the domain of the tenants' hosts.
     pub domain: String,
     /// `DEV_PARAMETERS`, `SIT_PARAMETERS`, `PROD_PARAMETERS`: stack parameters, as `Name=value`, for each of the
@@ -136,6 +138,7 @@ impl Settings {
                 .ok()
                 .filter(|scale: &f64| (0.0..=10.0).contains(scale))
                 .ok_or_else(|| format!("WAIT_SCALE is {scale:?}: set it to a number from 0 to 10"))?,
+            recordings: variable("RECORDINGS").map(|directory| root.join(directory)),
             domain: or("DOMAIN", "tenants.localhost"),
         })
     }
@@ -208,6 +211,7 @@ mod tests {
         assert_eq!(settings.directory, Path::new("/checkout/.local"));
         assert!(settings.iam_enforced);
         assert_eq!(settings.wait_scale, 0.1);
+        assert_eq!(settings.recordings, None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ import socket
 import hypercorn.asyncio
 import uvicorn
 
+from emulator import recordings
 from emulator.mend import wraps
 
 
@@ -25,7 +26,7 @@ async def http_is_parsed_in_c(_original, app, config):
     listening = [socket.create_server(address, backlog=config.backlog) for address in addresses(config.bind[0])]
     await uvicorn.Server(
         uvicorn.Config(
-            app,
+            recordings.recorded(app, recordings.REQUESTS),
             http="httptools",
             ws="none",
             interface="asgi3",
