@@ -1,0 +1,34 @@
+"""`python -m judges <recordings>`: prints what AWS's models do not allow, and fails if there is anything."""
+
+import pathlib
+import sys
+
+from judges import calls, recordings
+from judges.findings import apart, exceptions
+
+EXCEPTIONS = pathlib.Path(__file__).parents[1] / "exceptions.toml"
+
+
+def main(directory):
+    """Judges the recordings in a directory; gives the status to end with."""
+    found, judged = calls.judge(recordings.lines(directory, "requests"))
+    left, unused = apart(found, exceptions(EXCEPTIONS))
+    for finding, count in sorted(left.items()):
+        print(f"{finding} [{count} times]")
+    for exception in unused:
+        print(
+            f"exceptions.toml: {exception.of} of {exception.operation}, {exception.member}: matches nothing, remove it"
+        )
+    print(f"{judged.total()} calls of {len(judged)} operations are judged, with {len(left)} findings")
+    if not judged:
+        print(f"nothing is recorded in {directory}")
+    return 1 if left or unused or not judged else 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m judges <directory of recordings>")
+    try:
+        sys.exit(main(sys.argv[1]))
+    except recordings.RecordingError as error:
+        sys.exit(str(error))
