@@ -124,9 +124,11 @@ fn launch_settings(settings: &Settings) -> String {
     }
     let Settings { gateway_port, bridge, iam_enforced, wait_scale, functions_endpoint, environments, domain, .. } =
         settings;
+    let recordings = &settings.recordings;
     let environments: Vec<_> = environments.iter().map(|environment| environment.name.as_str()).collect();
     format!(
-        "{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {environments:?} {domain} {:x}\n",
+        "{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {environments:?} {domain} {recordings:?} \
+         {:x}\n",
         program.finish()
     )
 }

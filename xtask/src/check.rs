@@ -13,6 +13,9 @@ use local::{command, emulator, sam_local, say, setup, stack};
 use crate::targets::Targets;
 use crate::{diagram, machines, tools};
 
+/// The directories of Python.
+const PYTHON: [&str; 3] = ["local/emulator", "tests/browser", "tests/judges"];
+
 /// The checks that need no stack: formatting, linters, documentation, and the tests in Python.
 ///
 /// # Errors
@@ -45,9 +48,10 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     let mut deny = Command::new(tools::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
-    tool(settings, "checking the format of Python", "ruff", &["format", "--check", "local/emulator", "tests/browser"])?;
-    tool(settings, "linting Python", "ruff", &["check", "local/emulator", "tests/browser"])?;
+    tool(settings, "checking the format of Python", "ruff", &[&["format", "--check"], &PYTHON[..]].concat())?;
+    tool(settings, "linting Python", "ruff", &[&["check"], &PYTHON[..]].concat())?;
     tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
+    judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
     tool(
         settings,
         "testing the state machines' expressions",
@@ -83,7 +87,24 @@ pub fn everything(settings: &Settings) -> Result<()> {
         tests.try_for_each(|test| end_to_end(settings, test, &["--nocapture"], &[("CALLS", &calls)]))?;
         in_a_browser(settings)?;
         in_containers(settings, &[])
-    })
+    })?;
+    judge_the_recordings(settings)
+}
+
+/// AWS's own models judge what the stack has asked of AWS during the tests. The stack is down by now, so the recordings
+/// are complete.
+fn judge_the_recordings(settings: &Settings) -> Result<()> {
+    let Some(directory) = &settings.recordings else {
+        say::progress("RECORDINGS names no directory: nothing is judged");
+        return Ok(());
+    };
+    judges(settings, "judging the recorded calls", &["-m", "judges", &directory.display().to_string()])
+}
+
+fn judges(settings: &Settings, doing: &str, arguments: &[&str]) -> Result<()> {
+    let mut command = Command::new(tools::judges(settings)?);
+    command.current_dir(settings.root.join("tests/judges")).arg("-B").args(arguments);
+    command::show(doing, &mut command)
 }
 
 /// Uses a site in a browser, as people do, with its own stack.

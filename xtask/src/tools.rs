@@ -74,6 +74,18 @@ pub fn baselines(settings: &Settings) -> Result<()> {
     setup::install_requirements(settings, "the baselines", &root, "local/bench/requirements.txt")
 }
 
+/// Installs what the judges of recorded calls need. They have their own Python environment, `.local/judges`, for the
+/// same reason. Returns its Python.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn judges(settings: &Settings) -> Result<PathBuf> {
+    let _alone = setup::alone(settings)?;
+    let root = settings.root.join(".local/judges");
+    setup::install_requirements(settings, "the judges", &root, "tests/judges/requirements.txt")?;
+    Ok(root.join("bin/python"))
+}
+
 /// Installs what the tests with a browser need. They have their own Python environment, `.local/browser`, for the same
 /// reason. Returns why there is no browser; `None` if there is one.
 ///

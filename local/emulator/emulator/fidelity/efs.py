@@ -3,12 +3,15 @@
 import json
 import sys
 
+from ministack.core.responses import get_account_id, get_region
 from ministack.services import efs
 
 from emulator.fidelity.pages import page_of
 from emulator.mend import wraps
 
 _LARGEST_PAGE = 100
+# Stands for the id of the key that AWS keeps for EFS in each account.
+_AWS_KEY = "00000000-0000-0000-0000-000000000000"
 
 
 @wraps(efs, "_describe_file_systems")
@@ -57,3 +60,18 @@ def a_client_token_is_used_once(create_access_point, body):
             answer = {**json.loads(text), "AccessPointId": access_point["AccessPointId"]}
             return status, headers, json.dumps(answer).encode()
     return create_access_point(body)
+
+
+@wraps(efs, "_fs_response")
+def an_encrypted_file_system_names_its_key(fs_response, file_system):
+    """AWS: gives the ARN of an encrypted file system's key, which is AWS's own if none was chosen. A file system that
+    is not encrypted has no member KmsKeyId.
+
+    MiniStack: gives an empty text.
+    """
+    answer = fs_response(file_system)
+    if not answer.get("KmsKeyId"):
+        answer.pop("KmsKeyId", None)
+        if answer.get("Encrypted"):
+            answer["KmsKeyId"] = f"arn:aws:kms:{get_region()}:{get_account_id()}:key/{_AWS_KEY}"
+    return answer

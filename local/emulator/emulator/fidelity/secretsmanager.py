@@ -1,4 +1,4 @@
-"""Secrets Manager: lists of secrets."""
+"""Secrets Manager: descriptions and lists of secrets."""
 
 import base64
 import json
@@ -46,3 +46,25 @@ def secrets_come_in_pages(list_secrets, data):
     if "NextToken" in answer:
         answer["NextToken"] = answer["SecretList"][-1]["Name"]
     return status, headers, json.dumps(answer).encode()
+
+
+def _without_nulls(value):
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+def what_a_secret_lacks_is_left_out(name):
+    """AWS: leaves out what a secret does not have, such as LastAccessedDate of one that was never read.
+
+    MiniStack: gives null.
+    """
+
+    @wraps(secretsmanager, name)
+    def without_nulls(original, data):
+        status, headers, body = original(data)
+        return status, headers, json.dumps(_without_nulls(json.loads(body))).encode()
+
+
+for _name in ("_describe_secret", "_list_secrets"):
+    what_a_secret_lacks_is_left_out(_name)

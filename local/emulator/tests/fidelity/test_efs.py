@@ -4,7 +4,7 @@ import json
 
 from ministack.services import efs
 
-from support import LocalTestCase
+from support import ACCOUNT, REGION, LocalTestCase
 
 
 class FileSystem(LocalTestCase):
@@ -16,6 +16,15 @@ class FileSystem(LocalTestCase):
     def create(self, token):
         status, _, body = efs._create_access_point({"FileSystemId": "fs-1", "ClientToken": token})
         return status, json.loads(body)
+
+    def test_only_an_encrypted_file_system_names_its_key(self):
+        for request, key in (
+            ({}, None),
+            ({"Encrypted": True}, f"arn:aws:kms:{REGION}:{ACCOUNT}:key/00000000-0000-0000-0000-000000000000"),
+            ({"Encrypted": True, "KmsKeyId": "arn:mine"}, "arn:mine"),
+        ):
+            _, _, body = efs._create_file_system({"CreationToken": str(key), **request})
+            self.assertEqual(json.loads(body).get("KmsKeyId"), key)
 
     def test_file_systems_come_in_pages(self):
         for number in range(150):

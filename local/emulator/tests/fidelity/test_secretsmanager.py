@@ -34,3 +34,11 @@ class SecretLists(LocalTestCase):
             after = f"dev-{int(first[-1][-3:]) + 1:03}"
             self.assertEqual(self.list(MaxResults=1, NextToken=token)[1], [after])
         self.assertIn(first[0], self.list(IncludePlannedDeletion=True)[1])
+
+    def test_a_secret_that_was_never_read_has_no_last_access(self):
+        _, _, body = secretsmanager._describe_secret({"SecretId": "dev-000"})
+        self.assertNotIn("LastAccessedDate", json.loads(body))
+        self.assertNotIn("LastAccessedDate", json.loads(secretsmanager._list_secrets({})[2])["SecretList"][0])
+        secretsmanager._get_secret_value({"SecretId": "dev-000"})
+        _, _, body = secretsmanager._describe_secret({"SecretId": "dev-000"})
+        self.assertIn("LastAccessedDate", json.loads(body))
