@@ -6,6 +6,7 @@ import json
 from ministack.core.responses import error_response_json
 from ministack.services import secretsmanager
 
+from emulator.fidelity.nulls import without_nulls
 from emulator.mend import wraps
 
 _LARGEST_PAGE = 100
@@ -48,12 +49,6 @@ def secrets_come_in_pages(list_secrets, data):
     return status, headers, json.dumps(answer).encode()
 
 
-def _without_nulls(value):
-    if isinstance(value, dict):
-        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
-
-
 def what_a_secret_lacks_is_left_out(name):
     """AWS: leaves out what a secret does not have, such as LastAccessedDate of one that was never read.
 
@@ -61,9 +56,8 @@ def what_a_secret_lacks_is_left_out(name):
     """
 
     @wraps(secretsmanager, name)
-    def without_nulls(original, data):
-        status, headers, body = original(data)
-        return status, headers, json.dumps(_without_nulls(json.loads(body))).encode()
+    def described(original, data):
+        return without_nulls(original(data))
 
 
 for _name in ("_describe_secret", "_list_secrets"):

@@ -9,6 +9,7 @@ import time
 
 from ministack.services import stepfunctions as sfn
 
+from emulator.fidelity.nulls import without_nulls
 from emulator.fidelity.stepfunctions.context import leave_execution, task_of
 
 # Its mend of _invoke_resource runs inside the one below.
@@ -163,3 +164,12 @@ def executions_come_in_pages(list_executions, request):
     if not 1 <= size <= _LARGEST_PAGE:
         return sfn.error_response_json("ValidationException", f"maxResults must be between 0 and {_LARGEST_PAGE}", 400)
     return list_executions({**request, "maxResults": size})
+
+
+@wraps(sfn, "_describe_execution")
+def what_an_execution_lacks_is_left_out(describe_execution, data):
+    """AWS: an execution that runs has no stopDate, and only one that has succeeded has an output.
+
+    MiniStack: gives null.
+    """
+    return without_nulls(describe_execution(data))

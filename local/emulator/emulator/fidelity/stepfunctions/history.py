@@ -92,3 +92,17 @@ def a_scheduled_task_has_parameters(add_event, execution, event_type, details=No
         given = {"region": get_region(), "parameters": json.dumps(_arguments.get())}
         details = {"taskScheduledEventDetails": scheduled | given}
     return add_event(execution, event_type, details)
+
+
+@wraps(sfn, "_add_event")
+def an_event_of_a_task_names_the_service_and_its_action(add_event, execution, event_type, details=None):
+    """AWS: the events of a task have the service as resourceType, and the action as resource: `lambda` and `invoke`.
+
+    MiniStack: has no resourceType in some, a wrong one in others, and the whole ARN as resource.
+    """
+    for name, one in (details or {}).items():
+        _, integration, action = str(one.get("resource", "")).partition(":states:::")
+        if integration and name.startswith("task"):
+            service, _, action = action.partition(":")
+            details = details | {name: one | {"resourceType": service, "resource": action}}
+    return add_event(execution, event_type, details)

@@ -137,3 +137,16 @@ class Executions(LocalTestCase):
             request["nextToken"] = answer["nextToken"]
         self.assertEqual(pages, [100, 1])
         self.assertEqual(sfn._list_executions({"stateMachineArn": machine, "maxResults": 1001})[0], 400)
+
+    def test_an_execution_that_runs_has_neither_an_end_nor_an_output(self):
+        (_, running), go = self.held(self.machine("m", {"A": {"Type": "Succeed"}}), "one", '{"a":1}')
+
+        def described():
+            return json.loads(sfn._describe_execution(running)[2])
+
+        self.assertNotIn("stopDate", described())
+        self.assertNotIn("output", described())
+        go.set()
+        self.eventually(lambda: described()["status"] == "SUCCEEDED")
+        self.assertEqual(json.loads(described()["output"]), {"a": 1})
+        self.assertIn("stopDate", described())

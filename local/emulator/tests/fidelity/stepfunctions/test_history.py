@@ -31,3 +31,15 @@ class History(StatesTestCase):
             _, events = self.run_machine(states, "Ask")
         scheduled = next(event for event in events if event["type"] == "TaskScheduled")["taskScheduledEventDetails"]
         self.assertEqual(json.loads(scheduled["parameters"]), {"FunctionName": "f", "Payload": {"number": 1}})
+
+    def test_events_of_a_task_name_the_service_and_its_action(self):
+        for arn, names in (
+            ("arn:aws:states:::lambda:invoke", ("lambda", "invoke")),
+            ("arn:aws:states:::states:startExecution.sync:2", ("states", "startExecution.sync:2")),
+        ):
+            states = {"Ask": {"Type": "Task", "Resource": arn, "Arguments": {}, "End": True}}
+            with mock.patch.object(sfn, "_invoke_resource", return_value={}):
+                _, events = self.run_machine(states, "Ask")
+            for event in events:
+                for details in (value for name, value in event.items() if name.startswith("task")):
+                    self.assertEqual((details["resourceType"], details["resource"]), names)
