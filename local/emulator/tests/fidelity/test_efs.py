@@ -26,6 +26,17 @@ class FileSystem(LocalTestCase):
             _, _, body = efs._create_file_system({"CreationToken": str(key), **request})
             self.assertEqual(json.loads(body).get("KmsKeyId"), key)
 
+    def test_an_access_point_without_a_user_has_no_member_for_it(self):
+        self.assertNotIn("PosixUser", self.create("a")[1])
+        user = {"Uid": 33, "Gid": 33}
+        efs._create_access_point({"FileSystemId": "fs-1", "ClientToken": "b", "PosixUser": user})
+        found = json.loads(efs._describe_access_points({})[2])["AccessPoints"]
+        self.assertEqual({point["ClientToken"]: point.get("PosixUser") for point in found}, {"a": None, "b": user})
+
+    def test_an_error_has_a_code_and_a_message(self):
+        status, _, body = efs._create_access_point({"FileSystemId": "fs-2"})
+        self.assertEqual((status, set(json.loads(body))), (404, {"ErrorCode", "Message"}))
+
     def test_file_systems_come_in_pages(self):
         for number in range(150):
             status, _, _ = efs._create_file_system({"CreationToken": f"token-{number}"})

@@ -216,3 +216,18 @@ def a_stopped_task_has_a_reason_and_an_exit_code(mark, task_arn, task, reason, s
     if stop_code == "UserInitiated" and runs:
         exit_code = container_engine.KILLED
     return mark(task_arn, task, reason, stop_code, exit_code=exit_code)
+
+
+# What a task does not have, as long as it runs or because of its launch type.
+_PLACEHOLDERS = ("stopCode", "stoppedReason", "startedBy", "platformVersion", "platformFamily")
+
+
+@wraps(ecs, "_sanitize")
+def what_a_task_lacks_is_left_out(sanitize, value):
+    """AWS: a task that runs has no stopCode.
+
+    MiniStack: gives an empty text, which is no value of the enumeration.
+    """
+    if isinstance(value, dict):
+        value = {name: part for name, part in value.items() if name not in _PLACEHOLDERS or part != ""}
+    return sanitize(value)

@@ -1,0 +1,30 @@
+"""Tasks, as they are described."""
+
+import json
+
+from ministack.services import ecs
+
+from support import ContainersTestCase
+
+
+class Tasks(ContainersTestCase):
+    def call(self, action, **parameters):
+        status, _, body = ecs._ACTION_MAP[action](parameters)
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+    def test_a_task_that_runs_has_no_stop_code(self):
+        self.call("CreateCluster", clusterName="c")
+        container = {"name": "a", "image": "pretend", "environment": [{"name": "EMPTY", "value": ""}]}
+        self.call("RegisterTaskDefinition", family="f", containerDefinitions=[container])
+        (task,) = self.call("RunTask", cluster="c", taskDefinition="f")["tasks"]
+        for name in ("stopCode", "stoppedReason", "startedBy"):
+            self.assertNotIn(name, task)
+        self.call("StopTask", cluster="c", task=task["taskArn"], reason="a test")
+
+        def stopped():
+            (described,) = self.call("DescribeTasks", cluster="c", tasks=[task["taskArn"]])["tasks"]
+            return described if described["lastStatus"] == "STOPPED" else None
+
+        described = self.eventually(stopped)
+        self.assertEqual((described["stopCode"], described["stoppedReason"]), ("UserInitiated", "a test"))
