@@ -38,6 +38,10 @@ _SECRET_PARAMETERS = ("X-Amz-Security-Token", "X-Amz-Signature")
 _SECRET_MEMBERS = "|".join(("SecretString", "SecretBinary", "RandomPassword", "SecretAccessKey", "SessionToken"))
 _SECRET_IN_JSON = re.compile(rf'("(?:{_SECRET_MEMBERS})"\s*:\s*")((?:[^"\\]|\\.)*)')
 _SECRET_IN_XML = re.compile(rf"(<(?:{_SECRET_MEMBERS})>)([^<]*)")
+# A parameter of a stack whose name says that it is a password.
+_SECRET_IN_A_FORM = re.compile(
+    r"((?:^|&)Parameters\.member\.\d+\.ParameterKey=[^&]*Password[^&]*&Parameters\.member\.\d+\.ParameterValue=)([^&]*)"
+)
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -77,7 +81,9 @@ def without_secrets(text):
     def masked(match):
         return match[1] + "*" * len(match[2])
 
-    return _SECRET_IN_XML.sub(masked, _SECRET_IN_JSON.sub(masked, text))
+    for secret in (_SECRET_IN_JSON, _SECRET_IN_XML, _SECRET_IN_A_FORM):
+        text = secret.sub(masked, text)
+    return text
 
 
 def principal_of(access_key):

@@ -102,6 +102,13 @@ class Recordings(LocalTestCase):
             recordings.without_secrets("<SessionToken>abc</SessionToken>"), "<SessionToken>***</SessionToken>"
         )
 
+    def test_passwords_among_the_parameters_of_a_stack_are_masked(self):
+        parameter = "Parameters.member.{0}.ParameterKey={1}&Parameters.member.{0}.ParameterValue={2}"
+        body = "&".join(
+            parameter.format(*each) for each in ((1, "Domain", "a.b"), (2, "DatabaseAdminPassword", "s%2F"))
+        )
+        self.assertEqual(recordings.without_secrets(body), body.replace("s%2F", "****"))
+
     def test_decisions_about_principals_are_recorded_and_those_about_resources_are_not(self):
         for name in ("evaluate", "evaluate_resource_policy"):
             self.enterContext(mock.patch.object(iam_evaluator, name, getattr(iam_evaluator, name)))

@@ -88,6 +88,18 @@ def has_a_load_balancer(target_group):
 
 
 @wraps(alb, "_delete_tg", alb._ACTION_MAP)
+def deleting_a_missing_target_group_succeeds(delete_target_group, params):
+    """AWS: the operation has one error, ResourceInUse, so deleting a target group that does not exist succeeds. Source:
+    API reference of DeleteTargetGroup, Errors.
+
+    MiniStack: answers TargetGroupNotFound.
+    """
+    if alb._p(params, "TargetGroupArn") not in alb._tgs:
+        return alb._empty("DeleteTargetGroup")
+    return delete_target_group(params)
+
+
+@wraps(alb, "_delete_tg", alb._ACTION_MAP)
 def a_target_group_in_use_stays(delete_target_group, params):
     """AWS: refuses to delete a target group to which a rule or a listener forwards, with ResourceInUse.
 

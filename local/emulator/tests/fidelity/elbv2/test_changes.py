@@ -23,6 +23,9 @@ class LoadBalancing(LoadBalancingTestCase):
         self.assertIn("<Code>ResourceInUse</Code>", self.call("DeleteTargetGroup", TargetGroupArn=group)[1])
         self.assertEqual(self.call("DeleteRule", RuleArn=rule)[0], 200)
         self.assertEqual(self.call("DeleteTargetGroup", TargetGroupArn=group)[0], 200)
+        self.assertEqual(
+            self.call("DeleteTargetGroup", TargetGroupArn=group)[0], 200, "it is gone, which is what was asked"
+        )
 
     def test_a_rule_forwards_to_target_groups_that_exist(self):
         self.assertIn("<Code>TargetGroupNotFound</Code>", self.rule("1", "elsewhere")[1])
