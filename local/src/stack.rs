@@ -127,8 +127,8 @@ fn launch_settings(settings: &Settings) -> String {
     let recordings = &settings.recordings;
     let environments: Vec<_> = environments.iter().map(|environment| environment.name.as_str()).collect();
     format!(
-        "{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {environments:?} {domain} {recordings:?} \
-         {:x}\n",
+        "{bridge:?} {gateway_port} {iam_enforced} {wait_scale} {functions_endpoint:?} {environments:?} {domain} \
+         {recordings:?} {:x}\n",
         program.finish()
     )
 }
