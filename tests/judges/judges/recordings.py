@@ -3,6 +3,7 @@
 import gzip
 import json
 import pathlib
+import zlib
 
 
 class RecordingError(Exception):
@@ -25,3 +26,5 @@ def lines(directory, name):
         raise RecordingError(f"{path} does not exist: set RECORDINGS when the stack is started") from None
     except EOFError:
         return
+    except (ValueError, OSError, zlib.error) as error:
+        raise RecordingError(f"{path} is damaged, perhaps because the disk was full: {error}") from error

@@ -94,6 +94,15 @@ def test_a_recording_may_be_cut_off_at_its_end(tmp_path):
     assert len(list(recordings.lines(tmp_path, "requests"))) == 1
 
 
+def test_a_damaged_recording_is_a_failure(tmp_path):
+    with pytest.raises(recordings.RecordingError, match="is damaged"):
+        list(recordings.lines(write(tmp_path, WRONG, end='\n{"prin\n'), "requests"))
+    path = tmp_path / "requests.jsonl.gz"
+    path.write_bytes(b"no gzip")
+    with pytest.raises(recordings.RecordingError, match="is damaged"):
+        list(recordings.lines(tmp_path, "requests"))
+
+
 def test_a_recording_that_is_missing_or_full_is_a_failure(tmp_path):
     with pytest.raises(recordings.RecordingError, match="does not exist"):
         list(recordings.lines(tmp_path, "requests"))
