@@ -11,15 +11,15 @@ use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
-    EfsTransitEncryption, EfsVolumeConfiguration, NetworkMode, OsFamily, RuntimePlatform, Service, SortOrder, Tag,
-    TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, Volume,
+    EfsTransitEncryption, EfsVolumeConfiguration, Failure, NetworkMode, OsFamily, RuntimePlatform, Service, SortOrder,
+    Tag, TaskDefinition, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, Volume,
 };
 use serde::{Deserialize, Serialize};
 use shared::input::invalid;
 use shared::owner::{owner_in, tags};
 use shared::{
-    EnvironmentVariables, Error, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, Site, TenantId,
-    fargate,
+    EnvironmentVariables, Error, ErrorKind, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings, Site,
+    TenantId, fargate,
 };
 
 use crate::resources::teardown::Teardown;
@@ -34,6 +34,12 @@ pub mod revision;
 const VOLUME: &str = "wordpress-files";
 /// ListTaskDefinitionFamilies returns at most 100. Source: its API reference.
 const FAMILIES_PER_CALL: i32 = 100;
+/// What DeleteTaskDefinitions says of a revision that does not exist, and of one whose deregistration it does not see yet.
+/// AWS documents no code for them. Source: "The specified task definition does not exist. Specify a valid account, family,
+/// revision and try again." and "The specified task definition is still in ACTIVE status. Please deregister the target and
+/// try again.", as people report them.
+const GONE: &str = "task definition does not exist";
+const STILL_ACTIVE: &str = "still in ACTIVE status";
 /// DeleteTaskDefinitions takes at most ten. Source: its API reference.
 const DELETIONS_PER_CALL: usize = 10;
 
@@ -341,14 +347,12 @@ pub(crate) async fn delete_revisions(ecs: &Client, names: &Names, arns: &[String
         let deleted = ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;
         let deleted =
             deleted.map_err(|error| Error::aws(format!("deleting task definitions ({})", names.family()), error))?;
-        if let Some(failure) =
-            deleted.failures().iter().find(|failure| failure.reason() != Some("TASK_DEFINITION_NOT_FOUND"))
-        {
-            let (arn, reason) = (failure.arn().unwrap_or_default(), failure.reason().unwrap_or_default());
-            return Err(Error::internal(format!(
-                "deleting task definition ({arn}): {reason} {}",
-                failure.detail().unwrap_or_default()
-            )));
+        let reason = |failure: &Failure| failure.reason().unwrap_or_default().to_owned();
+        if let Some(failure) = deleted.failures().iter().find(|failure| !reason(failure).contains(GONE)) {
+            let (arn, reason) = (failure.arn().unwrap_or_default(), reason(failure));
+            let kind = if reason.contains(STILL_ACTIVE) { ErrorKind::Transient } else { ErrorKind::Internal };
+            let detail = failure.detail().unwrap_or_default();
+            return Err(Error::new(kind, format!("deleting task definition ({arn}): {reason} {detail}")));
         }
     }
     Ok(())
@@ -363,7 +367,6 @@ mod tests {
     use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionOutput;
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
-    use shared::ErrorKind;
 
     use super::*;
     use crate::testing::{other_owner, owner, settings, tenant};
@@ -468,6 +471,25 @@ mod tests {
     #[tokio::test]
     async fn an_impossible_size_is_refused_before_ecs_is_asked() {
         assert_eq!(run_register(&[], 512).await.unwrap_err().kind(), ErrorKind::InvalidRequest);
+    }
+
+    #[tokio::test]
+    async fn a_revision_that_is_gone_is_deleted_and_one_that_is_still_active_is_worth_a_retry() {
+        let delete = async |reason: &'static str| {
+            let failure = Failure::builder().arn(arn("dev-123456789012", 1)).reason(reason).build();
+            let deletion = mock!(Client::delete_task_definitions)
+                .then_output(move || DeleteTaskDefinitionsOutput::builder().failures(failure.clone()).build());
+            let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [&deletion]);
+            let names = settings(&[]).names(&tenant());
+            delete_revisions(&client, &names, &[arn("dev-123456789012", 1)]).await.map_err(|error| error.kind())
+        };
+        let gone =
+            "The specified task definition does not exist. Specify a valid account, family, revision and try again.";
+        let active =
+            "The specified task definition is still in ACTIVE status. Please deregister the target and try again.";
+        assert_eq!(delete(gone).await, Ok(()));
+        assert_eq!(delete(active).await, Err(ErrorKind::Transient));
+        assert_eq!(delete("another reason").await, Err(ErrorKind::Internal));
     }
 
     #[tokio::test]

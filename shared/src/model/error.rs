@@ -93,6 +93,7 @@ impl ErrorKind {
             | "InvalidClientTokenId" => Some(Self::AccessDenied),
             "TooManyRules"
             | "TooManyTargetGroups"
+            | "TooManyTargets"
             | "TooManyUniqueTargetGroupsPerLoadBalancer"
             | "AccessPointLimitExceeded"
             | "LimitExceededException" => Some(Self::QuotaExceeded),
@@ -112,6 +113,7 @@ impl ErrorKind {
             | "ExpiredTokenException"
             | "InternalFailure"
             | "InternalServerError"
+            | "IncorrectFileSystemLifeCycleState"
             | "InternalServiceError"
             | "OperationAbortedException"
             | "RequestExpired"
@@ -245,6 +247,9 @@ mod tests {
         assert!(!ErrorKind::AccessDenied.is_passing());
         assert_eq!(ErrorKind::of_aws_code("AccessDeniedException"), Some(ErrorKind::AccessDenied));
         assert_eq!(ErrorKind::of_aws_code("TooManyRules"), Some(ErrorKind::QuotaExceeded));
+        assert_eq!(ErrorKind::of_aws_code("TooManyTargets"), Some(ErrorKind::QuotaExceeded));
+        // EFS: the file system is being created or updated.
+        assert_eq!(ErrorKind::of_aws_code("IncorrectFileSystemLifeCycleState"), Some(ErrorKind::Transient));
         assert_eq!(ErrorKind::of_aws_code("ClientException"), None);
     }
 }
