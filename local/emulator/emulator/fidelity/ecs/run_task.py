@@ -84,6 +84,7 @@ def a_one_off_task_that_is_only_a_record_has_done_its_work(attach, task, contain
     """
     attached = attach(task, container, *rest)
     started, _ = being_started()
-    if attached and str(started.get("group") or "").startswith("family:") and not container.is_process:
+    is_a_record = not (container.is_process or container.is_isolated)
+    if attached and is_a_record and str(started.get("group") or "").startswith("family:"):
         container.end(0)
     return attached
