@@ -3,8 +3,9 @@
 import pathlib
 import sys
 
-from judges import calls, recordings
+from judges import calls, iam, recordings
 from judges.findings import apart, exceptions
+from judges.iam_simulator import SimulatorError
 
 EXCEPTIONS = pathlib.Path(__file__).parents[1] / "exceptions.toml"
 
@@ -29,6 +30,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m judges <directory of recordings>")
     try:
-        sys.exit(main(sys.argv[1]))
-    except recordings.RecordingError as error:
+        sys.exit(main(sys.argv[1]) | iam.main(sys.argv[1]))
+    except (recordings.RecordingError, SimulatorError) as error:
         sys.exit(str(error))

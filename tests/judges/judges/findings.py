@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Finding:
     """Something that AWS's models do not allow."""
 
-    # What was judged: `request` or `answer`.
+    # What was judged: `request` or `answer`; for the judges of IAM, see iam_exceptions.toml.
     of: str
     # Service and operation, such as `ecs:CreateService`.
     operation: str
@@ -34,12 +34,15 @@ class Exceptional:
     operation: str
     member: str
     fault: str
+    principal: str
     reason: str
 
     def covers(self, finding):
         """Whether the finding is meant."""
-        pairs = ((finding.operation, self.operation), (finding.member, self.member), (finding.fault, self.fault))
-        return finding.of == self.of and all(_matches(text, pattern) for text, pattern in pairs)
+        return finding.of == self.of and all(
+            _matches(getattr(finding, name), getattr(self, name))
+            for name in ("operation", "member", "fault", "principal")
+        )
 
 
 def _matches(text, pattern):
@@ -48,14 +51,15 @@ def _matches(text, pattern):
 
 
 def exceptions(path):
-    """The exceptions of a TOML file: tables [[request]] and [[answer]]. A reason is required."""
+    """The exceptions of a TOML file, in a table for each kind of finding. A reason is required."""
     tables = tomllib.loads(path.read_text())
     found = []
     for of, entries in tables.items():
         for entry in entries:
             if not entry.get("reason", "").strip():
                 raise ValueError(f"{path.name}: {of} of {entry.get('operation')}: give the reason")
-            found.append(Exceptional(of, entry["operation"], entry["member"], entry.get("fault", "*"), entry["reason"]))
+            anything = {"fault": "*", "principal": "*"}
+            found.append(Exceptional(of, **anything | entry))
     return found
 
 

@@ -1,0 +1,105 @@
+"""Judges the roles of the templates by AWS's reference, and what they have done by a simulator of AWS's IAM.
+
+`python -m judges.iam` judges only what needs no recording: the grants.
+"""
+
+import collections
+import pathlib
+import sys
+
+from judges import iam_grants, recordings
+from judges.findings import Finding, apart, exceptions
+from judges.iam_calls import Calls, question, unknown, unused_grants
+from judges.iam_reference import reference
+from judges.iam_simulator import answers
+from judges.iam_stacks import TEMPLATES, deployed, roles_of
+from judges.iam_templates import Stack
+
+EXCEPTIONS = pathlib.Path(__file__).parents[1] / "iam_exceptions.toml"
+# A made-up deployment, for judging the grants without one.
+_ACCOUNT, _REGION = "111122223333", "eu-west-1"
+_PARAMETERS = {
+    "Environment": "dev",
+    "Domain": "example.com",
+    "HostedZoneId": "Z0123456789",
+    "FilesAccessPointArn": f"arn:aws:elasticfilesystem:{_REGION}:{_ACCOUNT}:access-point/fsap-0123456789abcdef0",
+}
+
+
+def example_roles():
+    """The roles of each template, deployed with made-up parameters."""
+    for end in TEMPLATES:
+        yield from roles_of(Stack(f"dev-{end}", _ACCOUNT, _REGION, _PARAMETERS))
+
+
+def judge_grants(roles, known):
+    """Findings about what roles are granted, with their numbers."""
+    return collections.Counter(
+        Finding("grant", grant.action, grant.resource, text, grant.role)
+        for role in roles
+        for grant, text in iam_grants.findings(role, known)
+    )
+
+
+def judge_calls(roles, decisions, known):
+    """Findings about what roles have done and about what they need not, and the number of checks."""
+    calls = Calls(roles)
+    for decision in decisions:
+        calls.add(decision)
+    found = collections.Counter()
+    for principal, count in calls.strangers.items():
+        found[Finding("call", "*", "*", "is made by no role of the templates", principal)] = count
+    asked = []
+    for role, checks in calls.checks.items():
+        for check, demanded in checks.values():
+            fault = None if demanded else unknown(check, known)
+            if fault:
+                found[
+                    Finding("call", check.action, check.resource, f"is not what AWS checks: {fault}", role.logical_id)
+                ] += 1
+            else:
+                asked.append((role, check, demanded))
+    questions = [
+        question(role, check, known, calls.target(check.resource) if check.action == "sts:AssumeRole" else None)
+        for role, check, _ in asked
+    ]
+    for (role, check, demanded), answer in zip(asked, answers(questions), strict=True):
+        if answer != "Allowed":
+            whose = "which a creation with tags needs" if demanded else "which the emulator allows"
+            text = f"{whose}, is {answer} on AWS; condition keys: {check.keys()}"
+            found[Finding("call", check.action, check.resource, text, role.logical_id)] += 1
+    for grant in unused_grants(calls, roles, known):
+        found[Finding("unused", grant.action, grant.resource, "is granted, but no call has needed it", grant.role)] += 1
+    return found, len(asked)
+
+
+def judge(directory=None):
+    """Findings that no exception covers, exceptions that cover none, and the number of checks."""
+    known, excepted = reference(), exceptions(EXCEPTIONS)
+    found, judged = judge_grants(example_roles(), known), 0
+    if directory is None:
+        excepted = [exception for exception in excepted if exception.of == "grant"]
+    else:
+        stacks = deployed(recordings.lines(directory, "requests"))
+        roles = [role for stack in stacks for role in roles_of(stack)]
+        of_calls, judged = judge_calls(roles, recordings.lines(directory, "decisions"), known)
+        found += of_calls
+    return *apart(found, excepted), judged
+
+
+def main(directory=None):
+    """Prints what is found; gives the status to end with."""
+    left, spare, judged = judge(directory)
+    for finding in sorted(left):
+        print(finding)
+    for exception in spare:
+        print(
+            f"{EXCEPTIONS.name}: {exception.of} of {exception.operation}, {exception.member}:",
+            "matches nothing, remove it",
+        )
+    print(f"the grants{f' and {judged} different calls' if directory else ''} are judged, with {len(left)} findings")
+    return 1 if left or spare or (directory and not judged) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))

@@ -1,0 +1,101 @@
+"""The roles that a template deploys, with their policies as IAM gets them.
+
+SAM's own transform makes the roles of functions and state machines.
+"""
+
+import dataclasses
+import logging
+import os
+
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from judges.iam_resolver import SUFFIX, Resolver
+
+# The transform counts what it does, and says each time that nobody has asked for the numbers.
+logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
+
+# CloudFormation cuts the name that it makes up for a role, and then appends a suffix.
+_ROLE_NAME = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Where and with which parameters a template is deployed.
+
+    `unknown` stands for each character that CloudFormation or a service draws at random: a letter, or a wildcard.
+    """
+
+    name: str
+    account: str
+    region: str
+    parameters: dict
+    unknown: str = "x"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Role:
+    """A role of a stack. Nothing in its policies and its trust policy is left to resolve."""
+
+    logical_id: str
+    name: str | None
+    stack: Stack
+    policies: tuple
+    trust: dict
+
+    def is_named(self, name):
+        """Whether the role can have this name, which CloudFormation has chosen if the template has none."""
+        if self.name:
+            return name == self.name
+        prefix = f"{self.stack.name}-{self.logical_id}-"[: _ROLE_NAME - SUFFIX]
+        return name.startswith(prefix) and len(name) <= len(prefix) + SUFFIX
+
+    def statements(self):
+        """Each statement of each policy, with where it is."""
+        for policy in self.policies:
+            for number, statement in enumerate(as_list(policy["PolicyDocument"]["Statement"]), start=1):
+                if not {"Action", "Resource"} <= statement.keys():
+                    raise ValueError(
+                        f"{self.logical_id}: a statement without Action and Resource is not known here yet"
+                    )
+                yield f"statement {number} of {policy['PolicyName']}", statement
+
+
+def as_list(value):
+    """A value of a policy, which may be a list or one element."""
+    return value if isinstance(value, list) else [value]
+
+
+def roles(path, stack):
+    """The roles that the template at `path` makes in a stack."""
+    template = _transformed(yaml_parse(path.read_text()), stack)
+    resolve = Resolver(template, stack)
+    found = []
+    for logical_id, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            properties = resolve(resource["Properties"])
+            name, policies = properties.get("RoleName"), tuple(properties.get("Policies", ()))
+            found.append(Role(logical_id, name, stack, policies, properties["AssumeRolePolicyDocument"]))
+    return found
+
+
+def _transformed(template, stack):
+    """The template after SAM's transform, which wants every code and definition to be in S3 already."""
+    if "Transform" not in template:
+        return template
+    anywhere = "s3://bucket/key"
+    template["Globals"]["Function"]["CodeUri"] = anywhere
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            resource["Properties"]["DefinitionUri"] = anywhere
+    # The transform asks boto3 for the region, to find out the partition.
+    os.environ.setdefault("AWS_DEFAULT_REGION", stack.region)
+    return transform(template, {}, _NoManagedPolicies())
+
+
+class _NoManagedPolicies:
+    """The project's policies are its own, so no name of a managed policy has to be looked up."""
+
+    def load(self):
+        """The ARNs by name: none."""
+        return {}
