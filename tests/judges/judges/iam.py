@@ -12,7 +12,7 @@ from judges.findings import Finding, apart, exceptions
 from judges.iam_calls import Calls, question, unknown, unused_grants
 from judges.iam_reference import reference
 from judges.iam_simulator import answers
-from judges.iam_stacks import TEMPLATES, deployed, roles_of
+from judges.iam_stacks import TEMPLATES, deployed, resource_policies_of, roles_of
 from judges.iam_templates import Stack
 
 EXCEPTIONS = pathlib.Path(__file__).parents[1] / "iam_exceptions.toml"
@@ -26,18 +26,21 @@ _PARAMETERS = {
 }
 
 
-def example_roles():
-    """The roles of each template, deployed with made-up parameters."""
-    for end in TEMPLATES:
-        yield from roles_of(Stack(f"dev-{end}", _ACCOUNT, _REGION, _PARAMETERS))
+def example_stacks():
+    """A stack of each template, with made-up parameters."""
+    return [Stack(f"dev-{end}", _ACCOUNT, _REGION, _PARAMETERS) for end in TEMPLATES]
 
 
-def judge_grants(roles, known):
-    """Findings about what roles are granted, with their numbers."""
+def judge_grants(stacks, known):
+    """Findings about what the policies of the stacks grant, with their numbers."""
+    found = []
+    for stack in stacks:
+        for role in roles_of(stack):
+            found.extend(iam_grants.findings(role, known))
+        for logical_id, policy in resource_policies_of(stack):
+            found.extend(iam_grants.findings_of_a_resource(logical_id, policy, known))
     return collections.Counter(
-        Finding("grant", grant.action, grant.resource, text, grant.role)
-        for role in roles
-        for grant, text in iam_grants.findings(role, known)
+        Finding("grant", grant.action, grant.resource, text, grant.role) for grant, text in found
     )
 
 
@@ -76,7 +79,7 @@ def judge_calls(roles, decisions, known):
 def judge(directory=None):
     """Findings that no exception covers, exceptions that cover none, and the number of checks."""
     known, excepted = reference(), exceptions(EXCEPTIONS)
-    found, judged = judge_grants(example_roles(), known), 0
+    found, judged = judge_grants(example_stacks(), known), 0
     if directory is None:
         excepted = [exception for exception in excepted if exception.of == "grant"]
     else:

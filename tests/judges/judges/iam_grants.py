@@ -51,6 +51,31 @@ def findings(role, reference):
     return found
 
 
+def findings_of_a_resource(logical_id, policy, reference):
+    """As `findings`, for the policy of a resource. It can deny much at once, and a role's names no resource."""
+    for number, statement in enumerate(as_list(policy["Statement"]), start=1):
+        for action in as_list(statement["Action"]):
+            for resource in as_list(statement.get("Resource", [])) or ["*"]:
+                grant = Grant(logical_id, action, resource)
+                for text in _of_a_resources_statement(statement, grant, reference):
+                    yield grant, f"{text} (statement {number} of the resource's policy)"
+
+
+def _of_a_resources_statement(statement, grant, reference):
+    """The faults of one grant of a statement in a resource's policy."""
+    known = reference.actions(grant.action)
+    if not known:
+        yield "is no action of AWS"
+    for action in known if statement["Effect"] == "Allow" else ():
+        types = reference.resource_types(action)
+        matching = reference.matching_types(action, grant.resource) if grant.resource != "*" else types
+        if not matching:
+            yield f"is never allowed, because this is no resource of the type {_list(types)}"
+        for _, key, _ in conditions(statement):
+            if not reference.knows_key(action, matching, key):
+                yield f"knows no condition key {key}"
+
+
 def _of_a_grant(statement, grant, reference):
     """The faults of one grant of a statement."""
     known = reference.actions(grant.action)

@@ -16,6 +16,7 @@ _IDENTIFIERS = {
     ("AWS::S3::Bucket", None): ("BucketName", "{name}"),
     ("AWS::S3::Bucket", "Arn"): ("BucketName", "arn:aws:s3:::{name}"),
     ("AWS::SNS::Topic", None): ("TopicName", "arn:aws:sns:{region}:{account}:{name}"),
+    ("AWS::SQS::Queue", None): ("QueueName", "https://sqs.{region}.amazonaws.com/{account}/{name}"),
     ("AWS::SQS::Queue", "Arn"): ("QueueName", "arn:aws:sqs:{region}:{account}:{name}"),
     ("AWS::SecretsManager::Secret", None): ("Name", "arn:aws:secretsmanager:{region}:{account}:secret:{name}-######"),
     ("AWS::SecretsManager::Secret", "Id"): ("Name", "arn:aws:secretsmanager:{region}:{account}:secret:{name}-######"),

@@ -4,7 +4,7 @@ import collections
 import pathlib
 import urllib.parse
 
-from judges.iam_templates import Stack, roles
+from judges.iam_templates import Stack, resource_policies, roles
 
 _ROOT = pathlib.Path(__file__).parents[3]
 # The templates of the project, by the ends of their stacks' names.
@@ -49,3 +49,8 @@ def _parameters(form):
 def roles_of(stack):
     """The roles of one of the project's stacks."""
     return roles(template_of(stack.name), stack)
+
+
+def resource_policies_of(stack):
+    """The policies of the resources of one of the project's stacks, with their logical ids."""
+    return resource_policies(template_of(stack.name), stack)

@@ -15,6 +15,8 @@ from judges.iam_resolver import SUFFIX, Resolver
 # The transform counts what it does, and says each time that nobody has asked for the numbers.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
+_RESOURCE_POLICIES = ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")
+
 # CloudFormation cuts the name that it makes up for a role, and then appends a suffix.
 _ROLE_NAME = 64
 
@@ -68,15 +70,35 @@ def as_list(value):
 
 def roles(path, stack):
     """The roles that the template at `path` makes in a stack."""
+    return [
+        Role(
+            logical_id,
+            properties.get("RoleName"),
+            stack,
+            tuple(properties.get("Policies", ())),
+            properties["AssumeRolePolicyDocument"],
+        )
+        for logical_id, kind, properties in _resources(path, stack)
+        if kind == "AWS::IAM::Role"
+    ]
+
+
+def resource_policies(path, stack):
+    """The policies that the template at `path` gives to resources, by the logical id."""
+    for logical_id, kind, properties in _resources(path, stack):
+        if kind in _RESOURCE_POLICIES:
+            yield logical_id, properties["PolicyDocument"]
+        elif kind == "AWS::IAM::Role":
+            yield logical_id, properties["AssumeRolePolicyDocument"]
+
+
+def _resources(path, stack):
+    """The resources that have policies: logical id, type, and properties with nothing left to resolve."""
     template = _transformed(yaml_parse(path.read_text()), stack)
     resolve = Resolver(template, stack)
-    found = []
     for logical_id, resource in template["Resources"].items():
-        if resource["Type"] == "AWS::IAM::Role":
-            properties = resolve(resource["Properties"])
-            name, policies = properties.get("RoleName"), tuple(properties.get("Policies", ()))
-            found.append(Role(logical_id, name, stack, policies, properties["AssumeRolePolicyDocument"]))
-    return found
+        if resource["Type"] in ("AWS::IAM::Role", *_RESOURCE_POLICIES):
+            yield logical_id, resource["Type"], resolve(resource["Properties"])
 
 
 def _transformed(template, stack):

@@ -6,6 +6,7 @@ import pytest
 
 from judges import iam, iam_grants
 from judges.iam_reference import reference
+from judges.iam_stacks import roles_of
 from judges.iam_templates import Role, Stack
 
 ECS = "arn:aws:ecs:eu-west-1:111122223333"
@@ -60,6 +61,24 @@ def test_running_a_task_needs_the_permission_to_pass_its_roles():
     assert faults(run, passing) == []
 
 
+@pytest.mark.parametrize(
+    ("wrong", "fault"),
+    [
+        ({}, None),
+        ({"Action": "sqs:SendMessages"}, "no action of AWS"),
+        ({"Resource": "arn:aws:sqs:eu-west-1:111122223333:queue/dev"}, "this is no resource of the type queue"),
+        ({"Condition": {"ArnLike": {"aws:SourcesArn": "*"}}}, "knows no condition key aws:SourcesArn"),
+        ({"Effect": "Deny", "Action": "sqs:*", "Resource": "*"}, None),
+    ],
+)
+def test_a_queues_policy_is_judged(wrong, fault):
+    right = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "arn:aws:sqs:eu-west-1:111122223333:dev"}
+    right |= {"Principal": {"Service": "events.amazonaws.com"}, "Condition": {"ArnLike": {"aws:SourceArn": "*"}}}
+    found = [text for _, text in iam_grants.findings_of_a_resource("Q", {"Statement": right | wrong}, reference())]
+    assert len(found) == (0 if fault is None else 1)
+    assert fault is None or fault in found[0]
+
+
 def test_a_grant_is_unused_until_a_call_needs_it():
     needed = [("ecs:TagResource", f"{ECS}:service/dev-cluster/sit-1")]
     assert len(iam_grants.unused(role(RIGHT), reference(), needed)) == 1
@@ -69,7 +88,7 @@ def test_a_grant_is_unused_until_a_call_needs_it():
 
 def mutants():
     """The templates' roles, each with one letter more in an action, a resource or a condition key."""
-    for original in iam.example_roles():
+    for original in [role for stack in iam.example_stacks() for role in roles_of(stack)]:
         for number, (place, statement) in enumerate(original.statements()):
             action = iam_grants.as_list(statement["Action"])[0]
             resource = iam_grants.as_list(statement["Resource"])[0]
