@@ -6,6 +6,7 @@ import urllib.parse
 import pytest
 
 from judges import iam, iam_stacks
+from judges.findings import Finding, apart, exceptions
 from judges.iam_reference import reference
 from judges.iam_templates import Role, as_list
 
@@ -161,3 +162,15 @@ def test_a_grant_that_no_call_needs_is_found(roles):
     assert ("CreateAccessPointRole", "elasticfilesystem:DescribeAccessPoints") in unused
     assert ("CreateAccessPointRole", ACCESS_POINT) not in unused
     assert ("CreateAccessPointRole", "elasticfilesystem:TagResource") not in unused
+
+
+def test_an_exception_that_covers_nothing_is_found_unless_it_depends_on_races(tmp_path):
+    path = tmp_path / "exceptions.toml"
+    path.write_text(
+        '[[unused]]\noperation = "s3:*"\nmember = "*"\nreason = "a"\n'
+        '[[unused]]\noperation = "s3:*"\nmember = "*"\nprincipal = "Role"\nreason = "b"\nsometimes = true\n'
+    )
+    _, spare = apart({}, exceptions(path))
+    assert [exception.reason for exception in spare] == ["a"]
+    left, spare = apart({Finding("unused", "s3:GetObject", "*", "", "Role"): 1}, exceptions(path))
+    assert (left, spare) == ({}, [])
