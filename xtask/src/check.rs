@@ -52,6 +52,7 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     tool(settings, "linting Python", "ruff", &[&["check"], &PYTHON[..]].concat())?;
     tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
     judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
+    judges(settings, "judging the policies", &["-m", "judges.iam"])?;
     tool(
         settings,
         "testing the state machines' expressions",
