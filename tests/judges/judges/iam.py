@@ -11,7 +11,7 @@ from judges import iam_grants, recordings
 from judges.findings import Finding, apart, exceptions
 from judges.iam_calls import Calls, question, unknown, unused_grants
 from judges.iam_reference import reference
-from judges.iam_simulator import answers
+from judges.iam_simulator import SimulatorError, answers
 from judges.iam_stacks import TEMPLATES, deployed, resource_policies_of, roles_of
 from judges.iam_templates import Stack
 
@@ -105,4 +105,7 @@ def main(directory=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    try:
+        sys.exit(main(*sys.argv[1:2]))
+    except (recordings.RecordingError, SimulatorError) as error:
+        sys.exit(str(error))
