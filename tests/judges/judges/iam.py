@@ -63,7 +63,7 @@ def judge_calls(roles, decisions, known):
             else:
                 asked.append((role, check, demanded))
     questions = [
-        question(role, check, known, calls.target(check.resource) if check.action == "sts:AssumeRole" else None)
+        question(role, check, known, calls.role_of(check.resource) if check.action == "sts:AssumeRole" else None)
         for role, check, _ in asked
     ]
     for (role, check, demanded), answer in zip(asked, answers(questions), strict=True):

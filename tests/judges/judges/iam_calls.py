@@ -30,7 +30,7 @@ class Calls:
         """Adds a recorded decision, if it has allowed something."""
         if not decision["allowed"]:
             return
-        role = self._role(decision["principal"])
+        role = self.role_of(decision["principal"])
         if role is None:
             self.strangers[decision["principal"]] += 1
             return
@@ -43,8 +43,8 @@ class Calls:
                 for further in tagging(check):
                     known.setdefault(_without_ids(further, role), (further, True))
 
-    def _role(self, principal):
-        """The role of the templates that an ARN means."""
+    def role_of(self, principal):
+        """The role of the templates that an ARN means; None if it is none of them."""
         if principal not in self._by_principal:
             account, name = principal.split(":")[4], principal.rpartition("/")[2]
             of_this_name = [role for role in self._roles[account] if role.is_named(name)]
@@ -52,10 +52,6 @@ class Calls:
                 raise ValueError(f"{principal} can be {', '.join(role.logical_id for role in of_this_name)}")
             self._by_principal[principal] = of_this_name[0] if of_this_name else None
         return self._by_principal[principal]
-
-    def target(self, arn):
-        """The role of the templates that is assumed."""
-        return self._role(arn)
 
 
 def _without_ids(check, role):
