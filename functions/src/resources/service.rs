@@ -229,6 +229,9 @@ pub async fn create(ecs: &Client, settings: &Settings, request: Create) -> Resul
 pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Result<Removal> {
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Service);
+    if request.owner.is_none() {
+        job::stop(ecs, &names).await?;
+    }
     let found = find(ecs, &names).await?;
     for service in removal.keep_foreign(found, request.owner.as_ref()) {
         if service.going {
@@ -257,9 +260,6 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
             Err(error) if gone(error.code()) => {}
             Err(error) => return Err(Error::aws(doing(), error)),
         }
-    }
-    if request.owner.is_none() {
-        job::stop(ecs, &names).await?;
     }
     Ok(removal)
 }
@@ -370,7 +370,8 @@ mod tests {
     async fn run_delete(rules: &[&Rule], owner: Option<Owner>) -> Removal {
         let no_job = || mock!(Client::list_tasks).then_output(|| ListTasksOutput::builder().build());
         let (running, stopping) = (no_job(), no_job());
-        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [rules, &[&running, &stopping]].concat());
+        let jobs: &[&Rule] = if owner.is_none() { &[&running, &stopping] } else { &[] };
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [jobs, rules].concat());
         delete(&client, &settings(&[]), Teardown { owner, ..Teardown::of(tenant()) }).await.unwrap()
     }
 

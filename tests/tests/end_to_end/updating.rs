@@ -24,9 +24,12 @@ async fn rule(stack: &Stack, tenant: &str) -> Rule {
     rules.into_iter().find(|rule| format!("{rule:?}").contains(&format!("{tenant}.{}", stack.domain))).unwrap()
 }
 
+/// The active revisions of the site. ECS searches by prefix, and so finds those of jobs as well.
 async fn active_revisions(stack: &Stack, tenant: &str) -> Vec<String> {
     let listed = stack.ecs.list_task_definitions().family_prefix(stack.named(tenant));
-    listed.status(TaskDefinitionStatus::Active).send().await.unwrap().task_definition_arns.unwrap_or_default()
+    let listed = listed.status(TaskDefinitionStatus::Active).send().await.unwrap();
+    let of_site = |arn: &&String| arn.contains(&format!("/{}:", stack.named(tenant)));
+    listed.task_definition_arns().iter().filter(of_site).cloned().collect()
 }
 
 async fn is_locked(stack: &Stack, tenant: &str) -> bool {

@@ -42,7 +42,8 @@ class Health(ContainersTestCase):
 
     def task(self, *containers):
         self.call("RegisterTaskDefinition", family="f", containerDefinitions=list(containers))
-        self.call("RunTask", cluster="c", taskDefinition="f")
+        # With a group of its own, since a one-off task that is only a record ends at once.
+        self.call("RunTask", cluster="c", taskDefinition="f", group="g")
         (task,) = ecs._tasks.values()
         deadline = time.monotonic() + 10
         while task["lastStatus"] != "RUNNING" and time.monotonic() < deadline:

@@ -17,7 +17,7 @@ class Tasks(ContainersTestCase):
         self.call("CreateCluster", clusterName="c")
         container = {"name": "a", "image": "pretend", "environment": [{"name": "EMPTY", "value": ""}]}
         self.call("RegisterTaskDefinition", family="f", containerDefinitions=[container])
-        (task,) = self.call("RunTask", cluster="c", taskDefinition="f")["tasks"]
+        (task,) = self.call("RunTask", cluster="c", taskDefinition="f", group="g")["tasks"]
         for name in ("stopCode", "stoppedReason", "startedBy"):
             self.assertNotIn(name, task)
         self.call("StopTask", cluster="c", task=task["taskArn"], reason="a test")
@@ -28,3 +28,14 @@ class Tasks(ContainersTestCase):
 
         described = self.eventually(stopped)
         self.assertEqual((described["stopCode"], described["stoppedReason"]), ("UserInitiated", "a test"))
+
+    def test_a_one_off_task_that_is_only_a_record_has_done_its_work(self):
+        self.call("CreateCluster", clusterName="c")
+        self.call("RegisterTaskDefinition", family="f", containerDefinitions=[{"name": "a", "image": "pretend"}])
+        (task,) = self.call("RunTask", cluster="c", taskDefinition="f")["tasks"]
+
+        def stopped():
+            (described,) = self.call("DescribeTasks", cluster="c", tasks=[task["taskArn"]])["tasks"]
+            return described if described["lastStatus"] == "STOPPED" else None
+
+        self.assertEqual(self.eventually(stopped)["containers"][0]["exitCode"], 0)
