@@ -230,7 +230,8 @@ pub async fn delete(ecs: &Client, settings: &Settings, request: Teardown) -> Res
     let names = request.names(settings)?;
     let mut removal = Removal::of(Kind::Service);
     if request.owner.is_none() {
-        job::stop(ecs, &names).await?;
+        let stopping = job::stop(ecs, &names).await?.into_iter();
+        removal.going.extend(stopping.map(|identifier| Left { identifier, reason: "a job that stops".to_owned() }));
     }
     let found = find(ecs, &names).await?;
     for service in removal.keep_foreign(found, request.owner.as_ref()) {

@@ -137,7 +137,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let names = settings.names(&request.tenant_id);
     let lock = lock::of(settings, &request.tenant_id)?;
     lock::take(&clients.s3, &clients.sfn, &lock, &begin.owner, lock::grace(settings)?).await?;
-    job::stop(&clients.ecs, &names).await?;
+    job::none_runs(&clients.ecs, &names).await?;
     let service = service::active(&clients.ecs, &names).await?;
     let (provisioning, definition, (group, rules)) = tokio::try_join!(
         is_being_provisioned(clients, &names, &service),
@@ -177,7 +177,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     let force_new_deployment = request.force_new_deployment || has_failed(&service);
     changes.extend(force_new_deployment.then_some("force_new_deployment"));
     let starts_tasks =
-        force_new_deployment || wanted.image != previous.image || moves.is_some() || previous.desired_count == 0;
+        force_new_deployment || !wanted.has_the_tasks_of(&previous) || moves.is_some() || previous.desired_count == 0;
     let upgrades_database = starts_tasks
         && wanted.desired_count > 0
         && !changes.is_empty()

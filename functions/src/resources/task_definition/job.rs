@@ -21,6 +21,10 @@ const SOURCE: &str = "tenant-management.revision";
 pub const LOG_PREFIX: &str = "job";
 /// What a job is not given: the administrator's password is for the site's first start alone.
 const WITHHELD: &str = "TENANT_ADMIN_";
+/// What ECS says of a task that was stopped here.
+pub(crate) const STOPPED: &str = "its execution has ended";
+/// Seconds that a job has to end when it is stopped. Its program does not listen to signals.
+const STOP_SECONDS: i32 = 2;
 /// DescribeTasks takes at most 100. Source: its API reference.
 const DESCRIBED_PER_CALL: usize = 100;
 
@@ -82,6 +86,7 @@ fn of_site(site: &ContainerDefinition, arn: &str) -> ContainerDefinition {
     ContainerDefinition::builder()
         .name(CONTAINER)
         .essential(true)
+        .stop_timeout(STOP_SECONDS)
         .set_image(site.image.clone())
         .set_repository_credentials(site.repository_credentials.clone())
         .set_command(Some(["sh", "-c", "echo 'a job is run with a command' >&2; exit 64"].map(str::to_owned).to_vec()))
@@ -93,29 +98,37 @@ fn of_site(site: &ContainerDefinition, arn: &str) -> ContainerDefinition {
         .build()
 }
 
-/// Stops what still runs of the tenant's jobs. Only for whoever has the tenant's lock: then no other execution waits for
-/// such a task.
+/// Makes sure that none of the tenant's jobs runs. Only for whoever has the tenant's lock: then no other execution waits
+/// for such a task.
 ///
 /// # Errors
 /// `Transient` as long as a task has not stopped.
-pub(crate) async fn stop(ecs: &Client, names: &Names) -> Result<()> {
+pub(crate) async fn none_runs(ecs: &Client, names: &Names) -> Result<()> {
+    match stop(ecs, names).await?.first() {
+        None => Ok(()),
+        Some(task) => {
+            let family = names.job_family();
+            Err(Error::new(ErrorKind::Transient, format!("task ({task}) of family {family} is being stopped")))
+        }
+    }
+}
+
+/// Stops what still runs of the tenant's jobs. Returns the tasks that have not stopped yet.
+///
+/// # Errors
+/// When ECS refuses a call.
+pub(crate) async fn stop(ecs: &Client, names: &Names) -> Result<Vec<String>> {
     let family = names.job_family();
     let mut tasks = tasks(ecs, names, DesiredStatus::Running).await?;
     for task in tasks.iter().filter_map(Task::task_arn) {
-        let stopped = ecs.stop_task().cluster(names.cluster()).task(task).reason("its execution has ended").send();
+        let stopped = ecs.stop_task().cluster(names.cluster()).task(task).reason(STOPPED).send();
         stopped.await.map_err(|error| Error::aws(format!("stopping task ({task}) of family {family}"), error))?;
     }
     if tasks.is_empty() {
         tasks = self::tasks(ecs, names, DesiredStatus::Stopped).await?;
         tasks.retain(|task| task.last_status() != Some("STOPPED"));
     }
-    match tasks.first() {
-        None => Ok(()),
-        Some(task) => Err(Error::new(
-            ErrorKind::Transient,
-            format!("task ({}) of family {family} is being stopped", task.task_arn().unwrap_or_default()),
-        )),
-    }
+    Ok(tasks.into_iter().filter_map(|task| task.task_arn).collect())
 }
 
 async fn tasks(ecs: &Client, names: &Names, desired: DesiredStatus) -> Result<Vec<Task>> {
@@ -254,7 +267,7 @@ mod tests {
     async fn what_runs_is_stopped_and_waited_for() {
         let stop = async |rules: &[&Rule]| {
             let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
-            super::stop(&ecs, &settings(&[]).names(&tenant())).await
+            super::none_runs(&ecs, &settings(&[]).names(&tenant())).await
         };
         let stopped = mock!(Client::stop_task)
             .match_requests(|request| request.task() == Some("a"))

@@ -54,7 +54,8 @@ pub struct Revised {
 /// `InvalidRequest` when a tenant is to be moved to an image or a size that a new tenant cannot have.
 pub async fn revise(ecs: &Client, settings: &Settings, request: Revise) -> Result<Revised> {
     let Revise { tenant_id, owner, previous, wanted, allow_downgrade, content } = request;
-    if wanted.has_the_tasks_of(&previous) {
+    // A variable of the container allows a downgrade, so that needs a revision, too.
+    if wanted.has_the_tasks_of(&previous) && !allow_downgrade {
         let state = State { task_definition_arn: previous.task_definition_arn, ..wanted };
         return Ok(Revised { state, registered: false });
     }
@@ -213,10 +214,13 @@ mod tests {
     }
 
     async fn run(rules: &[&Rule], wanted: State) -> Result<Revised> {
+        run_with(rules, wanted, false).await
+    }
+
+    async fn run_with(rules: &[&Rule], wanted: State, allow_downgrade: bool) -> Result<Revised> {
         let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let previous = state("wordpress:6", 256, 512);
-        let request =
-            Revise { tenant_id: tenant(), owner: owner(), previous, wanted, allow_downgrade: true, content: None };
+        let request = Revise { tenant_id: tenant(), owner: owner(), previous, wanted, allow_downgrade, content: None };
         revise(&ecs, &settings(&[]), request).await
     }
 
@@ -241,7 +245,7 @@ mod tests {
                 let [logs, site] = request.container_definitions() else { panic!("two containers") };
                 assert_eq!((logs.image(), logs.memory_reservation()), (Some("fluentbit:1"), Some(64)));
                 assert_eq!((site.image(), site.cpu(), site.memory()), (Some("wordpress:7"), 512, Some(1024)));
-                assert_eq!(site.environment()[0].name(), Some("TENANT_ALLOW_DOWNGRADE"));
+                assert!(site.environment().is_empty());
                 let tags = |key| request.tags().iter().filter(move |tag| tag.key() == Some(key));
                 assert_eq!(tags("cost-centre").count(), 1);
                 assert_eq!(tags("tenant:execution").next().unwrap().value(), Some(owner().as_str()));
@@ -253,6 +257,22 @@ mod tests {
             });
         let rules = [&definition(1, other_owner()), &definition(1, other_owner()), &registration];
         let revised = run(&rules, state("wordpress:7", 512, 1024)).await.unwrap();
+        assert_eq!((revised.state.task_definition_arn, revised.registered), (arn(2), true));
+    }
+
+    #[tokio::test]
+    async fn a_downgrade_is_allowed_by_a_revision_even_if_nothing_else_changes() {
+        let registration = mock!(Client::register_task_definition)
+            .match_requests(|request| {
+                let site = &request.container_definitions()[1];
+                site.environment()[0].name() == Some("TENANT_ALLOW_DOWNGRADE")
+            })
+            .then_output(|| {
+                let definition = TaskDefinition::builder().task_definition_arn(arn(2)).build();
+                RegisterTaskDefinitionOutput::builder().task_definition(definition).build()
+            });
+        let rules = [&definition(1, other_owner()), &definition(1, other_owner()), &registration];
+        let revised = run_with(&rules, state("wordpress:6", 256, 512), true).await.unwrap();
         assert_eq!((revised.state.task_definition_arn, revised.registered), (arn(2), true));
     }
 

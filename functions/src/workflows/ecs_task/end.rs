@@ -38,6 +38,11 @@ impl Task {
         self.task_arn.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether ECS was asked to stop it, with this reason.
+    pub(crate) fn was_stopped_because(&self, reason: &str) -> bool {
+        self.stopped_reason.contains(reason)
+    }
+
     /// The exit status of a container. `doing` says what the task was run for.
     ///
     /// # Errors

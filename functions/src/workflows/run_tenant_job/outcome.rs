@@ -7,7 +7,7 @@ use shared::{Error, ErrorKind, Names, Result, Settings};
 use super::{Job, Request};
 use crate::resources::database::is_version;
 use crate::resources::task_definition::container::CONTAINER;
-use crate::resources::task_definition::job::LOG_PREFIX;
+use crate::resources::task_definition::job::{self, LOG_PREFIX};
 use crate::workflows::ecs_task::{STOPPED, Task, last_lines, not_run, quoted};
 use crate::workflows::failure::Failure;
 
@@ -83,18 +83,23 @@ pub async fn read(logs: &Logs, settings: &Settings, reading: Reading) -> Result<
     }
 }
 
-async fn ended(logs: &Logs, names: &Names, job: Job, task: &Task) -> Result<Done> {
-    let doing = format!("running job {} by task {}", job.name(), task.id());
+async fn ended(logs: &Logs, names: &Names, what: Job, task: &Task) -> Result<Done> {
+    let doing = format!("running job {} by task {}", what.name(), task.id());
+    // Whoever has the lock now has stopped it, so it must not run again.
+    if task.was_stopped_because(job::STOPPED) {
+        let message = format!("{doing}: another execution has taken over the tenant, and stopped the job");
+        return Err(Error::new(ErrorKind::ResourceConflict, message));
+    }
     let exit = task.exit_status(CONTAINER, &doing)?;
     let stream = format!("{LOG_PREFIX}/{CONTAINER}/{}", task.id());
     let lines = last_lines(logs, &names.log_group(), &stream, LINES).await?;
     if exit != 0 {
         let kind = if STOPPED.contains(&exit) { ErrorKind::Transient } else { ErrorKind::DeploymentFailed };
-        return Err(Error::new(kind, format!("{doing}: exit status {exit}: {}", quoted(reason(&lines)))));
+        return Err(Error::new(kind, format!("{doing}: exit status {exit}; its log says: {}", quoted(reason(&lines)))));
     }
     let report = lines.iter().rev().find_map(|line| line.find(REPORT).map(|at| &line[at + REPORT.len() - 1..]));
     let upgrade = report.and_then(|report| serde_json::from_str::<Upgrade>(report).ok());
-    Ok(Done { job: job.name(), database: upgrade.filter(is_credible) })
+    Ok(Done { job: what.name(), database: upgrade.filter(is_credible) })
 }
 
 /// The part of the log that says why a job failed.
@@ -166,8 +171,11 @@ mod tests {
             &["PHP Notice:  x", "PHP Fatal error:  Uncaught Error in a.php", "#0", "#1", "#2", "#3", "#4", "#5"];
         let error = run(exit(255), lines).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::DeploymentFailed);
-        assert!(error.chain().contains("exit status 255: PHP Fatal error"), "{}", error.chain());
+        assert!(error.chain().contains("exit status 255; its log says: PHP Fatal error"), "{}", error.chain());
         assert!(run(exit(137), &[]).await.unwrap()["again"].is_string());
+        let mut taken_over = exit(137);
+        taken_over["task"]["StoppedReason"] = json!(job::STOPPED);
+        assert_eq!(run(taken_over, &[]).await.unwrap_err().kind(), ErrorKind::ResourceConflict);
         let refused = json!({"failure": {"Error": "ECS.ClientException", "Cause": "inactive"}});
         assert_eq!(run(refused, &[]).await.unwrap_err().kind(), ErrorKind::EnvironmentNotReady);
     }

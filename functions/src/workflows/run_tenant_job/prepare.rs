@@ -1,10 +1,10 @@
 //! Prepares a job: takes the tenant's lock, and makes the arguments of the task.
 
 use aws_config::SdkConfig;
-use aws_sdk_ecs::types::Service;
+use aws_sdk_ecs::types::{DeploymentRolloutState, Service};
 use serde::Deserialize;
 use serde_json::Value;
-use shared::{Error, Names, Owner, Result, Settings, input};
+use shared::{Error, ErrorKind, Names, Owner, Result, Settings, input};
 
 use super::Request;
 use crate::resources::service;
@@ -49,7 +49,7 @@ pub struct Prepare {
 ///
 /// # Errors
 /// `InvalidRequest`, `WrongEnvironment`; `TenantNotFound` when the tenant has no service, whose container the job's is
-/// like; `ResourceConflict` when another execution has the lock.
+/// like; `ResourceConflict` when another execution has the lock, or while a deployment runs that no update waits for.
 pub async fn prepare(clients: &Clients, settings: &Settings, prepare: Prepare) -> Result<RunTask> {
     let request: Request = input::parse(prepare.request)?;
     let names = request.names(settings)?;
@@ -58,14 +58,32 @@ pub async fn prepare(clients: &Clients, settings: &Settings, prepare: Prepare) -
         Some(owner) => lock::check(&clients.s3, &location, owner).await?,
         None => {
             lock::take(&clients.s3, &clients.sfn, &location, &prepare.owner, lock::grace(settings)?).await?;
-            job::stop(&clients.ecs, &names).await?;
+            job::none_runs(&clients.ecs, &names).await?;
         }
     }
     let service = service::active(&clients.ecs, &names).await?;
+    if request.lock_owner.is_none() {
+        is_steady(&names, &service)?;
+    }
     let definition = task_definition::of_service(&clients.ecs, &names, &service).await?;
     let revision = job::revision_for(&clients.ecs, &names, &prepare.owner, &definition).await?;
     let program = Program { name: CONTAINER, command: ["sh", "-c", request.job.script()], environment: Vec::new() };
     RunTask::new(names.cluster(), revision, network(&names, &service)?, program)
+}
+
+/// A revision that never served the site may go again, and what its WordPress has done to the database stays.
+fn is_steady(names: &Names, service: &Service) -> Result<()> {
+    let state = service::primary(service).and_then(|deployment| deployment.rollout_state());
+    match state {
+        None | Some(DeploymentRolloutState::Completed) => Ok(()),
+        Some(state) => Err(Error::new(
+            ErrorKind::ResourceConflict,
+            format!(
+                "the deployment of service ({}) is {state}: run the job when it has ended, or after an update",
+                names.service()
+            ),
+        )),
+    }
 }
 
 /// A job runs where the site's tasks run.
@@ -83,6 +101,8 @@ fn network(names: &Names, service: &Service) -> Result<Network> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::testing::{other_owner, owner, settings};
     use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
     use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
     use aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput;
@@ -93,10 +113,6 @@ mod tests {
     use aws_sdk_s3::operation::put_object::PutObjectOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use serde_json::json;
-    use shared::ErrorKind;
-
-    use super::*;
-    use crate::testing::{other_owner, owner, settings};
 
     async fn run(request: Value) -> Result<Value> {
         let nothing = mock!(aws_sdk_ecs::Client::list_tasks).then_output(|| ListTasksOutput::builder().build());

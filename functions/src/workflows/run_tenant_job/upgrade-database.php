@@ -29,6 +29,10 @@ if (!is_blog_installed()) {
 $record = getenv('TENANT_SITE_RECORD');
 $wpdb->suppress_errors();
 $from = $record ? $wpdb->get_var("SELECT database_version FROM $record") : null;
+// Step Functions and ECS may start a job twice. The lock ends with the connection.
+if ($wpdb->get_var($wpdb->prepare('SELECT GET_LOCK(%s, 0)', DB_NAME . '.upgrade')) !== '1') {
+    fail('another task upgrades this database: look at its log');
+}
 $is_older = (int) __get_option('db_version') < $wp_db_version;
 if ($is_older) {
     wp_upgrade();

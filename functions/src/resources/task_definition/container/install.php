@@ -9,6 +9,7 @@
 
 const PATIENCE_SECONDS = 60;
 const CONTENT = '/var/www/html/wp-content';
+const IMAGE = '/usr/src/wordpress/wp-content';
 // What a start makes in it, also one that is cut off: WordPress unpacks languages in `upgrade`.
 const OURS = '#^(\.{1,2}|themes|plugins|languages|upgrade|index\.php|\.ht(copied|access\.(site|new))|\.copying-.*)$#';
 
@@ -84,6 +85,27 @@ function has_site(mysqli $database): bool
     }
 }
 
+/** The version of the tables, as WordPress numbers them. */
+function version_of_tables(mysqli $database): int
+{
+    $options = (getenv('WORDPRESS_TABLE_PREFIX') ?: 'wp_') . 'options';
+    $row = $database->query("SELECT option_value FROM `$options` WHERE option_name = 'db_version'")->fetch_row();
+    return (int) ($row[0] ?? 0);
+}
+
+/** Files in wp-content that no start of a new site has put there. */
+function foreign_files(): array
+{
+    $foreign = preg_grep(OURS, scandir(CONTENT), PREG_GREP_INVERT);
+    foreach (['themes', 'plugins'] as $directory) {
+        $pieces = array_diff(scandir(CONTENT . "/$directory"), @scandir(IMAGE . "/$directory") ?: [], ['.', '..']);
+        foreach (preg_grep('#^\.copying-#', $pieces, PREG_GREP_INVERT) as $piece) {
+            $foreign[] = "$directory/$piece";
+        }
+    }
+    return array_values($foreign);
+}
+
 /** Makes the site, or completes one whose installation was cut off. */
 function install(): void
 {
@@ -123,16 +145,30 @@ if ($installed_at !== null && !has_site($database)) {
     $known = $installed_at ? "it was installed at $installed_at" : 'nothing says that it was never installed';
     fail("the tables of the site are missing, and $known: restore a backup");
 }
+if ($installed_at === false && getenv('TENANT_ALLOW_DOWNGRADE') !== 'true') {
+    // Nothing says which WordPress has changed the tables, so their own number decides.
+    require '/var/www/html/wp-includes/version.php';
+    if (version_of_tables($database) > $wp_db_version) {
+        fail("WordPress $argv[1] is older than the database of the site: take a newer image, or allow_downgrade");
+    }
+}
 if ($tables && version_compare($argv[1], $tables, '<') && getenv('TENANT_ALLOW_DOWNGRADE') !== 'true') {
     fail("WordPress $argv[1] is older than $tables, which changed the tables last: restore a backup, or allow_downgrade");
 }
 if ($installed_at === null) {
-    $foreign = preg_grep(OURS, scandir(CONTENT), PREG_GREP_INVERT);
+    $foreign = foreign_files();
+    if ($foreign && has_site($database)) {
+        fail("the record of the site, the row of $record, says that it was never installed, but there is a site: mend it");
+    }
     if ($foreign) {
         fail('wp-content has files of an earlier tenant (' . reset($foreign) . '): purge them, or take another id');
     }
     if (!getenv('TENANT_ADMIN_PASSWORD')) {
         fail('the site was never installed, and its administrator is not known: provision it as a new tenant');
+    }
+    // An earlier tenant's languages are programs, too. What a start that was cut off has left is fetched again.
+    foreach (['languages', 'upgrade'] as $directory) {
+        exec('rm -rf ' . escapeshellarg(CONTENT . "/$directory"));
     }
     define('WP_INSTALLING', true);
     $_SERVER += ['HTTP_HOST' => parse_url(getenv('TENANT_URL'), PHP_URL_HOST), 'SERVER_PROTOCOL' => 'HTTP/1.1'];
