@@ -87,7 +87,8 @@ async fn a_rollback_leaves_no_directory_and_one_entry_in_the_quarantine() {
         "{left:?}"
     );
 
-    // The id is free.
+    // The id is free when the log of the failed deployment is removed, too.
+    stack.run("teardown-tenant", json!({"tenant_id": tenant})).await.succeeded();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
     purge(stack, &tenant).await;
