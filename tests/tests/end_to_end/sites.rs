@@ -140,6 +140,7 @@ async fn a_database_that_cannot_be_upgraded_leaves_the_new_core_and_says_what_to
     }
     let (stack, _together) = Stack::together().await;
     let (site, _) = provision(stack, json!({})).await;
+    let administrator = site.administrator().await;
     let plugins = site.content().join("mu-plugins");
     fs::create_dir(&plugins).unwrap();
     let broken = "<?php if (PHP_SAPI === 'cli') { a_function_that_is_not_there(); }";
@@ -150,7 +151,6 @@ async fn a_database_that_cannot_be_upgraded_leaves_the_new_core_and_says_what_to
     for part in ["a_function_that_is_not_there()", "dev-run-tenant-job"] {
         assert!(message.contains(part), "{part} is not in {message}");
     }
-    let administrator = site.administrator().await;
     let location = administrator.get("/wp-admin/").await.unwrap().location.unwrap_or_default();
     assert!(location.contains("/wp-admin/upgrade.php"), "{location}");
 
