@@ -103,13 +103,18 @@ async fn a_forced_deployment_starts_new_tasks_of_the_same_definition() {
         let listed = stack.ecs.list_tasks().cluster("dev-cluster").service_name(format!("dev-{tenant}-service"));
         listed.send().await.unwrap().task_arns.unwrap_or_default()
     };
-    let (before, snapshot) = (tasks().await, stack.snapshot(&tenant).await);
+    // What is left of the job that follows a deployment is not the site's.
+    let pieces = || async {
+        let all = stack.snapshot(&tenant).await;
+        all.into_iter().filter(|piece| !piece.contains(&format!("dev-{tenant}-job"))).collect::<Vec<_>>()
+    };
+    let (before, snapshot) = (tasks().await, pieces().await);
     let input = json!({"tenant_id": tenant, "force_new_deployment": true});
     let result = stack.run("update-tenant", input).await.succeeded();
     assert_eq!(result["changes"], json!(["force_new_deployment"]), "{result}");
     let after = tasks().await;
     assert!(after.len() == 1 && after != before, "{before:?} {after:?}");
-    assert_eq!(stack.snapshot(&tenant).await, snapshot, "no new revision");
+    assert_eq!(pieces().await, snapshot, "no new revision");
 }
 
 #[tokio::test]
