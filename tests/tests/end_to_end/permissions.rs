@@ -401,6 +401,9 @@ async fn each_step_of_a_job_names_the_one_permission_that_it_lacks() {
     let actions = ["s3:PutObject", "ecs:ListTasks", "ecs:DescribeServices", "ecs:ListTaskDefinitions", "iam:PassRole"];
     let last = ["ecs:TagResource", "ecs:RegisterTaskDefinition", "ecs:DescribeTaskDefinition"];
     let task = refused_without_each(stack, "prepare-tenant-job", &prepare, &[&actions[..], &last].concat()).await;
+    // Another execution, of which Step Functions knows nothing any more, finds the lock taken.
+    let other = json!({"owner": run("update-tenant"), "request": job});
+    refused_without_each(stack, "prepare-tenant-job", &other, &["states:DescribeExecution"]).await;
 
     // A task of a job whose execution has ended is stopped by whoever changes the tenant next.
     let subnets =
