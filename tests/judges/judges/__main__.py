@@ -5,7 +5,7 @@ import sys
 
 from judges import calls, iam, recordings
 from judges.findings import apart, exceptions
-from judges.iam_simulator import SimulatorError
+from judges.node import NodeError
 
 EXCEPTIONS = pathlib.Path(__file__).parents[1] / "exceptions.toml"
 
@@ -31,5 +31,5 @@ if __name__ == "__main__":
         sys.exit("usage: python -m judges <directory of recordings>")
     try:
         sys.exit(main(sys.argv[1]) | iam.main(sys.argv[1]))
-    except (recordings.RecordingError, SimulatorError) as error:
+    except (recordings.RecordingError, NodeError) as error:
         sys.exit(str(error))

@@ -11,9 +11,10 @@ from judges import iam_grants, recordings
 from judges.findings import Finding, apart, exceptions
 from judges.iam_calls import Calls, question, unknown, unused_grants
 from judges.iam_reference import reference
-from judges.iam_simulator import SimulatorError, answers
+from judges.iam_simulator import answers
 from judges.iam_stacks import TEMPLATES, deployed, resource_policies_of, roles_of
 from judges.iam_templates import Stack
+from judges.node import NodeError
 
 EXCEPTIONS = pathlib.Path(__file__).parents[1] / "iam_exceptions.toml"
 # A made-up deployment, for judging the grants without one.
@@ -107,5 +108,5 @@ def main(directory=None):
 if __name__ == "__main__":
     try:
         sys.exit(main(*sys.argv[1:2]))
-    except (recordings.RecordingError, SimulatorError) as error:
+    except (recordings.RecordingError, NodeError) as error:
         sys.exit(str(error))
