@@ -1,10 +1,11 @@
 """Records what the stack asks of AWS, so that AWS's own models can judge it: see tests/judges.
 
-It is on if the environment variable RECORDINGS names a directory. Then there are two files of JSON lines, compressed by
-gzip:
+It is on if the environment variable RECORDINGS names a directory. Then there are three files of JSON lines, compressed
+by gzip:
 
 - `requests.jsonl.gz`: every HTTP request that reaches MiniStack, with its answer
 - `decisions.jsonl.gz`: every decision about what the policies of a principal allow it
+- `evaluations.jsonl.gz`: every expression that a state machine has evaluated, see `evaluations.py`
 
 No credentials and no secret values are recorded: an asterisk stands for each of their characters.
 """
@@ -58,7 +59,11 @@ class Recording:
 
     def write(self, line):
         """Writes a line, which is a dictionary. After the largest size it does nothing."""
-        text = json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
+        self.write_text(in_json(line))
+
+    def write_text(self, line):
+        """Writes a line, which is JSON already."""
+        text = line.encode() + b"\n"
         with self._lock:
             if self._left <= 0:
                 return
@@ -73,6 +78,11 @@ class Recording:
         with self._lock:
             self._file.close()
             self._left = 0
+
+
+def in_json(line):
+    """The text of a line."""
+    return json.dumps(line, separators=(",", ":"), default=str)
 
 
 def without_secrets(text):
@@ -229,7 +239,7 @@ def record_decisions(into):
 
 
 # The environment variable is taken away, because functions inherit the environment of this process.
-_directory = os.environ.pop("RECORDINGS", None)
-REQUESTS = Recording(pathlib.Path(_directory, "requests.jsonl.gz")) if _directory else None
-if _directory:
-    record_decisions(Recording(pathlib.Path(_directory, "decisions.jsonl.gz")))
+DIRECTORY = os.environ.pop("RECORDINGS", None)
+REQUESTS = Recording(pathlib.Path(DIRECTORY, "requests.jsonl.gz")) if DIRECTORY else None
+if DIRECTORY:
+    record_decisions(Recording(pathlib.Path(DIRECTORY, "decisions.jsonl.gz")))

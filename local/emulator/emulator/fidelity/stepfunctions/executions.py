@@ -48,6 +48,24 @@ def starting_an_execution_is_idempotent(start_execution, request):
         return start_execution(request)
 
 
+@wraps(sfn, "_start_execution")
+def the_input_of_an_execution_is_json(start_execution, request):
+    """AWS: an input that is no JSON is InvalidExecutionInput.
+
+    MiniStack: starts the execution, with an empty object as its input.
+    """
+    try:
+        json.loads(request.get("input", "{}"), parse_constant=_no_json)
+    except ValueError as error:
+        message = f"Invalid State Machine Execution Input: '{error}'"
+        return sfn.error_response_json("InvalidExecutionInput", message, 400)
+    return start_execution(request)
+
+
+def _no_json(text):
+    raise ValueError(f"Unrecognized token '{text}'")
+
+
 @wraps(sfn, "_run_execution")
 def an_execution_has_a_history_of_its_own(run_execution, arn):
     """AWS: a nested execution adds its events to its own history.
@@ -135,6 +153,17 @@ def an_aborted_execution_stays_aborted(fail_execution, execution, *failure):
         fail_execution(execution, *failure)
 
 
+@wraps(sfn, "_fail_execution")
+def a_failed_execution_has_no_output(fail_execution, execution, *failure):
+    """AWS: an execution that failed has an error and a cause, and no output.
+
+    MiniStack: its output has the error and the cause.
+    """
+    fail_execution(execution, *failure)
+    if execution["status"] == "FAILED":
+        execution["output"] = None
+
+
 @wraps(sfn, "_find_matching_retrier")
 def a_retry_has_a_cap_and_jitter(find_matching_retrier, retriers, error, counts):
     """AWS: MaxDelaySeconds limits the delay before a retry. JitterStrategy FULL makes it a random part of that.
@@ -170,6 +199,10 @@ def executions_come_in_pages(list_executions, request):
 def what_an_execution_lacks_is_left_out(describe_execution, data):
     """AWS: an execution that runs has no stopDate, and only one that has succeeded has an output.
 
-    MiniStack: gives null.
+    MiniStack: gives null, and says that an output is included.
     """
-    return without_nulls(describe_execution(data))
+    status, headers, body = without_nulls(describe_execution(data))
+    described = json.loads(body)
+    if "output" not in described:
+        described.pop("outputDetails", None)
+    return status, headers, json.dumps(described).encode()

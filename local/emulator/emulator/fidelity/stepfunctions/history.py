@@ -7,8 +7,8 @@ import threading
 from ministack.core.responses import get_region
 from ministack.services import stepfunctions as sfn
 
-# Its mends run inside those below, so that a state has been entered before it is evaluated.
-from emulator.fidelity.stepfunctions import jsonata  # noqa: F401
+# Their mends run inside those below, so that a state has been entered before it is evaluated, and is left after that.
+from emulator.fidelity.stepfunctions import data_limits, jsonata  # noqa: F401
 from emulator.fidelity.stepfunctions.context import branch_of, last_event
 from emulator.mend import wraps
 

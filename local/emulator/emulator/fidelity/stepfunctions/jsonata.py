@@ -1,5 +1,9 @@
-"""State machines in JSONata."""
+"""State machines in JSONata.
 
+Sources: the Step Functions guide, "Transforming data with JSONata" and "Passing data between states with variables".
+"""
+
+import json
 import time
 
 from jsonata.timebox import Timebox
@@ -19,6 +23,29 @@ def an_expression_is_timed_by_its_own_work(check, box):
     worked -= vars(box).setdefault("worked_before", worked)
     box.time = Timebox.current_milli_time() - round(worked * 1000)
     return check(box)
+
+
+@wraps(sfn, "_register_sfn_jsonata_functions")
+def there_is_no_eval(register, expression):
+    """AWS: JSONata's function $eval does not exist.
+
+    MiniStack: it does.
+    """
+    register(expression)
+    expression.assign("eval", None)
+
+
+def _no_number(text):
+    raise ValueError(f"{text} is no JSON")
+
+
+@wraps(sfn, "_sfn_jsonata_parse")
+def parse_takes_json(_parse, text):
+    """AWS: $parse takes JSON.
+
+    MiniStack: takes NaN, Infinity and -Infinity for numbers, too.
+    """
+    return json.loads(text, parse_constant=_no_number)
 
 
 def _jsonata(state, context):
@@ -52,6 +79,28 @@ def the_default_of_a_choice_has_an_output(execute_choice, state, data, context=N
     output = sfn._apply_jsonata_output(state, data, context, default=data)
     sfn._apply_state_assign(state, data, context)
     return output, state["Default"]
+
+
+@wraps(sfn, "_evaluate_jsonata_choice_rule")
+def a_condition_is_true_or_false(_evaluate, rule, data, context):
+    """AWS: a Condition that is neither true nor false is States.QueryEvaluationError.
+
+    MiniStack: takes empty values for false, and all others for true.
+    """
+    return sfn._jsonata_state_field(rule, "Condition", "boolean", data, context)
+
+
+@wraps(sfn, "_apply_state_assign")
+def an_assignment_sees_the_variables_as_they_were(_assign, state, data, context, result=None, error_output=None):
+    """AWS: all expressions of an Assign see the values that the variables had when the state was entered. The variables
+    are assigned together, or none of them if an expression fails.
+
+    MiniStack: assigns one after the other, so that an expression sees what the ones before it have assigned.
+    """
+    if context is None or not _jsonata(state, context) or not isinstance(state.get("Assign"), dict):
+        return
+    assigned = sfn._apply_jsonata_template(state["Assign"], data, context, result=result, error_output=error_output)
+    context.setdefault("variables", {}).update(assigned)
 
 
 @wraps(sfn, "_run_parallel_branches")

@@ -14,22 +14,39 @@ from emulator.mend import wraps
 
 
 @wraps(sfn, "_nested_execution_failure")
-def a_failed_nested_execution_is_a_failed_task(nested_execution_failure, payload):
-    """AWS: a nested execution that fails ends its task with States.TaskFailed. The cause is JSON that contains the
-    nested execution's error and cause.
+def a_failed_nested_execution_is_a_failed_task(_failure, payload):
+    """AWS: a nested execution that fails ends its task with States.TaskFailed. The cause describes the nested execution
+    in JSON: its input, its times in milliseconds, its status, and its error and cause if it has them. LocalStack's
+    tests have recorded one.
 
     MiniStack: ends the task with the nested execution's error.
     """
-    error, cause = nested_execution_failure(payload)
     described = {
         "ExecutionArn": payload.get("executionArn"),
+        "Input": payload.get("input", "{}"),
+        "InputDetails": {"Included": True},
         "Name": payload.get("name"),
+        "StartDate": sfn._iso_to_epoch_ms(payload.get("startDate")),
         "StateMachineArn": payload.get("stateMachineArn"),
         "Status": payload.get("status", "FAILED"),
-        "Error": payload.get("error") or error,
-        "Cause": payload.get("cause") or cause,
+        "StopDate": sfn._iso_to_epoch_ms(payload.get("stopDate")),
     }
-    return "States.TaskFailed", json.dumps(described)
+    described |= {name: payload[name.lower()] for name in ("Error", "Cause") if payload.get(name.lower())}
+    return "States.TaskFailed", json.dumps(described, separators=(",", ":"))
+
+
+@wraps(sfn, "_invoke_resource_with_timeout")
+def a_state_that_times_out_has_an_empty_cause(invoke, resource, arguments, timeout):
+    """AWS: the error of a state that times out has an empty cause.
+
+    MiniStack: the cause says how long it took.
+    """
+    try:
+        return invoke(resource, arguments, timeout)
+    except sfn._ExecutionError as error:
+        if error.error == "States.Timeout":
+            raise sfn._ExecutionError(error.error, "") from error
+        raise
 
 
 @wraps(sfn, "_execute_task")

@@ -89,4 +89,6 @@ class Endings(LocalTestCase):
         for error in ("States.Runtime", "States.DataLimitExceeded"):
             for names in (["States.ALL"], ["States.TaskFailed"]):
                 self.assertFalse(sfn._error_matches(names, error))
+        self.assertFalse(sfn._error_matches(["States.Runtime"], "States.Runtime"))
+        self.assertTrue(sfn._error_matches(["States.DataLimitExceeded"], "States.DataLimitExceeded"))
         self.assertTrue(sfn._error_matches(["States.ALL"], "States.QueryEvaluationError"))

@@ -58,6 +58,26 @@ class Executions(LocalTestCase):
             self.assertEqual(self.start(machine, name)[1]["__type"], "InvalidName")
         self.assertEqual(self.start(machine, "a.b_c-" + "d" * 74)[0], 200)
 
+    def test_the_input_of_an_execution_is_json(self):
+        machine = self.machine("m", {"A": {"Type": "Succeed"}})
+        for given in ("not JSON", "", "{'a': 1}", '{"a": NaN}'):
+            status, refused = self.start(machine, "one", given)
+            self.assertEqual((status, refused["__type"]), (400, "InvalidExecutionInput"), given)
+        self.assertEqual(self.start(machine, "one", '"text"')[0], 200)
+
+    def test_a_failed_execution_has_no_output(self):
+        machine = self.machine("m", {"A": {"Type": "Fail", "Error": "E", "Cause": "why"}})
+        arn = self.start(machine, "one")[1]["executionArn"]
+        self.eventually(lambda: sfn._executions[arn]["stopDate"])
+
+        def described():
+            answer = json.loads(sfn._describe_execution({"executionArn": arn})[2])
+            return answer if "output" not in answer else None
+
+        answer = self.eventually(described)
+        self.assertEqual((answer["status"], answer["error"], answer["cause"]), ("FAILED", "E", "why"))
+        self.assertNotIn("outputDetails", answer)
+
     def test_a_nested_start_finds_the_execution_that_runs(self):
         machine = self.machine("m", {"A": {"Type": "Pass", "Output": {"done": True}, "End": True}})
         (_, first), go = self.held(machine, "one", '{"a": 1}')

@@ -5,6 +5,7 @@ from unittest import mock
 
 from jsonata.jexception import JException
 from jsonata.timebox import Timebox
+from ministack.services import stepfunctions as sfn
 
 from support import StatesTestCase
 
@@ -52,3 +53,47 @@ class Jsonata(StatesTestCase):
             "End": {"Type": "Succeed", "Output": "{% $exists($mine) %}"},
         }
         self.assertIs(self.run_machine(states, "Both")[0], False)
+
+    def evaluated(self, expression, data=None):
+        return sfn._evaluate_jsonata(expression, data, {})
+
+    def test_there_is_no_eval(self):
+        with self.assertRaises(sfn._ExecutionError) as caught:
+            self.evaluated("$eval('1')")
+        self.assertEqual(caught.exception.error, "States.QueryEvaluationError")
+        self.assertIn("T1006", caught.exception.cause)
+
+    def test_parse_takes_json(self):
+        self.assertEqual(self.evaluated("$parse('[1]')"), [1])
+        for text in ("NaN", "[Infinity]", "-Infinity", "{"):
+            with self.assertRaises(sfn._ExecutionError, msg=text):
+                self.evaluated("$parse($states.input)", text)
+
+    def test_a_condition_is_true_or_false(self):
+        states = {"Which": {"Type": "Choice", "Default": "No"}, "Yes": {"Type": "Succeed"}, "No": {"Type": "Succeed"}}
+
+        def chosen(condition):
+            states["Which"]["Choices"] = [{"Condition": condition, "Output": "yes", "Next": "Yes"}]
+            return self.run_machine(states, "Which")[0]
+
+        self.assertEqual(chosen("{% $states.input.in = 1 %}"), "yes")
+        self.assertEqual(chosen(True), "yes")
+        self.assertEqual(chosen("{% $states.input.in = 2 %}"), {"in": 1})
+        for condition in ("{% $states.input.in %}", "{% null %}", "{% '' %}", "{% [true] %}", "{% $states.input.no %}"):
+            with self.assertRaises(sfn._ExecutionError, msg=condition) as caught:
+                chosen(condition)
+            self.assertEqual(caught.exception.error, "States.QueryEvaluationError", condition)
+
+    def test_an_assignment_sees_the_variables_as_they_were(self):
+        states = {
+            "First": {"Type": "Pass", "Assign": {"a": 1, "b": 2}, "Next": "Swap"},
+            "Swap": {"Type": "Pass", "Assign": {"a": "{% $b %}", "b": "{% $a %}"}, "Output": "{% $a %}", "Next": "End"},
+            "End": {"Type": "Succeed", "Output": "{% [$states.input, $a, $b] %}"},
+        }
+        self.assertEqual(self.run_machine(states, "First")[0], [1, 2, 1])
+
+    def test_nothing_is_assigned_if_an_expression_fails(self):
+        context = {"QueryLanguage": "JSONata", "variables": {"a": 1}}
+        with self.assertRaises(sfn._ExecutionError):
+            sfn._apply_state_assign({"Assign": {"a": 2, "b": "{% $no %}"}}, {}, context)
+        self.assertEqual(context["variables"], {"a": 1})
