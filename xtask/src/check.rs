@@ -53,12 +53,7 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
     judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
     judges(settings, "judging the policies", &["-m", "judges.iam"])?;
-    tool(
-        settings,
-        "testing the state machines' expressions",
-        "python",
-        &["-B", "-m", "pytest", "--quiet", "statemachines"],
-    )?;
+    judges(settings, "judging the state machines' expressions", &["-m", "judges.jsonata"])?;
     tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
     tool(
         settings,

@@ -1,5 +1,6 @@
 // Evaluates JSONata as Step Functions does. Each line of the standard input is an object with an `expression` and its
-// `variables` by name, `states` among them. Each line of the standard output is the answer, an object with one of:
+// `variables` by name, `states` among them; and optionally what time it is `now`, in milliseconds. Each line of the
+// standard output is the answer, an object with one of:
 //   value      the result
 //   undefined  true: there is no result, which Step Functions cannot represent
 //   error      `code` and `message`: the expression cannot be evaluated
@@ -47,8 +48,14 @@ function fault(message) {
   return Object.assign(new Error(message), { code: 'StepFunctions' })
 }
 
-function prepared(expression) {
+function prepared(expression, now) {
   const compiled = jsonata(expression)
+  if (now !== undefined) {
+    compiled.registerFunction('millis', () => now, '<:n>')
+    compiled.registerFunction('now', function (picture, timezone) {
+      return this.environment.lookup('fromMillis').implementation(now, picture, timezone)
+    }, '<s?s?:s>')
+  }
   for (const [name, definition] of Object.entries(FUNCTIONS)) compiled.registerFunction(name, ...definition)
   // Step Functions does not have it.
   compiled.assign('eval', undefined)
@@ -70,9 +77,9 @@ function withoutFunctions(_name, value) {
   return value
 }
 
-async function answer({ expression, variables }) {
+async function answer({ expression, variables, now }) {
   try {
-    const value = await prepared(expression).evaluate(undefined, variables)
+    const value = await prepared(expression, now).evaluate(undefined, variables)
     const text = JSON.stringify(value, withoutFunctions)
     return text === undefined ? '{"undefined":true}' : `{"value":${text}}`
   } catch (error) {

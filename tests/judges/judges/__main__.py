@@ -1,9 +1,9 @@
-"""`python -m judges <recordings>`: prints what AWS's models do not allow, and fails if there is anything."""
+"""`python -m judges <recordings>`: prints what the judges find, and fails if there is anything."""
 
 import pathlib
 import sys
 
-from judges import calls, iam, recordings
+from judges import calls, iam, jsonata, recordings
 from judges.findings import apart, exceptions
 from judges.node import NodeError
 
@@ -30,6 +30,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m judges <directory of recordings>")
     try:
-        sys.exit(main(sys.argv[1]) | iam.main(sys.argv[1]))
+        sys.exit(main(sys.argv[1]) | iam.main(sys.argv[1]) | jsonata.main(sys.argv[1]))
     except (recordings.RecordingError, NodeError) as error:
         sys.exit(str(error))

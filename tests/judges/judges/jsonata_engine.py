@@ -28,13 +28,14 @@ class Engine:
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
 
-    def evaluate(self, expression, variables):
+    def evaluate(self, expression, variables, now=None):
         """The answer for an expression without its `{%` and `%}`, with `$states` and other variables by their names.
 
         It is a dictionary with one member: `value`; `undefined`, if there is no result; or `error`, with its code and
-        message.
+        message. `now` is what time it is for the expression, in milliseconds.
         """
-        question = json.dumps({"expression": expression, "variables": variables}).encode() + b"\n"
+        question = {"expression": expression, "variables": variables} | ({"now": now} if now is not None else {})
+        question = json.dumps(question).encode() + b"\n"
         try:
             self._process.stdin.write(question)
             self._process.stdin.flush()

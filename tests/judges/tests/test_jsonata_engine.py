@@ -61,3 +61,9 @@ def test_an_expression_may_have_no_result(engine, expression):
 )
 def test_an_expression_may_fail(engine, expression, code):
     assert engine.evaluate(expression, STATES)["error"]["code"] == code
+
+
+def test_the_time_can_be_told(engine):
+    expression = "[$now(), $now('[Y]'), $string($millis())]"
+    value = ["2023-11-14T22:13:20.123Z", "2023", "1700000000123"]
+    assert engine.evaluate(expression, STATES, 1700000000123) == {"value": value}
