@@ -6,7 +6,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 local := cargo run --release --bin local --
 xtask := cargo run --release --bin xtask --
 
-.PHONY: demo up account invoke image down setup lint test faults thousand browser invocations bench machines diagrams
+.PHONY: demo up account invoke image down setup lint test faults thousand browser second-aws invocations bench machines diagrams
 
 ## Shows everything without an AWS account: tenants are provisioned, updated and removed; two provisionings fail.
 demo:
@@ -50,7 +50,7 @@ diagrams:
 
 # The tests have their own stack, beside that of `make up`. It has all environments. In sit, only ECS tasks reach the
 # database, and deployments have little time. The functions call AWS and MySQL through proxies, which the tests start.
-test faults thousand browser invocations bench: export LOCAL_DIR ?= .local/test
+test faults thousand browser second-aws invocations bench: export LOCAL_DIR ?= .local/test
 test faults thousand browser invocations bench: export GATEWAY_PORT ?= 4666
 test faults thousand browser invocations bench: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
 test faults thousand browser invocations bench: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
@@ -77,6 +77,10 @@ thousand:
 ## Uses a site in Chromium, as people do: logs in, writes a post with a picture, and looks at it as a visitor.
 browser:
 	@trap '$(local) down; exit 130' INT TERM; $(xtask) browser
+
+## Runs the machines and functions in another AWS, moto, with a database server and without a stack.
+second-aws:
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) second-aws
 
 ## Runs every function in a container of `sam local`, which takes some minutes and needs Docker.
 invocations:

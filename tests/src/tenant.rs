@@ -201,8 +201,10 @@ impl Stack {
 
     async fn task_definitions(&self, tenant: &str) -> Vec<String> {
         let mut all = Vec::new();
-        for status in [TaskDefinitionStatus::Active, TaskDefinitionStatus::Inactive] {
-            let listed = self.ecs.list_task_definitions().family_prefix(self.named(tenant)).status(status);
+        let families = [self.named(tenant), format!("{}-job", self.named(tenant))];
+        let statuses = [TaskDefinitionStatus::Active, TaskDefinitionStatus::Inactive];
+        for (family, status) in families.iter().flat_map(|family| statuses.clone().map(|status| (family, status))) {
+            let listed = self.ecs.list_task_definitions().family_prefix(family).status(status);
             let listed = listed.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
             for arn in listed.expect("task definitions") {
                 let definition =

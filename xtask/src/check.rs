@@ -11,10 +11,10 @@ use local::settings::Settings;
 use local::{command, emulator, sam_local, say, setup, stack};
 
 use crate::targets::Targets;
-use crate::{diagram, machines, tools};
+use crate::{diagram, machines, second_aws, tools};
 
 /// The directories of Python.
-const PYTHON: [&str; 3] = ["local/emulator", "tests/browser", "tests/judges"];
+const PYTHON: [&str; 4] = ["local/emulator", "tests/browser", "tests/judges", "tests/second_aws"];
 
 /// The checks that need no stack: formatting, linters, documentation, and the tests in Python.
 ///
@@ -76,6 +76,7 @@ pub fn everything(settings: &Settings) -> Result<()> {
     let alone = targets.alone.iter().flat_map(|name| ["--test", name]);
     let arguments: Vec<_> = ["test", "--release", "--workspace", "--lib"].into_iter().chain(alone).collect();
     cargo(settings, "unit tests", &[&arguments[..], &["--quiet"]].concat())?;
+    second_aws::run(settings)?;
     let calls = settings.path("calls").display().to_string();
     on_a_stack(settings, || {
         fs::write(&calls, "").doing(format!("writing {calls}"))?;

@@ -4,5 +4,6 @@
 pub mod check;
 pub mod diagram;
 pub mod machines;
+pub mod second_aws;
 pub mod targets;
 pub mod tools;

@@ -1,13 +1,13 @@
-//! `xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench`: see the crate's
-//! documentation and the Makefile.
+//! `xtask machines | diagrams | check | test | faults | thousand | browser | second-aws | invocations |
+//! bench`: see the crate's documentation and the Makefile.
 
 use std::process::ExitCode;
 
 use local::{say, settings::Settings};
-use xtask::{check, diagram, machines};
+use xtask::{check, diagram, machines, second_aws};
 
 const USAGE: &str =
-    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench";
+    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | second-aws | invocations | bench";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -21,6 +21,7 @@ fn main() -> ExitCode {
             "faults" => check::every_fault(&settings),
             "thousand" => check::thousand(&settings),
             "browser" => check::browser(&settings),
+            "second-aws" => second_aws::test(&settings),
             "invocations" => check::invocations(&settings),
             "bench" => check::bench(&settings),
             _ => Err(USAGE.into()),

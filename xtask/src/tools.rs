@@ -86,6 +86,18 @@ pub fn judges(settings: &Settings) -> Result<PathBuf> {
     Ok(root.join("bin/python"))
 }
 
+/// Installs what the tests with a second AWS need. They have their own Python environment, `.local/second-aws`, for the
+/// same reason. Returns its Python.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn second_aws(settings: &Settings) -> Result<PathBuf> {
+    let _alone = setup::alone(settings)?;
+    let root = settings.root.join(".local/second-aws");
+    setup::install_requirements(settings, "the tests with a second AWS", &root, "tests/second_aws/requirements.txt")?;
+    Ok(root.join("bin/python"))
+}
+
 /// Installs what the tests with a browser need. They have their own Python environment, `.local/browser`, for the same
 /// reason. Returns why there is no browser; `None` if there is one.
 ///

@@ -115,7 +115,8 @@ pub async fn find(ecs: &Client, names: &Names) -> Result<Vec<Found>> {
 }
 
 async fn find_in(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<Found>> {
-    let arns = revisions_of(ecs, names, &[names.family(), names.job_family()], status).await?;
+    let mut arns = revisions_of(ecs, &names.family(), status.clone()).await?;
+    arns.extend(revisions_of(ecs, &names.job_family(), status).await?);
     let described = few_at_a_time(arns.iter().map(|arn| described(ecs, names, arn))).await?;
     let is_there = |definition: &TaskDefinition| definition.status() != Some(&TaskDefinitionStatus::DeleteInProgress);
     let there = described.into_iter().flatten().filter(|(definition, _)| is_there(definition));
@@ -221,22 +222,17 @@ pub(crate) fn memory(definition: &TaskDefinition) -> Option<u32> {
 /// # Errors
 /// When a call to ECS fails.
 pub(crate) async fn revisions(ecs: &Client, names: &Names, status: TaskDefinitionStatus) -> Result<Vec<String>> {
-    revisions_of(ecs, names, &[names.family()], status).await
+    revisions_of(ecs, &names.family(), status).await
 }
 
-/// ARNs of the revisions of these of the tenant's families in this status. ECS searches by prefix: `dev-123456789012`
-/// also finds the revisions of `dev-123456789012-old`, which are left out here.
-async fn revisions_of(
-    ecs: &Client,
-    names: &Names,
-    families: &[String],
-    status: TaskDefinitionStatus,
-) -> Result<Vec<String>> {
-    let listing = ecs.list_task_definitions().family_prefix(names.family()).status(status).sort(SortOrder::Asc);
+/// ARNs of the revisions of a family in this status. What ECS calls a prefix here is the whole name of the family, so
+/// each family has a list of its own. Another family is left out in any case: its revisions may be somebody else's.
+/// Source: the API reference of ECS, ListTaskDefinitions, `familyPrefix`.
+async fn revisions_of(ecs: &Client, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
+    let listing = ecs.list_task_definitions().family_prefix(family).status(status).sort(SortOrder::Asc);
     let listed = listing.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
-    let mut arns =
-        listed.map_err(|error| Error::aws(format!("listing task definitions ({})", names.family()), error))?;
-    arns.retain(|arn| families.iter().any(|family| family_of(arn) == Some(family)));
+    let mut arns = listed.map_err(|error| Error::aws(format!("listing task definitions ({family})"), error))?;
+    arns.retain(|arn| family_of(arn) == Some(family));
     Ok(arns)
 }
 
@@ -391,9 +387,14 @@ mod tests {
         })
     }
 
-    fn listed(status: TaskDefinitionStatus, arns: Vec<String>, next: Option<&'static str>) -> Rule {
+    fn listed(
+        family: &'static str,
+        status: TaskDefinitionStatus,
+        arns: Vec<String>,
+        next: Option<&'static str>,
+    ) -> Rule {
         mock!(Client::list_task_definitions)
-            .match_requests(move |request| request.status() == Some(&status))
+            .match_requests(move |request| request.family_prefix() == Some(family) && request.status() == Some(&status))
             .then_output(move || {
                 ListTaskDefinitionsOutput::builder()
                     .set_task_definition_arns(Some(arns.clone()))
@@ -493,27 +494,38 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_revision_of_exactly_this_family_is_deleted() {
+    async fn every_revision_of_exactly_the_tenants_families_is_deleted() {
+        let (site, job) = ("dev-123456789012", "dev-123456789012-job");
         let active = [
             listed(
+                site,
                 TaskDefinitionStatus::Active,
-                vec![arn("dev-123456789012", 1), arn("dev-123456789012-old", 1)],
+                vec![arn(site, 1), arn("dev-123456789012-old", 1)],
                 Some("next"),
             ),
-            listed(TaskDefinitionStatus::Active, vec![arn("dev-1234567890123", 9)], None),
+            listed(site, TaskDefinitionStatus::Active, vec![arn("dev-1234567890123", 9)], None),
+            listed(job, TaskDefinitionStatus::Active, vec![arn(job, 1)], None),
         ];
-        let inactive = listed(TaskDefinitionStatus::Inactive, vec![arn("dev-123456789012", 2)], None);
-        let first = described_as(arn("dev-123456789012", 1), TaskDefinitionStatus::Active, None);
-        let second = described_as(arn("dev-123456789012", 2), TaskDefinitionStatus::Inactive, None);
-        let deregistration = mock!(Client::deregister_task_definition)
-            .match_requests(|request| request.task_definition() == Some(arn("dev-123456789012", 1).as_str()))
-            .then_output(|| DeregisterTaskDefinitionOutput::builder().build());
+        let inactive = [
+            listed(site, TaskDefinitionStatus::Inactive, vec![arn(site, 2)], None),
+            listed(job, TaskDefinitionStatus::Inactive, Vec::new(), None),
+        ];
+        let first = described_as(arn(site, 1), TaskDefinitionStatus::Active, None);
+        let of_job = described_as(arn(job, 1), TaskDefinitionStatus::Active, None);
+        let second = described_as(arn(site, 2), TaskDefinitionStatus::Inactive, None);
+        let deregistration = [arn(site, 1), arn(job, 1)].map(|revision| {
+            mock!(Client::deregister_task_definition)
+                .match_requests(move |request| request.task_definition() == Some(&revision))
+                .then_output(|| DeregisterTaskDefinitionOutput::builder().build())
+        });
         let deletion = mock!(Client::delete_task_definitions)
-            .match_requests(|request| request.task_definitions().len() == 2)
+            .match_requests(|request| request.task_definitions().len() == 3)
             .then_output(|| DeleteTaskDefinitionsOutput::builder().build());
-        let rules = [&active[0], &active[1], &first, &inactive, &second, &deregistration, &deletion];
-        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+        let [list, more, of_jobs] = &active;
+        let looks = [list, more, of_jobs, &first, &of_job, &inactive[0], &inactive[1], &second];
+        let rules = [&looks[..], &[&deregistration[0], &deregistration[1], &deletion]].concat();
+        let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, &rules);
         let removal = delete(&client, &settings(&[]), Teardown::of(tenant())).await.unwrap();
-        assert_eq!(removal.removed, [arn("dev-123456789012", 1), arn("dev-123456789012", 2)]);
+        assert_eq!(removal.removed, [arn(site, 1), arn(job, 1), arn(site, 2)]);
     }
 }

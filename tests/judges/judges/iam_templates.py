@@ -15,6 +15,7 @@ from judges.iam_resolver import SUFFIX, Resolver
 # The transform counts what it does, and says each time that nobody has asked for the numbers.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
+_ROLE = "AWS::IAM::Role"
 _RESOURCE_POLICIES = ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")
 
 # CloudFormation cuts the name that it makes up for a role, and then appends a suffix.
@@ -78,26 +79,22 @@ def roles(path, stack):
             tuple(properties.get("Policies", ())),
             properties["AssumeRolePolicyDocument"],
         )
-        for logical_id, kind, properties in _resources(path, stack)
-        if kind == "AWS::IAM::Role"
+        for logical_id, _, properties in resources(path, stack, [_ROLE])
     ]
 
 
 def resource_policies(path, stack):
     """The policies that the template at `path` gives to resources, by the logical id."""
-    for logical_id, kind, properties in _resources(path, stack):
-        if kind in _RESOURCE_POLICIES:
-            yield logical_id, properties["PolicyDocument"]
-        elif kind == "AWS::IAM::Role":
-            yield logical_id, properties["AssumeRolePolicyDocument"]
+    for logical_id, kind, properties in resources(path, stack, [_ROLE, *_RESOURCE_POLICIES]):
+        yield logical_id, properties["AssumeRolePolicyDocument" if kind == _ROLE else "PolicyDocument"]
 
 
-def _resources(path, stack):
-    """The resources that have policies: logical id, type, and properties with nothing left to resolve."""
+def resources(path, stack, kinds):
+    """The resources of these types: logical id, type, and properties with nothing left to resolve."""
     template = _transformed(yaml_parse(path.read_text()), stack)
     resolve = Resolver(template, stack)
     for logical_id, resource in template["Resources"].items():
-        if resource["Type"] in ("AWS::IAM::Role", *_RESOURCE_POLICIES):
+        if resource["Type"] in kinds:
             yield logical_id, resource["Type"], resolve(resource["Properties"])
 
 

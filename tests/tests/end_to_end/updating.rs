@@ -24,12 +24,11 @@ async fn rule(stack: &Stack, tenant: &str) -> Rule {
     rules.into_iter().find(|rule| format!("{rule:?}").contains(&format!("{tenant}.{}", stack.domain))).unwrap()
 }
 
-/// The active revisions of the site. ECS searches by prefix, and so finds those of jobs as well.
+/// The active revisions of the site.
 async fn active_revisions(stack: &Stack, tenant: &str) -> Vec<String> {
     let listed = stack.ecs.list_task_definitions().family_prefix(stack.named(tenant));
     let listed = listed.status(TaskDefinitionStatus::Active).send().await.unwrap();
-    let of_site = |arn: &&String| arn.contains(&format!("/{}:", stack.named(tenant)));
-    listed.task_definition_arns().iter().filter(of_site).cloned().collect()
+    listed.task_definition_arns().to_vec()
 }
 
 async fn is_locked(stack: &Stack, tenant: &str) -> bool {

@@ -41,7 +41,7 @@ pub(crate) async fn revision_for(ecs: &Client, names: &Names, owner: &Owner, sit
     {
         return Ok(found.identifier);
     }
-    let before = revisions_of(ecs, names, std::slice::from_ref(&family), TaskDefinitionStatus::Active).await?;
+    let before = revisions_of(ecs, &family, TaskDefinitionStatus::Active).await?;
     let tags = tags(names.environment(), names.tenant(), owner);
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let registered = describe(names, site)?.set_tags(Some(tags)).send_with(&that_tries_once(ecs)).await;
@@ -215,10 +215,12 @@ mod tests {
     #[tokio::test]
     async fn a_new_revision_of_the_site_has_one_of_its_own_that_serves_nobody_and_knows_no_administrator() {
         for before in [latest(None), latest(Some(2))] {
-            let listed = mock!(Client::list_task_definitions).then_output(|| {
-                let arns = [arn("dev-123456789012-job", 8), arn("dev-123456789012-job-old", 1)];
-                ListTaskDefinitionsOutput::builder().set_task_definition_arns(Some(arns.to_vec())).build()
-            });
+            let listed = mock!(Client::list_task_definitions)
+                .match_requests(|request| request.family_prefix() == Some("dev-123456789012-job"))
+                .then_output(|| {
+                    let arns = [arn("dev-123456789012-job", 8), arn("dev-123456789012-job-old", 1)];
+                    ListTaskDefinitionsOutput::builder().set_task_definition_arns(Some(arns.to_vec())).build()
+                });
             let registered = mock!(Client::register_task_definition)
                 .match_requests(|request| {
                     let [container] = request.container_definitions() else { panic!("one container") };

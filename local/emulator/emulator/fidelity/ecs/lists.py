@@ -18,6 +18,25 @@ def _by_number(arn):
     return family, int(number)
 
 
+def _family_of(arn):
+    return arn.rpartition("/")[2].rpartition(":")[0]
+
+
+@wraps(ecs, "_list_task_definitions", ecs._ACTION_MAP)
+def task_definitions_are_listed_by_the_whole_name_of_their_family(list_task_definitions, data):
+    """AWS: the parameter familyPrefix of this call is the full name of a family.
+
+    MiniStack: also lists the families whose names begin with it, as ListTaskDefinitionFamilies does.
+    """
+    status, headers, body = list_task_definitions(data)
+    family = data.get("familyPrefix")
+    if status != 200 or not family:
+        return status, headers, body
+    answer = json.loads(body)
+    arns = [arn for arn in answer["taskDefinitionArns"] if _family_of(arn) == family]
+    return json_response({**answer, "taskDefinitionArns": arns})
+
+
 def lists_come_in_pages(name, element, size, key=str):
     """AWS: gives pages of at most maxResults, which is 100 at most, with a nextToken.
 

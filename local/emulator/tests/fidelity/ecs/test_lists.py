@@ -53,6 +53,19 @@ class Lists(LocalTestCase):
         )
         self.assertEqual([len(page) for page in pages], [11, 1])
 
+    def test_task_definitions_are_listed_by_the_whole_name_of_their_family(self):
+        for family in ("dev-1", "dev-1-job", "dev-12"):
+            container = {"name": "wordpress", "image": "wordpress"}
+            self.call("RegisterTaskDefinition", family=family, containerDefinitions=[container])
+
+        def listed(**data):
+            [page] = self.pages("ListTaskDefinitions", "taskDefinitionArns", **data)
+            return [arn.rpartition("/")[2] for arn in page]
+
+        self.assertEqual(listed(familyPrefix="dev-1"), ["dev-1:1"])
+        self.assertEqual(listed(familyPrefix="dev-"), [])
+        self.assertEqual(listed(), ["dev-1:1", "dev-1-job:1", "dev-12:1"])
+
     def test_tasks_come_in_pages_of_100(self):
         for number in range(101):
             ecs._tasks[f"t{number}"] = {"taskArn": f"t{number}", "clusterArn": CLUSTER, "desiredStatus": "RUNNING"}
