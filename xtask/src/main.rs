@@ -1,4 +1,4 @@
-//! `xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench`: see the crate's
+//! `xtask machines | diagrams | check | test | faults | thousand | browser | invocations | second-opinion | bench`: see the crate's
 //! documentation and the Makefile.
 
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use local::{say, settings::Settings};
 use xtask::{check, diagram, machines};
 
 const USAGE: &str =
-    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench";
+    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | invocations | second-opinion | bench";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             "thousand" => check::thousand(&settings),
             "browser" => check::browser(&settings),
             "invocations" => check::invocations(&settings),
+            "second-opinion" => check::second_opinion(&settings),
             "bench" => check::bench(&settings),
             _ => Err(USAGE.into()),
         }
