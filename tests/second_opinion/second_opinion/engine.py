@@ -1,7 +1,7 @@
 """A second engine of Step Functions: the one of LocalStack's last community release, in this process.
 
-It interprets the deployed definitions. The functions, the tasks and the objects that a state machine uses are those of the
-running stack. A state machine that a state starts runs on the second engine, too.
+It interprets the deployed definitions. The functions, the tasks and the objects that a state machine uses are those of
+the running stack. A state machine that a state starts runs on the second engine, too.
 """
 
 import dataclasses
@@ -135,7 +135,7 @@ class SecondEngine:
         replaced.clients(self._client)
 
     def parse(self, machine):
-        """Read a definition, as CreateStateMachine does. Whatever the engine's grammar does not allow is an exception."""
+        """Read a definition, as CreateStateMachine does. What the grammar does not allow is an exception."""
         AmazonStateLanguageParser.parse(self._machines[machine["stateMachineArn"]]["definition"])
 
     def start(self, machine, request):

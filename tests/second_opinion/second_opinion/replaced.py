@@ -24,7 +24,10 @@ def before_it_is_imported():
     _module("jpype", imports=_module("jpype.imports"))
     _module(f"{_ENGINE}.packages", jpype_jsonata_package=None)
     _module("localstack.services.events.utils", to_json_str=json.dumps)
-    _module(f"{_ENGINE}.asl.component.state.state_execution.state_task.service.state_task_service_batch", StateTaskServiceBatch=None)
+    _module(
+        f"{_ENGINE}.asl.component.state.state_execution.state_task.service.state_task_service_batch",
+        StateTaskServiceBatch=None,
+    )
     _module(_CLIENTS, boto_client_for=_client)
 
     jsonata = importlib.import_module(f"{_ENGINE}.asl.jsonata.jsonata")
@@ -46,7 +49,11 @@ def before_it_is_imported():
 
     waiting = importlib.import_module(f"{_ENGINE}.asl.component.state.state_wait.wait_function.wait_function")
     scale = float(os.environ.get("WAIT_SCALE", "0.1"))
-    waiting.WaitFunction._wait_interval = lambda _, env, wait_seconds: env.program_state_event.wait(wait_seconds * scale)  # noqa: SLF001
+
+    def wait(_function, env, wait_seconds):
+        env.program_state_event.wait(wait_seconds * scale)
+
+    waiting.WaitFunction._wait_interval = wait
 
 
 def understood(definition):
@@ -64,7 +71,7 @@ def understood(definition):
 
 
 def clients(client_for):
-    """Have the engine's calls made by what `client_for(service, region)` returns: a client of boto3, or what acts like one."""
+    """Have the engine make its calls with the clients that `client_for(service, region)` returns."""
     sys.modules[_CLIENTS].boto_client_for_stack = client_for
 
 
