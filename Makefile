@@ -6,7 +6,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 local := cargo run --release --bin local --
 xtask := cargo run --release --bin xtask --
 
-.PHONY: demo up account invoke image down setup lint test faults thousand browser second-aws invocations bench machines diagrams
+.PHONY: demo up account invoke image down setup lint test faults thousand browser second-aws second-opinion invocations bench machines diagrams
 
 ## Shows everything without an AWS account: tenants are provisioned, updated and removed; two provisionings fail.
 demo:
@@ -50,8 +50,8 @@ diagrams:
 
 # The tests have their own stack, beside that of `make up`. It has all environments. In sit, only ECS tasks reach the
 # database, and deployments have little time. The functions call AWS and MySQL through proxies, which the tests start.
-test faults thousand browser second-aws invocations bench: export LOCAL_DIR ?= .local/test
-test faults thousand browser invocations bench: export GATEWAY_PORT ?= 4666
+test faults thousand browser second-aws second-opinion invocations bench: export LOCAL_DIR ?= .local/test
+test faults thousand browser second-opinion invocations bench: export GATEWAY_PORT ?= 4666
 test faults thousand browser invocations bench: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
 test faults thousand browser invocations bench: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
 test: export ENVIRONMENTS ?= dev sit prod
@@ -59,7 +59,7 @@ test: export RECORDINGS ?= .local/test/recordings
 thousand: export ENVIRONMENTS ?= prod
 # The default image is one that the local stack only pretends to run, since there are hundreds of tenants.
 test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8 DefaultImage=pretend/wordpress:1
-test faults browser invocations bench: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
+test faults browser invocations second-opinion bench: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
 test thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
 
 ## Runs everything that CI runs.
@@ -85,6 +85,10 @@ second-aws:
 ## Runs every function in a container of `sam local`, which takes some minutes and needs Docker.
 invocations:
 	@trap '$(local) down; exit 130' INT TERM; $(xtask) invocations
+
+## Runs the state machines on a second engine of Step Functions, LocalStack's, and compares the ends.
+second-opinion:
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) second-opinion
 
 ## Measures time, size and cost, compared with the runbook's commands. The results go into .local/bench.
 bench:

@@ -14,7 +14,7 @@ use crate::targets::Targets;
 use crate::{diagram, machines, second_aws, tools};
 
 /// The directories of Python.
-const PYTHON: [&str; 4] = ["local/emulator", "tests/browser", "tests/judges", "tests/second_aws"];
+const PYTHON: [&str; 5] = ["local/emulator", "tests/browser", "tests/judges", "tests/second_aws", "tests/second_opinion"];
 
 /// The checks that need no stack: formatting, linters, documentation, and the tests in Python.
 ///
@@ -144,6 +144,21 @@ fn in_containers(settings: &Settings, variables: &[(&str, &str)]) -> Result<()> 
     end_to_end(settings, "sam_local", &["--nocapture"], variables)
 }
 
+/// Runs the state machines on another engine of Step Functions as well, with its own stack.
+///
+/// # Errors
+/// When the two engines do not agree. The stack is stopped all the same.
+pub fn second_opinion(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    let python = tools::second_opinion(settings)?;
+    on_a_stack(settings, || {
+        let mut tests = Command::new(python);
+        tests.current_dir(settings.root.join("tests/second_opinion")).envs(variables_of_the_stack(settings)?);
+        tests.args(["-B", "-m", "pytest", "--durations=0", "--durations-min=1"]);
+        command::show("asking another engine", &mut tests)
+    })
+}
+
 /// Injects every fault at every call, with its own stack. The table of results goes into docs/faults.md.
 ///
 /// # Errors
@@ -186,12 +201,7 @@ fn on_a_stack(settings: &Settings, tests: impl FnOnce() -> Result<()>) -> Result
 }
 
 fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str, &str)]) -> Result<()> {
-    let file = settings.path("env");
-    let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
-    let variables = text.lines().filter_map(|line| {
-        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
-        Some((name, value.strip_prefix('\'')?.strip_suffix('\'')?.replace(r"'\''", "'")))
-    });
+    let variables = variables_of_the_stack(settings)?;
     let proxied = settings.functions_mysql_endpoint.iter().map(|endpoint| ("FUNCTIONS_MYSQL_ENDPOINT", endpoint));
     let mut tests = Command::new("cargo");
     command::outside_cargo(&mut tests)
@@ -204,6 +214,17 @@ fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str
         .envs(proxied)
         .envs(more.iter().copied());
     command::show(&format!("end-to-end tests ({test})"), &mut tests)
+}
+
+/// What the stack's `env` sets.
+fn variables_of_the_stack(settings: &Settings) -> Result<Vec<(String, String)>> {
+    let file = settings.path("env");
+    let text = fs::read_to_string(&file).doing(format!("reading {}", file.display()))?;
+    let variable = |line: &str| {
+        let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
+        Some((name.to_owned(), value.strip_prefix('\'')?.strip_suffix('\'')?.replace(r"'\''", "'")))
+    };
+    Ok(text.lines().filter_map(variable).collect())
 }
 
 fn cargo(settings: &Settings, doing: &str, arguments: &[&str]) -> Result<()> {

@@ -1,5 +1,4 @@
-//! `xtask machines | diagrams | check | test | faults | thousand | browser | second-aws | invocations |
-//! bench`: see the crate's documentation and the Makefile.
+//! `xtask <command>`: the commands are those of the Makefile, see there and the crate's documentation.
 
 use std::process::ExitCode;
 
@@ -7,7 +6,8 @@ use local::{say, settings::Settings};
 use xtask::{check, diagram, machines, second_aws};
 
 const USAGE: &str =
-    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | second-aws | invocations | bench";
+    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | second-aws | second-opinion | \
+     invocations | bench";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             "browser" => check::browser(&settings),
             "second-aws" => second_aws::test(&settings),
             "invocations" => check::invocations(&settings),
+            "second-opinion" => check::second_opinion(&settings),
             "bench" => check::bench(&settings),
             _ => Err(USAGE.into()),
         }

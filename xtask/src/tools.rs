@@ -98,6 +98,18 @@ pub fn second_aws(settings: &Settings) -> Result<PathBuf> {
     Ok(root.join("bin/python"))
 }
 
+/// Installs another engine of Step Functions. It has its own Python environment, `.local/second-opinion`, for the same
+/// reason. Returns its Python.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn second_opinion(settings: &Settings) -> Result<PathBuf> {
+    let _alone = setup::alone(settings)?;
+    let root = settings.root.join(".local/second-opinion");
+    setup::install_requirements(settings, "another engine", &root, "tests/second_opinion/requirements.txt")?;
+    Ok(root.join("bin/python"))
+}
+
 /// Installs what the tests with a browser need. They have their own Python environment, `.local/browser`, for the same
 /// reason. Returns why there is no browser; `None` if there is one.
 ///

@@ -132,6 +132,16 @@ fn retry_and_catch_name_only_errors_that_functions_or_aws_emit() {
     }
 }
 
+/// Whether they hold for every rule or only for the default is not settled: LocalStack's recordings of AWS say the latter, and
+/// AWS's guide ("Choice workflow state") the former.
+#[test]
+fn only_the_rules_of_a_choice_assign_variables_and_have_an_output() {
+    for (file, name, state) in states() {
+        let of_all_rules = state.get("Assign").or(state.get("Output"));
+        assert!(state["Type"] != "Choice" || of_all_rules.is_none(), "{file}: {name} has {of_all_rules:?}");
+    }
+}
+
 #[test]
 fn no_state_times_out_before_its_function() {
     let template = fs::read_to_string("../template.yaml").unwrap();
