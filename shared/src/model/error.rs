@@ -9,6 +9,10 @@ use aws_smithy_runtime_api::http::Response;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use lambda_runtime::Diagnostic;
 
+/// Maximum number of characters of an error's message in Step Functions. A message may quote what a person wrote, and
+/// Step Functions passes at most 256 KiB from state to state, in which a dozen of them must fit.
+const LONGEST_MESSAGE: usize = 4_000;
+
 /// The result of a function.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -216,8 +220,14 @@ fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> ErrorKind 
 }
 
 impl From<Error> for Diagnostic {
+    /// The message is cut to [`LONGEST_MESSAGE`] characters. The log has the whole one.
     fn from(error: Error) -> Self {
-        Self { error_type: error.kind.name().to_owned(), error_message: error.chain() }
+        let mut message = error.chain();
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+            message.push('…');
+        }
+        Self { error_type: error.kind.name().to_owned(), error_message: message }
     }
 }
 
@@ -237,6 +247,14 @@ mod tests {
     fn a_diagnostic_has_the_errors_name() {
         let diagnostic = Diagnostic::from(Error::new(ErrorKind::QuotaExceeded, "full"));
         assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("QuotaExceeded", "full"));
+    }
+
+    #[test]
+    fn a_message_that_quotes_a_long_text_is_cut() {
+        let diagnostic = Diagnostic::from(Error::internal("é".repeat(100_000)));
+        assert_eq!(diagnostic.error_message, format!("{}…", "é".repeat(LONGEST_MESSAGE)));
+        let diagnostic = Diagnostic::from(Error::internal("é".repeat(LONGEST_MESSAGE)));
+        assert_eq!(diagnostic.error_message, "é".repeat(LONGEST_MESSAGE));
     }
 
     #[test]

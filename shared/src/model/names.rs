@@ -205,4 +205,27 @@ mod tests {
         assert_eq!(names.service(), "dev-123456789012-service");
         assert_eq!(master_credentials(EnvironmentName::Prod), "prod-rds-master-credentials");
     }
+
+    #[test]
+    fn the_longest_names_fit() {
+        let tenant = TenantId::try_from("123456789012".to_owned()).unwrap();
+        let names = Names::new(EnvironmentName::Prod, &tenant);
+        // Source of the numbers: the services' API references, MySQL's "Identifier Length Limits" and "Account Names".
+        for (name, most) in [
+            (names.target_group(), 32),
+            (names.user(), 32),
+            (names.database(), 64),
+            (names.content_directory(), 100),
+            // A condition of a listener rule. The parameter Domain has at most 115 characters.
+            (names.host(&"x".repeat(115)), 128),
+            (names.service(), 255),
+            (names.job_family(), 255),
+            (names.access_point(), 256),
+            (names.secret(), 512),
+            (names.site_credentials(), 512),
+            (names.log_group(), 512),
+        ] {
+            assert!(name.len() <= most, "{name} has {} characters, and {most} are allowed", name.len());
+        }
+    }
 }

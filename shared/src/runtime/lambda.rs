@@ -22,6 +22,10 @@ use super::metrics;
 use super::settings::Settings;
 use crate::error::{Error, Result};
 
+/// Maximum size of an answer in bytes. Step Functions takes 262,144 bytes, and writes an answer beside some values of its
+/// own. Source: "Step Functions service quotas" in its developer guide.
+const LONGEST_ANSWER: usize = 250_000;
+
 /// The answer of a function to a payload.
 type Answering<'a> = Pin<Box<dyn Future<Output = Result<Value>> + 'a>>;
 
@@ -32,11 +36,26 @@ type Serving<'a> = Pin<Box<dyn Future<Output = Result<(), lambda_runtime::Error>
 ///
 /// An input that cannot be parsed is answered with `InvalidRequest` before `step` runs. A panic of `step` is answered
 /// with `Internal`. Every invocation logs one line with its outcome, as JSON when the function's log format says so. An
-/// error is also counted by a metric.
+/// error is also counted by a metric. An answer that is too long for Step Functions is an `Internal` error.
 ///
 /// # Errors
 /// When the Lambda Runtime API cannot be reached.
 pub async fn run<In, Out, Step, Running>(step: Step) -> Result<(), lambda_runtime::Error>
+where
+    In: DeserializeOwned,
+    Out: Serialize,
+    Step: Fn(Settings, In) -> Running,
+    Running: Future<Output = Result<Out>>,
+{
+    let step = &step;
+    serve(&|payload| Box::pin(async move { bounded(answer(step, payload).await?) })).await
+}
+
+/// As [`run`], for a function that no state machine calls: its answer may be as long as Lambda allows, 6 MB.
+///
+/// # Errors
+/// When the Lambda Runtime API cannot be reached.
+pub async fn run_at_length<In, Out, Step, Running>(step: Step) -> Result<(), lambda_runtime::Error>
 where
     In: DeserializeOwned,
     Out: Serialize,
@@ -89,14 +108,29 @@ where
     serde_json::to_value(answer).map_err(|error| Error::internal("writing the answer").with_source(error))
 }
 
+/// Refuses an answer that Step Functions would refuse. Its own error for that, `States.DataLimitExceeded`, may end the
+/// execution without a rollback, while a function's error is caught.
+fn bounded(answer: Value) -> Result<Value> {
+    let bytes = answer.to_string().len();
+    if bytes <= LONGEST_ANSWER {
+        return Ok(answer);
+    }
+    Err(Error::internal(format!(
+        "the answer has {bytes} bytes, and Step Functions takes {LONGEST_ANSWER}: ask for less at once, or report a bug"
+    )))
+}
+
 /// Writes the log as the function's logging configuration says. Lambda passes that in environment variables.
+///
+/// Lambda takes a line in JSON for `INFO` unless it has both a `level` and a `timestamp`. Lambda adds the time to a line
+/// of text by itself. Source: "Log-level filtering" in the developer guide of Lambda.
 ///
 /// There are no levels below `DEBUG`: see `tracing` in the workspace's Cargo.toml.
 fn start_logging() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok());
-    let log = fmt().with_target(false).without_time().with_max_level(level.unwrap_or(LevelFilter::INFO));
+    let log = fmt().with_target(false).with_max_level(level.unwrap_or(LevelFilter::INFO));
     let is_json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
-    if is_json { log.json().init() } else { log.init() }
+    if is_json { log.json().init() } else { log.without_time().init() }
 }
 
 thread_local! {
@@ -127,6 +161,8 @@ mod tests {
 
     use std::process::Command;
 
+    use aws_smithy_types::date_time::{DateTime, Format};
+
     use super::*;
 
     #[tokio::test]
@@ -140,12 +176,38 @@ mod tests {
     }
 
     #[test]
-    fn after_a_panic_log_and_answer_say_where_it_was_and_not_what_it_said() {
+    fn an_answer_that_step_functions_would_refuse_is_an_error_that_is_caught() {
+        let answer = |length| bounded(Value::from("x".repeat(length)));
+        assert!(answer(LONGEST_ANSWER - 2).is_ok());
+        let error = answer(LONGEST_ANSWER - 1).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Internal);
+        assert!(error.chain().contains("250001 bytes"), "{}", error.chain());
+    }
+
+    /// What a process writes that panics, with its log in this format.
+    fn written_in_a_panic(format: &str) -> String {
         let mut other = Command::new(std::env::current_exe().unwrap());
         other.args(["--exact", "runtime::lambda::tests::panics", "--ignored", "--nocapture"]);
-        let ended = other.output().unwrap();
+        let ended = other.env("AWS_LAMBDA_LOG_FORMAT", format).output().unwrap();
         let said = format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
         assert!(ended.status.success(), "{said}");
+        said
+    }
+
+    #[test]
+    fn a_line_in_json_has_a_level_and_a_timestamp_so_that_lambda_knows_the_level() {
+        let said = written_in_a_panic("JSON");
+        let in_json = |line: &str| serde_json::from_str::<Value>(&line[line.find('{')?..]).ok();
+        let line = said.lines().find_map(in_json).unwrap();
+        assert_eq!((&line["level"], &line["fields"]["message"]), (&Value::from("ERROR"), &Value::from("panicked")));
+        let timestamp = line["timestamp"].as_str().unwrap();
+        let parsed = DateTime::from_str(timestamp, Format::DateTime);
+        assert!(timestamp.ends_with('Z') && parsed.is_ok_and(|time| time.secs() > 1_700_000_000), "{timestamp}");
+    }
+
+    #[test]
+    fn after_a_panic_log_and_answer_say_where_it_was_and_not_what_it_said() {
+        let said = written_in_a_panic("Text");
         assert!(said.contains("panicked at=\"shared/src/runtime/lambda.rs:"), "{said}");
         assert!(said.contains("Internal: the function panicked at shared/src/runtime/lambda.rs:"), "{said}");
         assert!(!said.contains("hunter2"), "{said}");
