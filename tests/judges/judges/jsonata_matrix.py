@@ -110,21 +110,29 @@ def _of_readers(state, row, engine):
             yield from ((place, fault) for fault in _of_an_end(path[0], answer["value"], state, row))
 
 
+def _passed_on(error):
+    """The name under which an error ends an execution. Those that begin with "States." are reserved."""
+    if not error.startswith("States."):
+        return error
+    return {"States.Timeout": "Transient", "States.Permissions": "AccessDenied"}.get(error, "Internal")
+
+
 def _of_an_end(field, value, state, row):
     """What is wrong with the error or the cause with which an execution fails."""
+    expected = _passed_on(row.error)
     longest = _LONGEST_ERROR if field == "Error" else LONGEST_CAUSE
     if not isinstance(value, str) or not value:
         yield f"is no text ({value!r})"
     elif len(value) > longest:
         yield f"has more than {longest} characters"
-    elif field == "Error" and value != row.error:
-        yield f"is {value} and not {row.error}"
+    elif field == "Error" and value != expected:
+        yield f"is {value} and not {expected}"
     elif field == "Cause":
         told = json.loads(value)
         if not told.get("message"):
             yield "has no message"
-        if state["Error"].startswith("{%") and told.get("error") != row.error:
-            yield f"has the error {told.get('error')} and not {row.error}"
+        if state["Error"].startswith("{%") and told.get("error") != expected:
+            yield f"has the error {told.get('error')} and not {expected}"
 
 
 def unparsable(definition, engine):

@@ -11,6 +11,8 @@ from judges.jsonata_errors import LONGEST_CAUSE, ROWS
 
 MACHINES = jsonata_machines.machines()
 CATCH = {"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "End"}
+# An error that ends an execution may not have a reserved name.
+ERROR = jsonata_machines.states(MACHINES["audit-tenants"])["Report the failure"]["Error"][2:-2].strip()
 STATES = {"states": {"input": {"a": 1, "list": [2, 1]}}}
 
 
@@ -130,7 +132,8 @@ def test_a_catcher_keeps_the_error_and_evaluates_with_any(engine, kept, fault):
 @pytest.mark.parametrize(
     ("cause", "fault"),
     [
-        ("$string({'message': 'm', 'error': $failure.Error})", None),
+        (f"$string({{'message': 'm', 'error': {ERROR}}})", None),
+        ("$string({'message': 'm', 'error': $failure.Error})", "has the error States.Timeout and not Transient"),
         ("$string({'message': $failure.Cause, 'error': $failure.Error})", "has no message"),
         ("$string({'message': 'm', 'error': $failure.step})", "has the error a-step"),
         ("$string({'message': 'm' & $failure.Cause, 'error': $failure.Error})", f"has more than {LONGEST_CAUSE}"),
@@ -139,10 +142,16 @@ def test_a_catcher_keeps_the_error_and_evaluates_with_any(engine, kept, fault):
     ],
 )
 def test_a_failed_execution_has_a_message_and_the_error(engine, cause, fault):
-    fail = {"Type": "Fail", "Error": "{% $failure.Error %}", "Cause": f"{{% {cause} %}}"}
+    fail = {"Type": "Fail", "Error": f"{{% {ERROR} %}}", "Cause": f"{{% {cause} %}}"}
     faults = after(engine, A=fail)
     assert (fault is None) == (not faults)
     assert fault is None or any(text.startswith(fault) for _, text in faults)
+
+
+def test_an_error_with_a_reserved_name_ends_no_execution(engine):
+    cause = f"{{% $string({{'message': 'm', 'error': {ERROR}}}) %}}"
+    fail = {"Type": "Fail", "Error": "{% $failure.Error %}", "Cause": cause}
+    assert any(text == "is States.Timeout and not Transient" for _, text in after(engine, A=fail))
 
 
 def test_a_condition_on_a_failure_is_a_boolean(engine):

@@ -42,8 +42,9 @@ pub async fn start(machines: &Client, settings: &Settings, event: Event<Deletion
     }
     deprovision_tenant::check(settings, detail.clone())?;
     let machine = settings.required("DEPROVISION_TENANT_ARN")?;
-    // At most 12 + 1 + 64 characters. Step Functions allows 80.
-    let execution = events::start(machines, machine, &format!("{tenant_id}-{id}"), &detail).await?;
+    // At most 12 + 1 + 64 characters. Step Functions allows 80, and may write no log if there is a dot among them.
+    let name = format!("{tenant_id}-{id}").replace('.', "-");
+    let execution = events::start(machines, machine, &name, &detail).await?;
     tracing::info!(%tenant_id, execution = execution.arn, status = ?execution.state, "cancellation");
     Ok(Answer {
         status: execution.status(Status::Deprovisioned),

@@ -95,6 +95,17 @@ impl Outcome {
     pub(crate) fn shorten(&mut self, most: usize) {
         self.removed.clear();
         self.kept.clear();
+        self.shorten_message(most);
+    }
+
+    /// Shortens the message and the reasons to these numbers of characters.
+    pub(crate) fn shorten_texts(&mut self, message: usize, reason: usize) {
+        self.shorten_message(message);
+        let remaining = self.kept.iter_mut().chain(&mut self.leftovers);
+        remaining.for_each(|remaining| remaining.shorten_reason(reason));
+    }
+
+    fn shorten_message(&mut self, most: usize) {
         self.message = self.message.take().map(|message| message.chars().take(most).collect());
     }
 

@@ -12,6 +12,11 @@ use crate::stack::peers::Peer;
 use crate::workflows::deprovision_tenant::outcome::Outcome;
 use crate::workflows::failure::Failure;
 
+/// Maximum number of characters of a message and of a reason. The report about all environments has at most 32,768. What
+/// is cut off is in the execution there.
+const LONGEST_MESSAGE: usize = 1_000;
+const LONGEST_REASON: usize = 200;
+
 /// Input of check-peer-execution.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,12 +61,9 @@ pub async fn check(sts: &Sts, aws: &SdkConfig, settings: &Settings, request: Che
 async fn check_with(machines: &StepFunctions, peer: Peer, execution_arn: String) -> Result<Checked> {
     let described = machines.describe_execution().execution_arn(&execution_arn).send().await;
     let described = described.map_err(|error| Error::aws(format!("reading execution ({execution_arn})"), error))?;
-    let result = outcome(&described).map(|outcome| Ended {
-        environment: peer.environment,
-        account: peer.account,
-        region: peer.region,
-        execution_arn,
-        outcome,
+    let result = outcome(&described).map(|mut outcome| {
+        outcome.shorten_texts(LONGEST_MESSAGE, LONGEST_REASON);
+        Ended { environment: peer.environment, account: peer.account, region: peer.region, execution_arn, outcome }
     });
     Ok(Checked { ended: result.is_some(), result })
 }

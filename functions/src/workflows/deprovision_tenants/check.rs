@@ -1,7 +1,7 @@
 //! The request to deprovision many tenants. All of it is checked before the first tenant is touched.
 //!
 //! The tenants are listed in the request, or in a file in the stack's bucket. The list without duplicates is written to
-//! the bucket as well: each entry is the input of deprovision-tenant for one tenant.
+//! the bucket as well: each entry is the input of deprovision-tenant for one tenant, and the name of its execution.
 
 use std::collections::HashSet;
 
@@ -57,6 +57,22 @@ pub struct Approved {
     pub results: Prefix,
 }
 
+/// An entry of the list that is written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listed {
+    /// The name of the tenant's execution of deprovision-tenant. A second attempt to start it does not start another one.
+    pub(super) name: String,
+    /// Its input.
+    pub(super) request: DeletionRequest,
+}
+
+impl Listed {
+    fn new(execution: &Owner, request: DeletionRequest) -> Self {
+        Self { name: execution.idempotency_token(request.tenant_id.as_str()), request }
+    }
+}
+
 /// The location of objects whose keys have the same prefix.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Prefix {
@@ -88,10 +104,11 @@ pub async fn check(s3: &Client, settings: &Settings, check: Check) -> Result<App
     let count = entries.len();
     let requests = requests(settings, &common, entries)?;
     let list = location(bucket, &execution, "tenants.json");
-    bucket::write(s3, &list, &requests).await?;
+    let listed: Vec<_> = requests.into_iter().map(|request| Listed::new(&execution, request)).collect();
+    bucket::write(s3, &list, &listed).await?;
     Ok(Approved {
-        tenants: requests.len(),
-        duplicates: count - requests.len(),
+        tenants: listed.len(),
+        duplicates: count - listed.len(),
         results: Prefix { bucket: bucket.to_owned(), prefix: location(bucket, &execution, "results").key },
         list,
     })
@@ -239,10 +256,13 @@ mod tests {
         assert_eq!((approved.tenants, approved.duplicates), (2, 1));
         assert_eq!(approved.results.prefix, "deprovision-tenants/mine/results");
         let list = list.as_array().unwrap();
-        assert_eq!((&list[0]["tenant_id"], &list[1]["tenant_id"]), (&json!("100000000001"), &json!("100000000002")));
+        let ids = [&list[0]["request"]["tenant_id"], &list[1]["request"]["tenant_id"]];
+        assert_eq!(ids, [&json!("100000000001"), &json!("100000000002")]);
+        assert_ne!(list[0]["name"], list[1]["name"], "each execution has a name of its own");
         for entry in list {
-            assert!(input::parse::<DeletionRequest>(entry.clone()).is_ok(), "{entry}");
-            assert_eq!((&entry["approved_by"], entry.get("confirmation")), (&json!("Ada"), None));
+            let Listed { name, request } = input::parse(entry.clone()).unwrap();
+            assert_eq!(name, owner().idempotency_token(request.tenant_id.as_str()), "it is always the same");
+            assert_eq!((&entry["request"]["approved_by"], entry["request"].get("confirmation")), (&json!("Ada"), None));
         }
     }
 

@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{Error, ErrorKind, Owner, Result, Settings, TenantId};
 
+use super::check::Listed;
 use super::location;
 use crate::stack::bucket::{self, Location};
-use crate::workflows::deprovision_tenant::DeletionRequest;
 use crate::workflows::deprovision_tenant::outcome::{Outcome, Status};
 use crate::workflows::failure::Failure;
 
 /// Maximum size in bytes of a file that is read. The result files of Step Functions are the longest.
 const LONGEST_FILE: i64 = 64 << 20;
 
-/// Maximum length in characters of the tenants in the summary. A cause has at most 32,768 characters, and the rest of
+/// Maximum length in characters of the tenants in the summary, as UTF-16 counts them. A cause has at most 32,768 characters, and the rest of
 /// it needs some. Source: the API reference of Step Functions, DescribeExecution.
 const LONGEST_EXCERPT: usize = 24_000;
 
@@ -122,14 +122,14 @@ struct FailedChild {
 /// # Errors
 /// When the list or the results cannot be read, or the report cannot be written.
 pub async fn report(s3: &Client, settings: &Settings, request: Request) -> Result<Summary> {
-    let asked: Vec<DeletionRequest> = read(s3, &request.list).await?;
+    let asked: Vec<Listed> = read(s3, &request.list).await?;
     let mut outcomes = match &request.manifest {
         Some(manifest) => outcomes(s3, manifest).await?,
         None => HashMap::new(),
     };
     let entries: Vec<_> = asked
         .into_iter()
-        .map(|asked| {
+        .map(|Listed { request: asked, .. }| {
             let outcome = outcomes.remove(&asked.tenant_id);
             let outcome = outcome.unwrap_or_else(|| without_result(request.failure.clone()));
             Entry { tenant_id: asked.tenant_id, outcome }
@@ -175,9 +175,9 @@ async fn outcomes(s3: &Client, manifest: &Location) -> Result<HashMap<TenantId, 
     }
     for failed in files.failed {
         for child in read::<Vec<FailedChild>>(s3, &file(failed)).await? {
-            if let Ok(asked) = serde_json::from_str::<DeletionRequest>(&child.input) {
+            if let Ok(asked) = serde_json::from_str::<Listed>(&child.input) {
                 let error = child.error.unwrap_or(child.status);
-                outcomes.insert(asked.tenant_id, Outcome::of_failure(Failure { error, cause: child.cause }));
+                outcomes.insert(asked.request.tenant_id, Outcome::of_failure(Failure { error, cause: child.cause }));
             }
         }
     }
@@ -198,7 +198,7 @@ fn excerpt(entries: &[Entry]) -> Result<Vec<Entry>> {
         entry.outcome.shorten(LONGEST_MESSAGE);
         let text =
             serde_json::to_string(&entry).map_err(|error| Error::internal("writing the excerpt").with_source(error))?;
-        let longer = length + text.chars().count() + 1;
+        let longer = length + text.encode_utf16().count() + 1;
         if longer <= LONGEST_EXCERPT {
             length = longer;
             excerpt.push(entry);
@@ -249,7 +249,8 @@ mod tests {
     }
 
     fn list(ids: impl IntoIterator<Item = u64>) -> Rule {
-        let entries: Vec<_> = ids.into_iter().map(|id| json!({"tenant_id": format!("{id:012}")})).collect();
+        let entries: Vec<_> =
+            ids.into_iter().map(|id| json!({"name": "x", "request": {"tenant_id": format!("{id:012}")}})).collect();
         object("tenants.json", json!(entries))
     }
 
@@ -276,7 +277,7 @@ mod tests {
             ),
             object(
                 "FAILED_0.json",
-                json!([{"Input": r#"{"tenant_id": "000000000004"}"#, "Status": "FAILED", "Error": "States.Runtime", "Cause": "a fault", "Name": "x"}]),
+                json!([{"Input": r#"{"name": "x", "request": {"tenant_id": "000000000004"}}"#, "Status": "FAILED", "Error": "States.Runtime", "Cause": "a fault", "Name": "x"}]),
             ),
         ];
         let (summary, report) = run(objects, manifest()).await;

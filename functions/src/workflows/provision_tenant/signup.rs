@@ -130,11 +130,13 @@ pub async fn start(machines: &Client, settings: &Settings, event: Event<TenantSi
 }
 
 /// The name of an attempt's execution. It contains the beginning of the signup's id, for people, and a hash of the
-/// whole id, because two long ids may have the same beginning.
+/// whole id, because two long ids may have the same beginning. A dot becomes a hyphen: Step Functions may write no log of
+/// an execution whose name has other characters than letters, digits, hyphens and underscores. Source: the API reference
+/// of Step Functions, StartExecution.
 fn name(environment: EnvironmentName, signup: &SignupId, attempt: u32) -> String {
     let signup = signup.to_string();
     let unambiguous = Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{environment}/{signup}").as_bytes());
-    let readable: String = signup.chars().take(LONGEST_READABLE).collect();
+    let readable = signup.chars().take(LONGEST_READABLE).collect::<String>().replace('.', "-");
     format!("{readable}-{unambiguous}-{attempt}")
 }
 
@@ -166,6 +168,13 @@ mod tests {
         assert!(names.iter().all(|name| name.len() <= 68), "{names:?}");
         assert!(names[0].starts_with("signup-1-") && names[1].ends_with("-10"), "{names:?}");
         assert_eq!(names.iter().collect::<std::collections::HashSet<_>>().len(), names.len());
+    }
+
+    #[test]
+    fn a_name_has_only_characters_with_which_step_functions_writes_a_log() {
+        let name = name(EnvironmentName::Dev, &signup("2026.11.28_x-1"), 1);
+        assert!(name.starts_with("2026-11-28_x-1-"), "{name}");
+        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{name}");
     }
 
     #[test]
