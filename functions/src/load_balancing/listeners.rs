@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use shared::{Result, Settings};
 
 use super::describe;
-use super::load_balancers::{LoadBalancers, of_environment};
+use super::load_balancers::{self, LoadBalancers, of_environment};
 use crate::stack::calls::few_at_a_time;
 
 /// The listener on 443, or else the one on 80.
@@ -76,7 +76,7 @@ async fn on_load_balancers_of(
 }
 
 /// Every listener on which tenants' rules may be: those that the stack names, or those of all load balancers of the
-/// environment. An empty result is not an error, because a load balancer may have been deleted.
+/// environment, of which a tag may name one each. An empty result is not an error, because a load balancer may have been deleted.
 ///
 /// # Errors
 /// When a call to Elastic Load Balancing fails.
@@ -86,17 +86,20 @@ pub(crate) async fn listeners(elb: &Client, settings: &Settings) -> Result<Vec<L
         return describe::listeners(elb, &given).await;
     }
     let LoadBalancers { tagged, named } = of_environment(elb, settings).await?;
-    let balancers = tagged.iter().chain(&named);
-    Ok(few_at_a_time(balancers.map(|balancer| balancer.listeners(elb))).await?.concat())
+    load_balancers::listeners(elb, tagged.iter().chain(&named).collect()).await
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
     use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
     use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
+    use aws_sdk_elasticloadbalancingv2::types::{LoadBalancer, LoadBalancerTypeEnum, Tag, TagDescription};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use tokio::sync::Notify;
 
@@ -158,5 +161,61 @@ mod tests {
         let both = target_group_and_listeners(&elb, &settings, group);
         let (group, listeners) = tokio::time::timeout(Duration::from_secs(10), both).await.unwrap().unwrap();
         assert!(group.is_none() && listeners.is_empty());
+    }
+
+    /// Eight load balancers, `arn:lb/0` to `arn:lb/7`, each with a listener for tenants and one that redirects to it. Of
+    /// those from the third on, a tag names the first listener, except for one whose tag is wrong.
+    fn eight() -> (Client, Arc<AtomicUsize>) {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let balancers = mock!(Client::describe_load_balancers).then_output(|| {
+            let balancer = |number| LoadBalancer::builder().load_balancer_arn(format!("arn:lb/{number}"));
+            let balancer = |number| balancer(number).r#type(LoadBalancerTypeEnum::Application).build();
+            DescribeLoadBalancersOutput::builder().set_load_balancers(Some((0..8).map(balancer).collect())).build()
+        });
+        let tags = mock!(Client::describe_tags).then_compute_output(|request| {
+            let tag = |key, value: String| Tag::builder().key(key).value(value).build();
+            let of_balancer = |(number, arn): (usize, &String)| {
+                let named = if number == 7 { "arn:lb/6/tenants".to_owned() } else { format!("{arn}/tenants") };
+                let described =
+                    TagDescription::builder().resource_arn(arn).tags(tag("tenant:environment", "dev".to_owned()));
+                if number < 2 { described.build() } else { described.tags(tag("tenant:listener", named)).build() }
+            };
+            let described = request.resource_arns().iter().enumerate().map(of_balancer).collect();
+            DescribeTagsOutput::builder().set_tag_descriptions(Some(described)).build()
+        });
+        let counted = calls.clone();
+        let listeners = mock!(Client::describe_listeners).then_compute_output(move |request| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let listener = |arn: &str| {
+                let (balancer, _) = arn.rsplit_once('/').unwrap();
+                Listener::builder().listener_arn(arn).load_balancer_arn(balancer).build()
+            };
+            let listeners: Vec<_> = match request.load_balancer_arn() {
+                Some(balancer) => ["tenants", "redirect"].map(|name| listener(&format!("{balancer}/{name}"))).into(),
+                None => request
+                    .listener_arns()
+                    .iter()
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .map(|arn| listener(arn))
+                    .collect(),
+            };
+            DescribeListenersOutput::builder().set_listeners(Some(listeners)).build()
+        });
+        (mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, [&balancers, &tags, &listeners]), calls)
+    }
+
+    #[tokio::test]
+    async fn listeners_that_tags_name_are_read_together_and_a_wrong_tag_hides_none() {
+        let (elb, calls) = eight();
+        let found = super::listeners(&elb, &settings(&[])).await.unwrap();
+        let found: BTreeSet<_> = found.iter().filter_map(Listener::listener_arn).collect();
+        let whole =
+            ["0", "1", "7"].map(|balancer| ["tenants", "redirect"].map(|name| format!("arn:lb/{balancer}/{name}")));
+        let named = (2..7).map(|balancer| format!("arn:lb/{balancer}/tenants"));
+        let expected: BTreeSet<_> = whole.into_iter().flatten().chain(named).collect();
+        let expected: BTreeSet<_> = expected.iter().map(String::as_str).collect();
+        assert_eq!(found, expected);
+        assert_eq!(calls.load(Ordering::Relaxed), 4, "one for all that tags name, and one for each of the others");
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::Listener;
 use serde::{Deserialize, Serialize};
+use shared::owner::TAG_LISTENER;
 use shared::{Error, Result, Settings};
 
 use super::describe::target_groups_by_load_balancer;
@@ -119,9 +120,15 @@ async fn placement(elb: &Client, settings: &Settings, chosen: &Chosen) -> Result
         None => listeners::preferred(&listeners),
     };
     let listener = listener.ok_or_else(|| {
+        if let Some(arn) = listener_arn {
+            return Error::not_ready(format!(
+                "{} has no listener {arn}: correct its tag {TAG_LISTENER}, or remove it",
+                balancer.arn()
+            ));
+        }
         let ports: Vec<_> = listeners.iter().filter_map(Listener::port).map(|port| port.to_string()).collect();
         Error::not_ready(format!(
-            "{} has no listener on port 443 or 80, only on: {}; set the stack parameter ListenerArns",
+            "{} has no listener on port 443 or 80, only on: {}; name another one in its tag {TAG_LISTENER}, or in the stack parameter ListenerArns",
             balancer.arn(),
             ports.join(", ")
         ))

@@ -91,14 +91,14 @@ def resource_policies(path, stack):
 
 def resources(path, stack, kinds):
     """The resources of these types: logical id, type, and properties with nothing left to resolve."""
-    template = _transformed(yaml_parse(path.read_text()), stack)
+    template = transformed(yaml_parse(path.read_text()), stack)
     resolve = Resolver(template, stack)
     for logical_id, resource in template["Resources"].items():
         if resource["Type"] in kinds:
             yield logical_id, resource["Type"], resolve(resource["Properties"])
 
 
-def _transformed(template, stack):
+def transformed(template, stack):
     """The template after SAM's transform, which wants every code and definition to be in S3 already."""
     if "Transform" not in template:
         return template

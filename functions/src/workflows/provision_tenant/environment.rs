@@ -20,6 +20,10 @@ mod hosted_zone;
 pub use capacity::Capacity;
 pub use file_systems::FileSystem;
 
+/// Maximum number of listeners, and of file systems, that the answer names. Step Functions passes at most 256 KiB from
+/// state to state, and a listener takes about 500 bytes.
+const NAMED: usize = 100;
+
 /// The clients that resolve-environment needs.
 #[derive(Debug)]
 pub struct Clients {
@@ -77,10 +81,10 @@ pub struct Environment {
     pub subnet_ids: Vec<String>,
     /// Security group of the tasks.
     pub security_group_id: String,
-    /// File systems of the tenants' files, those with the most room first.
+    /// File systems of the tenants' files, those with the most room first: at most 100.
     pub file_systems: Vec<FileSystem>,
     /// Listeners for tenants' rules, each of a different load balancer, those with the most room first. If there are
-    /// many load balancers, only those with the most room are described.
+    /// many load balancers, only those with the most room are described, and at most 100 are named.
     pub listeners: Vec<Placement>,
     /// Host of the database server.
     pub database_host: String,
@@ -113,14 +117,16 @@ pub async fn resolve(
     );
     // In a wrong account, other errors would be misleading, so this one comes first.
     let (account, region) = account?;
-    let (network, file_systems, database) = (network?, file_systems?, database?);
-    let Placements { listeners, others } = placements?;
+    let (network, mut file_systems, database) = (network?, file_systems?, database?);
+    let Placements { mut listeners, others } = placements?;
     zone?;
     cluster?;
     let capacity = Capacity::of(&listeners, &others, &file_systems);
     // Written before a refusal, because the alarm has to see a full environment.
     metrics::room_left(settings.environment(), capacity.left()).write();
     capacity::suffices(settings, &listeners, &file_systems)?;
+    listeners.truncate(NAMED);
+    file_systems.truncate(NAMED);
     Ok(Resolved {
         request,
         environment: Environment {

@@ -32,6 +32,8 @@ struct World {
     balancers: Vec<(&'static str, &'static str)>,
     /// The load balancers with the environment's tag.
     tagged: Vec<&'static str>,
+    /// The load balancers with a tag that names their listener, and the listener.
+    naming: Vec<(&'static str, &'static str)>,
     ports: Vec<i32>,
     /// Number of rules on each listener of a load balancer.
     rules: fn(&str) -> usize,
@@ -45,6 +47,7 @@ fn world() -> World {
         systems: vec![("fs-1", "dev-efs"), ("fs-2", "other")],
         balancers: vec![("arn:lb/1", "dev-alb"), ("arn:lb/2", "other-alb")],
         tagged: vec![],
+        naming: vec![],
         ports: vec![80, 443],
         rules: |_| 3,
         access_points: 4,
@@ -114,11 +117,16 @@ fn load_balancers(balancers: Vec<(&'static str, &'static str)>) -> Mock {
     })
 }
 
-fn tags(tagged: Vec<&'static str>) -> Mock {
+fn tags(tagged: Vec<&'static str>, naming: Vec<(&'static str, &'static str)>) -> Mock {
     mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags).then_compute_output(move |request| {
         let tagged = request.resource_arns().iter().filter(|arn| tagged.contains(&arn.as_str()));
-        let tag = ElbTag::builder().key("tenant:environment").value("dev").build();
-        let described = tagged.map(|arn| TagDescription::builder().resource_arn(arn).tags(tag.clone()).build());
+        let tag = |key, value: &str| ElbTag::builder().key(key).value(value).build();
+        let described = tagged.map(|arn| {
+            let named = naming.iter().filter(|(balancer, _)| balancer == arn);
+            let tags =
+                named.map(|&(_, listener)| tag("tenant:listener", listener)).chain([tag("tenant:environment", "dev")]);
+            TagDescription::builder().resource_arn(arn).set_tags(Some(tags.collect())).build()
+        });
         DescribeTagsOutput::builder().set_tag_descriptions(Some(described.collect())).build()
     })
 }
@@ -192,7 +200,7 @@ impl World {
         let efs = [file_systems(self.systems), access_points(self.access_points)];
         let elb = [
             load_balancers(self.balancers.clone()),
-            tags(self.tagged),
+            tags(self.tagged, self.naming),
             listeners(self.ports),
             rules(self.rules),
             target_groups(self.balancers, self.rules),
@@ -281,6 +289,20 @@ async fn of_several_load_balancers_the_one_with_the_most_room_comes_first() {
             (Room { used: 16, limit: 200 }, Room { used: 8, limit: 200 })
         );
     }
+}
+
+#[tokio::test]
+async fn a_tag_of_the_load_balancer_may_name_its_listener() {
+    let tagged = || World { tagged: vec!["arn:lb/1"], ports: vec![80, 443, 8080], ..world() };
+    let naming = World { naming: vec![("arn:lb/1", "arn:lb/1/listener/8080")], ..tagged() };
+    let listeners = naming.resolve(&[]).await.unwrap().environment.listeners;
+    assert_eq!(arns(&listeners), ["arn:lb/1/listener/8080"]);
+
+    let wrong = World { naming: vec![("arn:lb/1", "arn:lb/2/listener/443")], ..tagged() };
+    let error = wrong.resolve(&[]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::EnvironmentNotReady);
+    let message = error.chain();
+    assert!(message.contains("arn:lb/2/listener/443") && message.contains("its tag tenant:listener"), "{message}");
 }
 
 #[tokio::test]
