@@ -1,4 +1,4 @@
-//! `xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench`: see the crate's
+//! `xtask machines | diagrams | check | test | faults | bulk | thousand | browser | invocations | bench`: see the crate's
 //! documentation and the Makefile.
 
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use local::{say, settings::Settings};
 use xtask::{check, diagram, machines};
 
 const USAGE: &str =
-    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | invocations | bench";
+    "usage: xtask machines | diagrams | check | test | faults | bulk | thousand | browser | invocations | bench";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             "check" => check::static_checks(&settings),
             "test" => check::everything(&settings),
             "faults" => check::every_fault(&settings),
+            "bulk" => check::bulk(&settings),
             "thousand" => check::thousand(&settings),
             "browser" => check::browser(&settings),
             "invocations" => check::invocations(&settings),
