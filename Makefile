@@ -6,7 +6,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 local := cargo run --release --bin local --
 xtask := cargo run --release --bin xtask --
 
-.PHONY: demo up account invoke image down setup lint test faults thousand browser second-aws second-opinion invocations bench machines diagrams
+.PHONY: demo up account invoke image down setup lint test faults bulk thousand browser second-aws second-opinion invocations bench machines diagrams
 
 ## Shows everything without an AWS account: tenants are provisioned, updated and removed; two provisionings fail.
 demo:
@@ -50,25 +50,30 @@ diagrams:
 
 # The tests have their own stack, beside that of `make up`. It has all environments. In sit, only ECS tasks reach the
 # database, and deployments have little time. The functions call AWS and MySQL through proxies, which the tests start.
-test faults thousand browser second-aws second-opinion invocations bench: export LOCAL_DIR ?= .local/test
-test faults thousand browser second-opinion invocations bench: export GATEWAY_PORT ?= 4666
-test faults thousand browser invocations bench: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
-test faults thousand browser invocations bench: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
+test faults bulk thousand browser second-aws second-opinion invocations bench: export LOCAL_DIR ?= .local/test
+test faults bulk thousand browser second-opinion invocations bench: export GATEWAY_PORT ?= 4666
+test faults bulk thousand browser invocations bench: export FUNCTIONS_AWS_ENDPOINT_URL ?= http://127.0.0.1:4667
+test faults bulk thousand browser invocations bench: export FUNCTIONS_MYSQL_ENDPOINT ?= 127.0.0.1:4668
 test: export ENVIRONMENTS ?= dev sit prod
 test: export RECORDINGS ?= .local/test/recordings
-thousand: export ENVIRONMENTS ?= prod
+bulk thousand: export ENVIRONMENTS ?= prod
 # The default image is one that the local stack only pretends to run, since there are hundreds of tenants.
 test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8 DefaultImage=pretend/wordpress:1
 test faults browser invocations second-opinion bench: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
-test thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
+test bulk thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
 
 ## Runs everything that CI runs.
 test:
 	@trap '$(local) down; exit 130' INT TERM; $(xtask) test
 
-## Injects every fault at every call, which takes about an hour. Only some faults: make faults FAULT='provision: Reset'
+## Injects every fault at every call, which takes about an hour. If it is interrupted, it goes on from there the next time;
+## from the beginning again: FRESH=1. Only one job: MACHINE=provision. Only some faults: make faults FAULT='provision: Reset'
 faults:
 	@trap '$(local) down; exit 130' INT TERM; $(xtask) faults
+
+## Runs the tests of many tenants in their whole size: 200 are removed at once, 250 are listed. `make test` has fewer.
+bulk:
+	@trap '$(local) down; exit 130' INT TERM; $(xtask) bulk
 
 ## Provisions a thousand tenants on eleven load balancers, which takes 40 minutes on two cores.
 thousand:

@@ -17,11 +17,13 @@ pub mod load_balancers;
 pub mod logs;
 pub mod permissions;
 pub mod proxy;
+pub mod results;
 pub mod runbook;
 pub mod site;
 pub mod stack;
 pub mod stale;
 pub mod tenant;
+pub mod turns;
 pub mod visits;
 
 pub use execution::Outcome;

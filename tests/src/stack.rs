@@ -9,12 +9,9 @@ use aws_sdk_lambda::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::Environment;
 use serde_json::Value;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::proxy;
-
-/// Lets a test run alone if it changes what all executions share: roles or functions.
-static SHARED: RwLock<()> = RwLock::const_new(());
+use crate::turns::{self, Needs, Turn};
 
 /// The environments, with their accounts and regions.
 pub const ENVIRONMENTS: [(&str, &str, &str); 3] = [
@@ -136,14 +133,36 @@ impl Stack {
     }
 
     /// The stack of dev, for a test that may run at the same time as others.
-    pub async fn together() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        (Self::of("dev").await, SHARED.read().await)
+    pub async fn together() -> (&'static Self, Turn) {
+        Self::together_in(&["dev"]).await
     }
 
-    /// The stack of dev, for a test that changes what others rely on, and changes it back. No other test runs
-    /// meanwhile.
-    pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        (Self::of("dev").await, SHARED.write().await)
+    /// The stack of the first of these environments, for a test that uses all of them, and may run at the same time as
+    /// others.
+    pub async fn together_in(environments: &'static [&'static str]) -> (&'static Self, Turn) {
+        Self::in_turn(Needs { environments, alone: false, sites: false }).await
+    }
+
+    /// As [`Stack::together`], for a test that visits real sites.
+    pub async fn with_sites() -> (&'static Self, Turn) {
+        Self::in_turn(Needs { environments: &["dev"], alone: false, sites: true }).await
+    }
+
+    /// The stack of dev, for a test that changes what others rely on there, and changes it back: roles, functions, or
+    /// what all tenants share. No other test uses dev meanwhile.
+    pub async fn alone() -> (&'static Self, Turn) {
+        Self::alone_in(&["dev"]).await
+    }
+
+    /// The stack of the first of these environments, for a test that changes what others rely on in one of them. No
+    /// other test uses any of them meanwhile.
+    pub async fn alone_in(environments: &'static [&'static str]) -> (&'static Self, Turn) {
+        Self::in_turn(Needs { environments, alone: true, sites: false }).await
+    }
+
+    async fn in_turn(needs: Needs) -> (&'static Self, Turn) {
+        let turn = turns::take(needs);
+        (Self::of(needs.environments[0]).await, turn)
     }
 
     /// Calls a function; returns its answer, or the error's name and message.

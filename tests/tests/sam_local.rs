@@ -21,7 +21,7 @@ use local::settings::Settings;
 use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::text;
-use tokio::sync::RwLockWriteGuard;
+use tests::turns::Turn;
 
 /// One function that calls nothing, and one for each thing that a container has to reach: AWS, a bucket, the database,
 /// the file system, another state machine.
@@ -96,7 +96,7 @@ fn sam(line: &str) -> (Value, String) {
 
 /// The stack, with an event for each function. `make up` cannot write these events here, because it needs running
 /// functions, and they call a proxy that is part of the tests.
-async fn stack() -> (&'static Stack, RwLockWriteGuard<'static, ()>) {
+async fn stack() -> (&'static Stack, Turn) {
     static WRITTEN: Once = Once::new();
     let (stack, alone) = Stack::alone().await;
     let write =

@@ -14,25 +14,37 @@ use crate::targets::Targets;
 use crate::{diagram, machines, second_aws, tools};
 
 /// The directories of Python.
-const PYTHON: [&str; 5] = ["local/emulator", "tests/browser", "tests/judges", "tests/second_aws", "tests/second_opinion"];
+const PYTHON: [&str; 5] =
+    ["local/emulator", "tests/browser", "tests/judges", "tests/second_aws", "tests/second_opinion"];
+/// More than there are end-to-end tests: all of them start at once, and tests/src/turns.rs says which run at a time.
+const THREADS: &str = "500";
 
 /// The checks that need no stack: formatting, linters, documentation, and the tests in Python.
 ///
 /// # Errors
 /// At the first finding. The code and the rest are checked in parallel, and a finding in one does not stop the other.
 pub fn static_checks(settings: &Settings) -> Result<()> {
-    setup::run(settings)?;
+    check_what_is_generated(settings)?;
+    together(|| check_the_code(settings), || check_the_rest(settings))
+}
+
+fn check_what_is_generated(settings: &Settings) -> Result<()> {
     machines::check(&settings.root)?;
     diagram::check(settings)?;
-    cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])?;
-    // In parallel, because compiling the SDK's largest crate uses only one processor for minutes.
+    cargo(settings, "checking the format", &["fmt", "--all", "--", "--check"])
+}
+
+/// Does both at the same time. If both fail, the first failure counts.
+fn together(one: impl FnOnce() -> Result<()>, other: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     thread::scope(|scope| {
-        let rest = scope.spawn(|| check_the_rest(settings));
-        let code = check_the_code(settings);
-        code.and(rest.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        let other = scope.spawn(other);
+        let one = one();
+        one.and(other.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })
 }
 
+/// What only Cargo checks. It runs beside everything else, because compiling the SDK's largest crate uses only one
+/// processor for minutes.
 fn check_the_code(settings: &Settings) -> Result<()> {
     cargo(settings, "clippy", &["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     let mut docs = Command::new("cargo");
@@ -44,13 +56,20 @@ fn check_the_code(settings: &Settings) -> Result<()> {
     command::show("checking the documentation", &mut docs)
 }
 
+/// What Cargo does not check. First, it installs what the checks and a stack need.
 fn check_the_rest(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    // The emulator's tests mostly wait.
+    let emulator = ["-B", "-m", "pytest", "--quiet", "local/emulator"];
+    together(|| check_texts_and_templates(settings), || tool(settings, "testing the emulator", "python", &emulator))
+}
+
+fn check_texts_and_templates(settings: &Settings) -> Result<()> {
     let mut deny = Command::new(tools::cargo_deny(settings)?);
     command::outside_cargo(&mut deny).current_dir(&settings.root).args(["check", "bans", "licenses", "sources"]);
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
     tool(settings, "checking the format of Python", "ruff", &[&["format", "--check"], &PYTHON[..]].concat())?;
     tool(settings, "linting Python", "ruff", &[&["check"], &PYTHON[..]].concat())?;
-    tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
     judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
     judges(settings, "judging the policies", &["-m", "judges.iam"])?;
     judges(settings, "judging the state machines' expressions", &["-m", "judges.jsonata"])?;
@@ -71,21 +90,48 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
 /// # Errors
 /// At the first finding or failure. The stack is stopped all the same.
 pub fn everything(settings: &Settings) -> Result<()> {
-    static_checks(settings)?;
     let targets = Targets::of(&settings.root)?;
-    let alone = targets.alone.iter().flat_map(|name| ["--test", name]);
-    let arguments: Vec<_> = ["test", "--release", "--workspace", "--lib"].into_iter().chain(alone).collect();
-    cargo(settings, "unit tests", &[&arguments[..], &["--quiet"]].concat())?;
-    second_aws::run(settings)?;
+    check_what_is_generated(settings)?;
+    // The stack comes up while the rest is still checked. The tests on it begin when all of that has passed.
+    let ready = together(
+        || {
+            check_the_code(settings)?;
+            unit_tests(settings, &targets)?;
+            second_aws::run(settings)?;
+            stack::up(settings)
+        },
+        || {
+            check_the_rest(settings)?;
+            install_for_tests(settings)
+        },
+    );
     let calls = settings.path("calls").display().to_string();
-    on_a_stack(settings, || {
+    let tested = ready.and_then(|()| {
         fs::write(&calls, "").doing(format!("writing {calls}"))?;
         let mut tests = targets.of_command("test")?.iter();
         tests.try_for_each(|test| end_to_end(settings, test, &["--nocapture"], &[("CALLS", &calls)]))?;
         in_a_browser(settings)?;
         in_containers(settings, &[])
-    })?;
+    });
+    let stopped = stack::down(settings);
+    tested.and(stopped)?;
     judge_the_recordings(settings)
+}
+
+fn unit_tests(settings: &Settings, targets: &Targets) -> Result<()> {
+    // One of them asks botocore, which the set-up installs.
+    setup::run(settings)?;
+    let alone = targets.alone.iter().flat_map(|name| ["--test", name]);
+    let arguments: Vec<_> = ["test", "--release", "--workspace", "--lib"].into_iter().chain(alone).collect();
+    cargo(settings, "unit tests", &[&arguments[..], &["--quiet"]].concat())
+}
+
+/// Installs early what tests on the stack need later, while Cargo compiles.
+fn install_for_tests(settings: &Settings) -> Result<()> {
+    if emulator::obstacle_to_containers(settings)?.is_none() {
+        tools::browser(settings)?;
+    }
+    if settings.bridge.is_some() { sam_local::image::ensure(settings) } else { Ok(()) }
 }
 
 /// AWS's own models judge what the stack has asked of AWS during the tests. The stack is down by now, so the recordings
@@ -159,14 +205,27 @@ pub fn second_opinion(settings: &Settings) -> Result<()> {
     })
 }
 
-/// Injects every fault at every call, with its own stack. The table of results goes into docs/faults.md.
+/// Injects every fault at every call, with its own stack. The results are kept in `.local/faults`, so that it goes on where
+/// it was interrupted, and the table of all of them goes into docs/faults.md.
 ///
 /// # Errors
 /// When a run with a fault does not end as it should. The stack is stopped all the same.
 pub fn every_fault(settings: &Settings) -> Result<()> {
     setup::run(settings)?;
-    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../docs/faults.md")];
+    let kept = settings.root.join(".local/faults").display().to_string();
+    let variables = [("FAULTS", "all"), ("FAULTS_TABLE", "../docs/faults.md"), ("FAULTS_KEPT", &kept)];
     on_a_stack(settings, || end_to_end(settings, "faults", &["--nocapture"], &variables))
+}
+
+/// Runs the tests of many tenants with as many as a request or several pages may have, with its own stack. The other
+/// tests have a sample of these.
+///
+/// # Errors
+/// When a test fails. The stack is stopped all the same.
+pub fn bulk(settings: &Settings) -> Result<()> {
+    setup::run(settings)?;
+    let tests = ["--nocapture", "--ignored", "three_of_200_tenants", "the_list_has_all_tenants_of_250"];
+    on_a_stack(settings, || end_to_end(settings, "end_to_end", &tests, &[]))
 }
 
 /// Provisions a thousand tenants on eleven load balancers, with its own stack.
@@ -208,8 +267,7 @@ fn end_to_end(settings: &Settings, test: &str, arguments: &[&str], more: &[(&str
         .current_dir(&settings.root)
         .args(["test", "--release", "--workspace", "--test", test, "--"])
         .args(arguments)
-        // More tests at a time than processors, because they mostly wait.
-        .env("RUST_TEST_THREADS", "6")
+        .env("RUST_TEST_THREADS", THREADS)
         .envs(variables)
         .envs(proxied)
         .envs(more.iter().copied());

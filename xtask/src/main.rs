@@ -6,8 +6,8 @@ use local::{say, settings::Settings};
 use xtask::{check, diagram, machines, second_aws};
 
 const USAGE: &str =
-    "usage: xtask machines | diagrams | check | test | faults | thousand | browser | second-aws | second-opinion | \
-     invocations | bench";
+    "usage: xtask machines | diagrams | check | test | faults | bulk | thousand | browser | second-aws | \
+     second-opinion | invocations | bench";
 
 fn main() -> ExitCode {
     say::start_clock();
@@ -19,6 +19,7 @@ fn main() -> ExitCode {
             "check" => check::static_checks(&settings),
             "test" => check::everything(&settings),
             "faults" => check::every_fault(&settings),
+            "bulk" => check::bulk(&settings),
             "thousand" => check::thousand(&settings),
             "browser" => check::browser(&settings),
             "second-aws" => second_aws::test(&settings),

@@ -192,8 +192,7 @@ async fn a_resource_that_a_slow_function_creates_during_the_clean_up_is_removed_
 
 #[tokio::test]
 async fn a_database_that_only_a_task_reaches_is_dropped_again_when_no_task_can_still_run() {
-    let (_, _together) = Stack::together().await;
-    let stack = Stack::of("sit").await;
+    let (stack, _together) = Stack::together_in(&["sit"]).await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
     let run = start(stack, "provision-tenant", json!({"tenant_id": tenant})).await;
@@ -277,7 +276,7 @@ async fn an_update_is_reported_with_its_changes_and_a_refused_one_is_reported_as
 
 #[tokio::test]
 async fn an_execution_that_ends_by_an_error_no_state_can_catch_is_cleaned_up_and_reported() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     let mut bus = stack.announcements().await;
     let machine = stack.machine_arn("provision-tenant");
     let definition = stack.sfn.describe_state_machine().state_machine_arn(&machine).send().await.unwrap().definition;
@@ -311,7 +310,7 @@ async fn an_execution_that_ends_by_an_error_no_state_can_catch_is_cleaned_up_and
 
 #[tokio::test]
 async fn leftovers_of_the_clean_up_are_reported_and_fail_the_conclusion() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     let mut bus = stack.announcements().await;
     let tenant = new_tenant_id();
     stack.take_away("delete-target-group", "elasticloadbalancing:DeleteTargetGroup").await;

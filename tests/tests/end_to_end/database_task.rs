@@ -18,7 +18,7 @@ async fn database_of(stack: &Stack, tenant: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_task_creates_the_same_database_as_a_function_and_drops_it_as_completely() {
-    let (dev, _together) = Stack::together().await;
+    let (dev, _together) = Stack::together_in(&["dev", "sit"]).await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
     let mut made = Vec::new();
@@ -45,8 +45,7 @@ async fn a_task_creates_the_same_database_as_a_function_and_drops_it_as_complete
 
 #[tokio::test]
 async fn a_task_may_create_and_drop_a_database_twice() {
-    let (_, _together) = Stack::together().await;
-    let sit = Stack::of("sit").await;
+    let (sit, _together) = Stack::together_in(&["sit"]).await;
     let tenant = new_tenant_id();
     let owner = sit.run("provision-tenant", json!({"tenant_id": tenant})).await.arn;
     let before = database_of(sit, &tenant).await;
@@ -64,8 +63,7 @@ async fn a_task_may_create_and_drop_a_database_twice() {
 
 #[tokio::test]
 async fn a_foreign_database_is_a_conflict_and_a_rollback_leaves_it_as_it_is() {
-    let (_, _together) = Stack::together().await;
-    let sit = Stack::of("sit").await;
+    let (sit, _together) = Stack::together_in(&["sit"]).await;
     let tenant = new_tenant_id();
     let mut administrator = database::administrator(sit).await;
     administrator.query_drop(format!("CREATE DATABASE `{tenant}_db`")).await.unwrap();
@@ -83,8 +81,7 @@ async fn a_foreign_database_is_a_conflict_and_a_rollback_leaves_it_as_it_is() {
 
 #[tokio::test]
 async fn a_task_that_cannot_do_its_work_says_why_and_the_database_is_a_leftover() {
-    let (_, _alone) = Stack::alone().await;
-    let sit = Stack::of("sit").await;
+    let (sit, _alone) = Stack::alone_in(&["sit"]).await;
     let tenant = new_tenant_id();
     sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let right = secret(sit, "rds-master-credentials").await;
@@ -114,8 +111,7 @@ async fn a_task_that_cannot_do_its_work_says_why_and_the_database_is_a_leftover(
 
 #[tokio::test]
 async fn a_teardown_that_is_stopped_has_the_database_as_a_leftover() {
-    let (_, _together) = Stack::together().await;
-    let sit = Stack::of("sit").await;
+    let (sit, _together) = Stack::together_in(&["sit"]).await;
     let tenant = new_tenant_id();
     sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let deprovisioning = sit.start("deprovision-tenant", &crate::deprovisioning::request(&tenant)).await;
@@ -152,8 +148,7 @@ async fn running(stack: &Stack, machine: &str, tenant: &str) -> String {
 
 #[tokio::test]
 async fn no_password_is_in_a_task_a_history_or_a_log() {
-    let (_, _together) = Stack::together().await;
-    let sit = Stack::of("sit").await;
+    let (sit, _together) = Stack::together_in(&["sit"]).await;
     let tenant = new_tenant_id();
     let provisioned = sit.run("provision-tenant", json!({"tenant_id": tenant})).await;
     let passwords = [

@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tests::Stack;
 use tests::stack::{new_tenant_id, text};
 
+const ALL: [&str; 3] = ["dev", "sit", "prod"];
+
 fn request(tenant: &str, environments: Value) -> Value {
     let mut request = crate::deprovisioning::request(tenant);
     request["environments"] = environments;
@@ -22,7 +24,7 @@ async fn all() -> [&'static Stack; 3] {
 
 #[tokio::test]
 async fn a_tenant_is_removed_from_every_account_and_database_and_other_tenants_stay() {
-    let (_, _together) = Stack::together().await;
+    let (_, _together) = Stack::together_in(&ALL).await;
     let (tenant, neighbour) = (new_tenant_id(), new_tenant_id());
     let mut before = Vec::new();
     for stack in all().await {
@@ -54,7 +56,7 @@ async fn a_tenant_is_removed_from_every_account_and_database_and_other_tenants_s
 
 #[tokio::test]
 async fn absent_in_one_environment_is_a_result_and_absent_everywhere_is_an_error() {
-    let (dev, _together) = Stack::together().await;
+    let (dev, _together) = Stack::together_in(&ALL).await;
     let tenant = new_tenant_id();
     let [_, sit, prod] = all().await;
     for stack in [dev, prod] {
@@ -77,7 +79,7 @@ async fn absent_in_one_environment_is_a_result_and_absent_everywhere_is_an_error
 
 #[tokio::test]
 async fn an_environment_that_fails_is_reported_with_its_reasons_and_does_not_hide_the_others() {
-    let (dev, _alone) = Stack::alone().await;
+    let (dev, _alone) = Stack::alone_in(&ALL).await;
     let tenant = new_tenant_id();
     let [_, sit, prod] = all().await;
     for stack in all().await {
@@ -113,7 +115,7 @@ async fn an_environment_that_fails_is_reported_with_its_reasons_and_does_not_hid
 
 #[tokio::test]
 async fn a_repeated_start_finds_the_execution_of_the_first() {
-    let (dev, _together) = Stack::together().await;
+    let (dev, _together) = Stack::together_in(&["dev", "sit"]).await;
     let tenant = new_tenant_id();
     let sit = Stack::of("sit").await;
     sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
@@ -134,7 +136,7 @@ async fn a_repeated_start_finds_the_execution_of_the_first() {
 
 #[tokio::test]
 async fn nothing_is_touched_without_the_confirmation_that_prod_wants() {
-    let (dev, _together) = Stack::together().await;
+    let (dev, _together) = Stack::together_in(&ALL).await;
     let tenant = new_tenant_id();
     dev.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let before = dev.snapshot(&tenant).await;

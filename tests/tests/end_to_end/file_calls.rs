@@ -105,7 +105,7 @@ async fn one_page_makes_few_file_calls_on_the_mount() {
         println!("skipped, since strace is missing: {obstacle}");
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let visitor = site.visitor();
     let visit = async || assert_eq!(visitor.get("/").await.unwrap().status, 200);

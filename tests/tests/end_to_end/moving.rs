@@ -65,7 +65,7 @@ async fn a_site_of_an_earlier_version_gets_the_images_core_and_keeps_what_the_cu
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let tenant = new_tenant_id();
     let made = stack.run("provision-tenant", json!({"tenant_id": tenant, "image": IMAGE})).await.succeeded();
     let site = Site::of(stack, &made);

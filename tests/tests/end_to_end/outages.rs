@@ -52,7 +52,7 @@ async fn outage(condition: Condition) {
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let route = DatabaseRoute::open().await;
     route.lead(stack, &site.tenant).await;
@@ -171,7 +171,7 @@ async fn an_update_that_is_cut_off_at_any_moment_leaves_the_site_served_and_the_
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (whole, _) = provision(stack, json!({})).await;
     let update = json!({"tenant_id": whole.tenant, "image": NEXT});
     let arn = stack.start("update-tenant", &update).await;

@@ -17,8 +17,7 @@ async fn listeners(stack: &Stack) -> Vec<Listener> {
 
 #[tokio::test]
 async fn a_teardown_succeeds_when_listener_cluster_and_file_system_are_gone() {
-    let (_, _alone) = Stack::alone().await;
-    let stack = Stack::of("prod").await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
 

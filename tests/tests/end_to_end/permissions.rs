@@ -63,7 +63,7 @@ const ONLY_SOMETIMES: [(&str, &str); 17] = [
 
 #[tokio::test]
 async fn a_provisioning_fails_without_any_one_permission_and_is_rolled_back() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     for function in PROVISIONING.into_iter().chain(kinds::creating()) {
         for action in stack.granted(function).await {
             if ONLY_SOMETIMES.contains(&(function, &action)) {
@@ -274,7 +274,7 @@ async fn functions_that_events_start_have_the_permissions_that_they_need() {
 
 #[tokio::test]
 async fn each_function_that_reads_names_the_one_permission_that_it_lacks() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _alone) = Stack::alone_in(&["dev", "sit", "prod"]).await;
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     show_the_page(stack, &tenant).await;
@@ -296,7 +296,7 @@ async fn each_function_that_reads_names_the_one_permission_that_it_lacks() {
 
 #[tokio::test]
 async fn the_machines_for_many_tenants_tasks_and_updates_need_their_permissions() {
-    let (dev, _alone) = Stack::alone().await;
+    let (dev, _alone) = Stack::alone_in(&["dev", "sit"]).await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
     let drop = json!({"action": "drop", "tenant_id": tenant});

@@ -51,8 +51,7 @@ async fn remove(stack: &Stack, tenants: &[Value]) {
 
 #[tokio::test]
 async fn tenants_go_where_most_room_is_and_none_is_refused_while_there_is_room() {
-    let (_, _alone) = Stack::alone().await;
-    let stack = Stack::of("prod").await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     let balancers = stack.more_load_balancers(3).await;
     for (balancer, room) in balancers.iter().zip([3, 5, 4]) {
         stack.leave_room(balancer, room).await;
@@ -87,8 +86,7 @@ async fn tenants_go_where_most_room_is_and_none_is_refused_while_there_is_room()
 
 #[tokio::test]
 async fn if_the_stack_names_listeners_tenants_go_on_these_and_no_others() {
-    let (_, _alone) = Stack::alone().await;
-    let stack = Stack::of("prod").await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     let balancers = stack.more_load_balancers(3).await;
     let named = &balancers[1..];
     let arns: Vec<_> = named.iter().map(|one| one.listener.as_str()).collect();
@@ -120,8 +118,7 @@ async fn name_listeners(stack: &Stack, arns: &str) -> Vec<(String, HashMap<Strin
 
 #[tokio::test]
 async fn several_load_balancers_without_a_hosted_zone_are_refused() {
-    let (_, _alone) = Stack::alone().await;
-    let stack = Stack::of("sit").await;
+    let (stack, _alone) = Stack::alone_in(&["sit"]).await;
     let balancers = stack.more_load_balancers(2).await;
     let tenant = new_tenant_id();
     let (error, cause) = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.failed();
@@ -134,8 +131,7 @@ async fn several_load_balancers_without_a_hosted_zone_are_refused() {
 #[tokio::test]
 #[ignore = "takes long: make thousand"]
 async fn a_thousand_tenants_fit_on_eleven_load_balancers() {
-    let (_, _alone) = Stack::alone().await;
-    let stack = Stack::of("prod").await;
+    let (stack, _alone) = Stack::alone_in(&["prod"]).await;
     let balancers = stack.more_load_balancers(11).await;
     let begin = Instant::now();
     let mut tenants = Vec::new();

@@ -2,6 +2,10 @@
 
 use serde_json::{Value, json};
 use tests::Stack;
+use tokio::sync::Mutex;
+
+/// The samples' tenants have fixed ids, so only one test at a time may have them.
+static TENANTS: Mutex<()> = Mutex::const_new(());
 
 /// Frees the ids of the samples: files stay when a tenant is removed.
 async fn purge(stack: &Stack) {
@@ -18,7 +22,8 @@ fn sample(name: &str) -> Value {
 
 #[tokio::test]
 async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _together) = Stack::together().await;
+    let _mine = TENANTS.lock().await;
     purge(stack).await;
     let (first, second) = (sample("provision-tenant"), sample("provision-tenant-2"));
     let executions = [stack.start("provision-tenant", &first).await, stack.start("provision-tenant", &second).await];
@@ -38,7 +43,8 @@ async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one(
 
 #[tokio::test]
 async fn every_function_accepts_its_sample_event() {
-    let (stack, _alone) = Stack::alone().await;
+    let (stack, _together) = Stack::together_in(&["dev", "sit", "prod"]).await;
+    let _mine = TENANTS.lock().await;
     purge(stack).await;
     for function in tests::stack::functions() {
         // The ids in a sample are made up, so the step may fail, but not because of the input's form.

@@ -37,7 +37,7 @@ async fn a_new_site_is_installed_belongs_to_its_administrator_and_is_at_its_host
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let asked = json!({"site": {"title": "Käse & Söhne", "admin_user": "jo", "admin_email": "jo@example.com"}});
     let ((cheese, made), (other, _)) = tokio::join!(provision(stack, asked), provision(stack, json!({})));
 
@@ -73,7 +73,7 @@ async fn a_new_image_is_a_new_core_and_what_the_customer_has_made_stays() {
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let version = async || {
         let told = stack.invoke("describe-tenant", &json!({"tenant_id": site.tenant})).await.unwrap();
@@ -111,7 +111,7 @@ async fn an_older_image_is_refused_unless_it_is_allowed() {
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let update = async |image: &str, allow: bool| {
         let request = json!({"tenant_id": site.tenant, "image": image, "allow_downgrade": allow});
@@ -138,7 +138,7 @@ async fn a_database_that_cannot_be_upgraded_leaves_the_new_core_and_says_what_to
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let administrator = site.administrator().await;
     let plugins = site.content().join("mu-plugins");
@@ -169,7 +169,7 @@ async fn a_plugin_that_breaks_every_page_fails_a_deployment_and_is_named() {
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let tasks = site.tasks().await;
     let plugins = site.content().join("mu-plugins");
@@ -195,7 +195,7 @@ async fn hardening_that_hides_login_and_installer_changes_nothing() {
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let rules = site.content().join(".htaccess.site");
     let rule = "RewriteEngine On\nRewriteRule ^wp-login\\.php|^wp-admin/install\\.php - [F]\n";
@@ -213,7 +213,7 @@ async fn an_installed_site_whose_tables_are_missing_is_never_replaced_by_an_empt
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     let mut administrator = database::administrator(stack).await;
     let tables = format!("SELECT table_name FROM information_schema.tables WHERE table_schema = '{}_db'", site.tenant);
@@ -235,7 +235,7 @@ async fn a_suspended_site_shows_its_page_and_a_resumed_one_the_site() {
     if !site::can_be_served() {
         return;
     }
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::with_sites().await;
     let (site, _) = provision(stack, json!({})).await;
     stack.run("update-tenant", json!({"tenant_id": site.tenant, "suspended": true})).await.succeeded();
     let page = site.visitor().get("/").await.unwrap();

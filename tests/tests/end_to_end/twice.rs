@@ -210,7 +210,7 @@ async fn every_step_of_a_move_may_run_twice_at_once_and_once_more() {
 
 #[tokio::test]
 async fn functions_that_read_start_and_report_may_run_twice_at_once_and_once_more() {
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::together_in(&["dev", "sit", "prod"]).await;
     let signup = format!("signup-{}", new_tenant_id());
     let signed_up = delivered(&signup, "TenantSignedUp", &json!({"signup_id": signup}));
     let [first, second, last] = each_succeeds(stack, "start-provisioning", &signed_up).await;
@@ -250,7 +250,7 @@ async fn functions_that_read_start_and_report_may_run_twice_at_once_and_once_mor
 
 #[tokio::test]
 async fn every_step_of_a_deprovisioning_of_many_or_everywhere_may_run_twice_at_once_and_once_more() {
-    let (stack, _together) = Stack::together().await;
+    let (stack, _together) = Stack::together_in(&["dev", "sit"]).await;
     let sit = Stack::of("sit").await;
     let tenant = new_tenant_id();
     for stack in [stack, sit] {

@@ -265,8 +265,7 @@ async fn an_update_that_cannot_go_back_says_so() {
 
 #[tokio::test]
 async fn a_tenant_that_the_runbook_made_is_updated_and_goes_back_without_a_circuit_breaker() {
-    let (_, _together) = Stack::together().await;
-    let stack = Stack::of("sit").await;
+    let (stack, _together) = Stack::together_in(&["sit"]).await;
     let tenant = new_tenant_id();
     stack.make_by_the_runbook(&tenant, &stack.resolved().await).await;
     let input =

@@ -20,6 +20,21 @@ pub(crate) enum Ending {
     NotMet,
 }
 
+impl Ending {
+    /// All endings.
+    const ALL: [Self; 4] = [Self::Survived, Self::Undone, Self::Named, Self::NotMet];
+
+    /// The ending of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|ending| ending.name() == name)
+    }
+
+    /// Its name in a file of results.
+    pub(crate) fn name(self) -> String {
+        format!("{self:?}")
+    }
+}
+
 /// The result of one run of a job.
 pub(crate) struct Run {
     /// The executions' ARNs.
