@@ -14,7 +14,7 @@ use crate::targets::Targets;
 use crate::{diagram, machines, tools};
 
 /// The directories of Python.
-const PYTHON: [&str; 3] = ["local/emulator", "tests/browser", "tests/judges"];
+const PYTHON: [&str; 4] = ["local/emulator", "local/preflight", "tests/browser", "tests/judges"];
 
 /// The checks that need no stack: formatting, linters, documentation, and the tests in Python.
 ///
@@ -51,6 +51,7 @@ fn check_the_rest(settings: &Settings) -> Result<()> {
     tool(settings, "checking the format of Python", "ruff", &[&["format", "--check"], &PYTHON[..]].concat())?;
     tool(settings, "linting Python", "ruff", &[&["check"], &PYTHON[..]].concat())?;
     tool(settings, "testing the emulator", "python", &["-B", "-m", "pytest", "--quiet", "local/emulator"])?;
+    tool(settings, "testing the preflight", "python", &["-B", "-m", "pytest", "--quiet", "local/preflight"])?;
     judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
     judges(settings, "judging the policies", &["-m", "judges.iam"])?;
     tool(
