@@ -6,7 +6,7 @@ export CARGO_BUILD_TARGET ?= $(shell rustc -vV | sed -n 's/^host: //p')
 local := cargo run --release --bin local --
 xtask := cargo run --release --bin xtask --
 
-.PHONY: demo up account invoke image down setup lint test faults bulk thousand browser second-aws second-opinion invocations bench machines diagrams
+.PHONY: demo up account preflight invoke image down setup lint test faults bulk thousand browser second-aws second-opinion invocations bench machines diagrams
 
 ## Shows everything without an AWS account: tenants are provisioned, updated and removed; two provisionings fail.
 demo:
@@ -19,6 +19,13 @@ up:
 ## As `make up`, but without building and deploying: an account in which to rehearse docs/deploying.md.
 account:
 	$(local) account
+
+## Checks a real account before and after `sam deploy`, and changes nothing. See docs/first-day-on-aws.md.
+## Optionally with ENVIRONMENT=prod OUTPUT=json PARAMETERS='VpcId=vpc-…', which are as for `sam deploy`.
+preflight:
+	@test -x .local/venv/bin/python || { echo 'no .local/venv: see docs/deploying.md, step 2' >&2; exit 2; }
+	@cd local/preflight && ../../.local/venv/bin/python -B -m preflight $(if $(OUTPUT),--output $(OUTPUT)) \
+		$(if $(PARAMETERS),--parameter-overrides $(PARAMETERS))
 
 ## Runs one function in a container: make invoke FUNCTION=describe-tenant, optionally with EVENT=<file> LOG_LEVEL=debug
 invoke:

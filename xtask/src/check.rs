@@ -14,8 +14,14 @@ use crate::targets::Targets;
 use crate::{diagram, machines, second_aws, tools};
 
 /// The directories of Python.
-const PYTHON: [&str; 5] =
-    ["local/emulator", "tests/browser", "tests/judges", "tests/second_aws", "tests/second_opinion"];
+const PYTHON: [&str; 6] = [
+    "local/emulator",
+    "local/preflight",
+    "tests/browser",
+    "tests/judges",
+    "tests/second_aws",
+    "tests/second_opinion",
+];
 /// More than there are end-to-end tests: all of them start at once, and tests/src/turns.rs says which run at a time.
 const THREADS: &str = "500";
 
@@ -70,6 +76,7 @@ fn check_texts_and_templates(settings: &Settings) -> Result<()> {
     command::run("checking the dependencies (cargo-deny)", &mut deny, &settings.path("log/check-cargo-deny.log"))?;
     tool(settings, "checking the format of Python", "ruff", &[&["format", "--check"], &PYTHON[..]].concat())?;
     tool(settings, "linting Python", "ruff", &[&["check"], &PYTHON[..]].concat())?;
+    tool(settings, "testing the preflight", "python", &["-B", "-m", "pytest", "--quiet", "local/preflight"])?;
     judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
     judges(settings, "judging the policies", &["-m", "judges.iam"])?;
     judges(settings, "judging the state machines' expressions", &["-m", "judges.jsonata"])?;
