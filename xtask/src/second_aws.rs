@@ -27,6 +27,8 @@ pub fn test(settings: &Settings) -> Result<()> {
 /// As [`test`].
 pub(crate) fn run(settings: &Settings) -> Result<()> {
     let python = tools::second_aws(settings)?;
+    // Until the end, because cargo-lambda moves the compiled programs away.
+    let _alone = command::alone("build of this checkout", &settings.root.join(".local/build.lock"))?;
     let mut cargo = Command::new("cargo");
     command::outside_cargo(&mut cargo).current_dir(&settings.root).args([
         "build",
