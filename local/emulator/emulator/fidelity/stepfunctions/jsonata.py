@@ -6,6 +6,7 @@ Sources: the Step Functions guide, "Transforming data with JSONata" and "Passing
 import json
 import time
 
+from jsonata.functions import Functions
 from jsonata.timebox import Timebox
 from ministack.services import stepfunctions as sfn
 
@@ -46,6 +47,35 @@ def parse_takes_json(_parse, text):
     MiniStack: takes NaN, Infinity and -Infinity for numbers, too.
     """
     return json.loads(text, parse_constant=_no_number)
+
+
+# JSONata: a number in a text has 15 digits.
+_DIGITS = 15
+# JavaScript: a whole number is written without an exponent below this one.
+_EXPONENT_FROM = 1e21
+
+
+def _as_in_javascript(value):
+    """A value whose numbers are written as JavaScript writes them."""
+    if isinstance(value, float):
+        rounded = float(f"{value:.{_DIGITS}g}")
+        return int(rounded) if rounded.is_integer() and abs(rounded) < _EXPONENT_FROM else rounded
+    if isinstance(value, dict):
+        return {name: _as_in_javascript(part) for name, part in value.items()}
+    return [_as_in_javascript(part) for part in value] if isinstance(value, list) else value
+
+
+@wraps(Functions, "_string")
+def a_text_has_the_characters_that_a_value_has(_string, value, prettify):
+    """AWS: in the text that $string makes of an object, characters and numbers are as in JavaScript: an accent is not
+    escaped, and 1.0 is 1.
+
+    MiniStack: escapes all characters that are not ASCII, and leaves numbers inside of an object as they are in Python.
+    """
+    if not isinstance(value, dict | list):
+        return _string(value, prettify)
+    form = {"indent": "  "} if prettify else {"separators": (",", ":")}
+    return json.dumps(_as_in_javascript(value), cls=Functions.Encoder, ensure_ascii=False, **form)
 
 
 def _jsonata(state, context):

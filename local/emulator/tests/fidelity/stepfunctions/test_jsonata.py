@@ -69,6 +69,17 @@ class Jsonata(StatesTestCase):
             with self.assertRaises(sfn._ExecutionError, msg=text):
                 self.evaluated("$parse($states.input)", text)
 
+    def test_a_text_has_the_characters_that_a_value_has(self):
+        for expression, text in [
+            ("$string({'a': '\u00e9\U0001f600'})", '{"a":"\u00e9\U0001f600"}'),
+            ("$string([1.0, 0.1 + 0.2, 5 / 2, true, null])", "[1,0.3,2.5,true,null]"),
+            ("$string({'a': ['\n\\u0001\"']})", '{"a":["\\n\\u0001\\""]}'),
+            ("$string([1], true)", "[\n  1\n]"),
+            ("$string(1.0)", "1"),
+            ("$string('\u00e9')", "\u00e9"),
+        ]:
+            self.assertEqual(self.evaluated(expression), text)
+
     def test_a_condition_is_true_or_false(self):
         states = {"Which": {"Type": "Choice", "Default": "No"}, "Yes": {"Type": "Succeed"}, "No": {"Type": "Succeed"}}
 
