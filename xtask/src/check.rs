@@ -80,12 +80,6 @@ fn check_texts_and_templates(settings: &Settings) -> Result<()> {
     judges(settings, "testing the judges", &["-m", "pytest", "--quiet"])?;
     judges(settings, "judging the policies", &["-m", "judges.iam"])?;
     judges(settings, "judging the state machines' expressions", &["-m", "judges.jsonata"])?;
-    tool(
-        settings,
-        "testing the state machines' definitions",
-        "python",
-        &["-B", "-m", "pytest", "--quiet", "statemachines"],
-    )?;
     tool(settings, "linting the templates", "cfn-lint", &["template.yaml", "local/shared-infrastructure.yaml"])?;
     tool(
         settings,

@@ -4,7 +4,9 @@ import json
 import re
 
 from judges import jsonata_machines
+from judges.jsonata_errors import LONGEST_CAUSE
 
+_LONGEST_ERROR = 256
 # What reads an error that was caught before, in a variable or in the output of a branch.
 _READS_A_FAILURE = re.compile(r"\$failures?\b|\$latest\b|\.failure\b")
 _TENANT = "123456789012"
@@ -94,11 +96,8 @@ def _values(value, path=()):
 
 def _of_readers(state, row, engine):
     """What is wrong with the expressions of a state that read a failure."""
-    variables, fields = variables_after(row), jsonata_machines.fields(state)
-    if state["Type"] == "Fail":
-        yield from _of_an_end(fields, variables, row, engine)
-        return
-    fields.pop("Catch", None)
+    variables = variables_after(row)
+    fields = {name: value for name, value in jsonata_machines.fields(state).items() if name != "Catch"}
     for path, expression in jsonata_machines.expressions(fields):
         if not _READS_A_FAILURE.search(expression):
             continue
@@ -107,35 +106,37 @@ def _of_readers(state, row, engine):
             yield place, f"cannot be evaluated ({answer.get('error', {}).get('message', 'there is no result')})"
         elif path[-1] == "Condition" and not isinstance(answer["value"], bool):
             yield place, f"is no boolean ({answer['value']!r})"
+        elif state["Type"] == "Fail":
+            yield from ((place, fault) for fault in _of_an_end(path[0], answer["value"], state, row))
 
 
-def _of_an_end(fields, variables, row, engine):
-    """What is wrong with the error and the cause with which an execution fails."""
-    ended = {}
-    for field in ("Error", "Cause"):
+def _passed_on(error):
+    """The name under which an error ends an execution. Those that begin with "States." are reserved."""
+    if not error.startswith("States."):
+        return error
+    return {"States.Timeout": "Transient", "States.Permissions": "AccessDenied"}.get(error, "Internal")
+
+
+def _of_an_end(field, value, state, row):
+    """What is wrong with the error or the cause with which an execution fails."""
+    expected = _passed_on(row.error)
+    longest = _LONGEST_ERROR if field == "Error" else LONGEST_CAUSE
+    if not isinstance(value, str) or not value:
+        yield f"is no text ({value!r})"
+    elif len(value) > longest:
+        yield f"has more than {longest} characters"
+    elif field == "Error" and value != expected:
+        yield f"is {value} and not {expected}"
+    elif field == "Cause":
         try:
-            ended[field] = jsonata_machines.evaluated(fields.get(field), engine, variables)
-        except jsonata_machines.NotEvaluatedError as error:
-            yield field, f"cannot be evaluated ({error})"
+            told = dict(json.loads(value))
+        except (ValueError, TypeError):
+            yield "is no report"
             return
-        if not isinstance(ended[field], str) or not ended[field]:
-            yield field, f"is no text ({ended[field]!r})"
-            return
-    if ended["Error"].startswith("States."):
-        yield "Error", f"is {ended['Error']}, and such names are reserved"
-    if not _is_a_report(ended["Cause"]):
-        yield "Cause", "has no message"
-    # An error that has a name of the state machine's own is no error that was caught.
-    if fields["Error"].startswith("{%") and row.error not in json.dumps(ended):
-        yield "Cause", "has lost the error's name"
-
-
-def _is_a_report(cause):
-    """Whether a cause is JSON with a message."""
-    try:
-        return bool(json.loads(cause)["message"])
-    except (ValueError, LookupError, TypeError):
-        return False
+        if not told.get("message"):
+            yield "has no message"
+        if state["Error"].startswith("{%") and told.get("error") != expected:
+            yield f"has the error {told.get('error')} and not {expected}"
 
 
 def unparsable(definition, engine):

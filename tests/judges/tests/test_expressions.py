@@ -23,6 +23,7 @@ SAID = {
     '{"errorType":"Transient","errorMessage":"no \\"room\\" \\u00e9\\n","trace":[]}': 'no "room" \u00e9\n',
     '{ "errorMessage": "no room" }': "no room",
     json.dumps(REPORT): REPORT["message"],
+    '{"errorMessage":"' + "a" * 9000 + '"}': "a" * 8000,
 }
 # Causes that are themselves the message, although some look like JSON.
 AS_IT_IS = [
@@ -183,3 +184,9 @@ def test_the_cause_of_a_failed_task_is_parsed_and_any_other_failure_is_kept(caug
     for cause in ["RESOURCE:CPU", "", task()[:40]]:
         output = caught("run-database-task", "Run the task", cause)["Output"]
         assert output == {"failure": {"Error": "Outer", "Cause": cause}}
+
+
+def test_reports_name_every_leftover_and_have_room(evaluated):
+    told = json.loads(evaluated(state("teardown-tenant", "Report what is left")["Cause"], "x" * 9000))
+    assert {len(leftover["reason"]) for leftover in told["leftovers"]} == {400}
+    assert len(told["leftovers"]) == len(told["failures"]) > 10

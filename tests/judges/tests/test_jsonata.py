@@ -7,7 +7,7 @@ import pytest
 from judges import jsonata, jsonata_machines, jsonata_matrix, jsonata_replay
 from judges.findings import exceptions
 from judges.jsonata_engine import Engine
-from judges.jsonata_errors import ROWS
+from judges.jsonata_errors import LONGEST_CAUSE, ROWS
 
 MACHINES = jsonata_machines.machines()
 CATCH = {"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "End"}
@@ -132,13 +132,16 @@ def test_a_catcher_keeps_the_error_and_evaluates_with_any(engine, kept, fault):
 @pytest.mark.parametrize(
     ("cause", "fault"),
     [
-        (f"$string({{'message': $failure.Error, 'error': {ERROR}}})", None),
+        (f"$string({{'message': 'm', 'error': {ERROR}}})", None),
+        ("$string({'message': 'm', 'error': $failure.Error})", "has the error States.Timeout and not Transient"),
         ("$string({'message': $failure.Cause, 'error': $failure.Error})", "has no message"),
-        ("$string({'message': 'm', 'error': $failure.step})", "has lost the error's name"),
-        ("$failure.Error", "has no message"),
+        ("$string({'message': 'm', 'error': $failure.step})", "has the error a-step"),
+        ("$string({'message': 'm' & $failure.Cause, 'error': $failure.Error})", f"has more than {LONGEST_CAUSE}"),
         ("$parse($failure.Cause).message", "cannot be evaluated"),
         ("$failure", "is no text"),
-        ("''", "is no text"),
+        ("$failure.step", "is no report"),
+        ("$string([$failure.step])", "is no report"),
+        ("$substring($failure.step, 0, 0)", "is no text"),
     ],
 )
 def test_a_failed_execution_has_a_message_and_the_error(engine, cause, fault):
@@ -151,7 +154,7 @@ def test_a_failed_execution_has_a_message_and_the_error(engine, cause, fault):
 def test_an_error_with_a_reserved_name_ends_no_execution(engine):
     cause = f"{{% $string({{'message': 'm', 'error': {ERROR}}}) %}}"
     fail = {"Type": "Fail", "Error": "{% $failure.Error %}", "Cause": cause}
-    assert any(text == "is States.Timeout, and such names are reserved" for _, text in after(engine, A=fail))
+    assert any(text == "is States.Timeout and not Transient" for _, text in after(engine, A=fail))
 
 
 def test_a_condition_on_a_failure_is_a_boolean(engine):

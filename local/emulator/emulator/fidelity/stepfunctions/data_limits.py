@@ -22,7 +22,7 @@ def size_of(value):
     return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
-def _require_room(value, where):
+def require_room(value, where):
     """Fails the state unless a value is small enough to be passed on."""
     if size_of(value) > LARGEST:
         exceeding = "exceeding the maximum number of bytes service limit"
@@ -58,7 +58,7 @@ def the_result_of_a_task_is_limited(invoke_resource, resource, arguments):
     MiniStack: takes and gives any.
     """
     service = resource.partition(":states:::")[2].partition(":")[0] or resource
-    return _require_room(invoke_resource(resource, _require_room(arguments, service)), service)
+    return require_room(invoke_resource(resource, require_room(arguments, service)), service)
 
 
 def _limited(kind):
@@ -71,11 +71,20 @@ def _limited(kind):
     @wraps(sfn, f"_execute_{kind.lower()}")
     def execute(original, state, data, *rest):
         output, following = original(state, data, *rest)
-        return _require_room(output, _state_of(rest[-1])), following
+        return require_room(output, _state_of(rest[-1])), following
 
 
 for _kind in ("Pass", "Task", "Choice", "Wait", "Parallel", "Map"):
     _limited(_kind)
+
+
+@wraps(sfn, "_run_sub_machine")
+def the_input_of_a_branch_is_limited(run_sub_machine, states, start, data, execution, context):
+    """AWS: as for other inputs, also if a Parallel or Map state has made it.
+
+    MiniStack: takes any.
+    """
+    return run_sub_machine(states, start, require_room(data, _state_of(context)), execution, context)
 
 
 @wraps(sfn, "_apply_output_path")
@@ -84,7 +93,7 @@ def the_output_of_a_succeed_state_is_limited(apply_output_path, state, data, con
 
     MiniStack: takes any.
     """
-    return _require_room(apply_output_path(state, data, context), _state_of(context))
+    return require_room(apply_output_path(state, data, context), _state_of(context))
 
 
 @wraps(sfn, "_apply_state_assign")

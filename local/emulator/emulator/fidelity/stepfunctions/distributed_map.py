@@ -14,6 +14,7 @@ from ministack.core.responses import get_region, new_uuid, now_iso
 from ministack.services import s3
 from ministack.services import stepfunctions as sfn
 
+from emulator.fidelity.stepfunctions.data_limits import require_room
 from emulator.fidelity.stepfunctions.task_states import refusal
 from emulator.mend import wraps
 
@@ -65,10 +66,10 @@ def _items(state, data, execution, context):
 
 def _input(state, data, context, index, item):
     """The input of the child execution for an item."""
-    if "ItemSelector" not in state:
-        return item
-    context = {**context, "Map": {"Item": {"Index": index, "Value": item}}}
-    return sfn._apply_jsonata_template(state["ItemSelector"], data, context)
+    if "ItemSelector" in state:
+        context = {**context, "Map": {"Item": {"Index": index, "Value": item}}}
+        item = sfn._apply_jsonata_template(state["ItemSelector"], data, context)
+    return require_room(item, context["State"]["Name"])
 
 
 def _described(child):

@@ -61,6 +61,15 @@ class DataLimits(StatesTestCase):
             invoked.assert_not_called()
             self.assertEqual(self.ended(TASK | {"Output": TOO_LARGE})[1], CAUSE.format("A"))
 
+    def test_the_input_of_a_branch_and_of_an_iteration_is_limited(self):
+        inner = {"StartAt": "B", "States": {"B": {"Type": "Pass", "Output": 1, "End": True}}}
+        refused = ("States.DataLimitExceeded", CAUSE.format("A"))
+        self.assertEqual(self.ended({"Type": "Parallel", "Arguments": TOO_LARGE, "Branches": [inner]}), refused)
+        for mode in ("INLINE", "DISTRIBUTED"):
+            processor = inner | {"ProcessorConfig": {"Mode": mode, "ExecutionType": "STANDARD"}}
+            state = {"Type": "Map", "Items": [1], "ItemSelector": TOO_LARGE, "ItemProcessor": processor}
+            self.assertEqual(self.ended(state), refused, mode)
+
     def test_variables_are_limited(self):
         half = "a" * (data_limits.LARGEST // 2)
         error, cause = self.ended({"Type": "Pass", "Assign": {"a": half, "b": half}})
