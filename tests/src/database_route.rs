@@ -26,6 +26,8 @@ pub enum Condition {
     Refused,
     /// They are lost, those of existing connections too, as if a network had failed or a firewall dropped them.
     BlackHoled,
+    /// They arrive, and nobody reads them, as if the server had stopped: it accepts connections, and answers nothing.
+    Hung,
 }
 
 /// As many connections wait for their acceptance.
@@ -104,13 +106,22 @@ async fn serve(
     mut wanted: watch::Receiver<Condition>,
     in_force: watch::Sender<Condition>,
 ) -> Result<()> {
+    // A server that has hung goes on with the connections in its queue, so its listener stays the same.
+    let mut listening = None;
     loop {
         let condition = *wanted.borrow_and_update();
+        let before = listening.take();
         // The listener and the connections in its queue last until the next change.
         let (listener, _queue) = match condition {
-            Condition::Open => (Some(listen(address, BACKLOG)?), Vec::new()),
-            Condition::Refused => (None, Vec::new()),
+            Condition::Open | Condition::Hung => {
+                (Some(before.map_or_else(|| listen(address, BACKLOG), Ok)?), Vec::new())
+            }
+            Condition::Refused => {
+                drop(before);
+                (None, Vec::new())
+            }
             Condition::BlackHoled => {
+                drop(before);
                 let listener = listen(address, 0)?;
                 (Some(listener), full_queue(address).await)
             }
@@ -127,6 +138,9 @@ async fn serve(
                     tokio::spawn(async move { forward(client, &server, wanted).await.ok() });
                 }
             }
+        }
+        if matches!(condition, Condition::Open | Condition::Hung) {
+            listening = listener;
         }
     }
 }
@@ -172,12 +186,13 @@ async fn forward(mut client: TcpStream, server: &str, mut condition: watch::Rece
     Ok(())
 }
 
-/// Forwards one direction. What arrives while packets are lost is forwarded later, as TCP sends it again.
+/// Forwards one direction. What arrives while packets are lost is forwarded later, as TCP sends it again; and what
+/// arrives while the server hangs, since the server reads it later.
 async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut condition: watch::Receiver<Condition>) -> Result<()> {
     let mut bytes = vec![0; 16 << 10];
     loop {
         let length = from.read(&mut bytes).await?;
-        if condition.wait_for(|now| *now != Condition::BlackHoled).await.is_err() {
+        if condition.wait_for(|now| !matches!(now, Condition::BlackHoled | Condition::Hung)).await.is_err() {
             return Ok(());
         }
         if length == 0 {

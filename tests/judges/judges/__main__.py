@@ -1,5 +1,6 @@
 """`python -m judges <recordings>`: prints what the judges find, and fails if there is anything."""
 
+import concurrent.futures
 import pathlib
 import sys
 
@@ -26,10 +27,18 @@ def main(directory):
     return 1 if left or unused or not judged else 0
 
 
+def judge(directory):
+    """Has each judge judge the recordings, in a process of its own; gives the status to end with."""
+    judges = [main, iam.main, jsonata.main]
+    with concurrent.futures.ProcessPoolExecutor(len(judges)) as processes:
+        judging = [processes.submit(one, directory) for one in judges]
+    return max(one.result() for one in judging)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m judges <directory of recordings>")
     try:
-        sys.exit(main(sys.argv[1]) | iam.main(sys.argv[1]) | jsonata.main(sys.argv[1]))
+        sys.exit(judge(sys.argv[1]))
     except (recordings.RecordingError, NodeError) as error:
         sys.exit(str(error))

@@ -47,18 +47,24 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// each query of a page that is half made, and a page waits 60 s for an answer of the server.
 const LONGEST_OF_A_HALF_MADE_PAGE: Duration = Duration::from_secs(75);
 
-/// Lets visitors come to a site whose database gets out of reach in this way.
-async fn outage(condition: Condition) {
-    if !site::can_be_served() {
-        return;
-    }
-    let (stack, _together) = Stack::with_sites().await;
+/// A site that answers, and its tasks' own way to the database.
+pub(super) async fn site_with_a_route(stack: &'static Stack) -> (Site, DatabaseRoute) {
     let (site, _) = provision(stack, json!({})).await;
     let route = DatabaseRoute::open().await;
     route.lead(stack, &site.tenant).await;
     let again = json!({"tenant_id": site.tenant, "force_new_deployment": true});
     stack.run("update-tenant", again).await.succeeded();
     site.answers(200).await;
+    (site, route)
+}
+
+/// Lets visitors come to a site whose database gets out of reach in this way.
+async fn outage(condition: Condition) {
+    if !site::can_be_served() {
+        return;
+    }
+    let (stack, _together) = Stack::with_sites().await;
+    let (site, route) = site_with_a_route(stack).await;
     let tasks = site.tasks().await;
 
     // Some pages are being made when it begins, so that it also meets connections that exist.

@@ -1,10 +1,10 @@
 //! The tenant's site, by what its visitors get. Nothing here asks the product about it.
 
 use std::fs;
-use std::process::Command;
 
 use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
+use tests::database_route::Condition;
 use tests::site::{self, Site};
 use tests::stack::{new_tenant_id, text};
 use tests::{Stack, database};
@@ -250,11 +250,10 @@ async fn a_database_that_hangs_while_visitors_wait_replaces_no_task_and_the_site
     if !site::can_be_served() {
         return;
     }
-    let (stack, _alone) = Stack::alone().await;
-    let (site, _) = provision(stack, json!({})).await;
+    let (stack, _together) = Stack::with_sites().await;
+    let (site, route) = crate::outages::site_with_a_route(stack).await;
     let tasks = site.tasks().await;
-    let server = Server::of("dev");
-    server.signal("STOP");
+    route.be(Condition::Hung).await;
     // Three times as many visitors as run and wait at a time.
     let visitors: Vec<_> =
         (0..72).map(|_| site.visitor()).map(|visitor| tokio::spawn(async move { visitor.get("/").await })).collect();
@@ -262,31 +261,9 @@ async fn a_database_that_hangs_while_visitors_wait_replaces_no_task_and_the_site
     for visitor in visitors {
         statuses.push(visitor.await.unwrap().unwrap().status);
     }
-    server.signal("CONT");
+    route.be(Condition::Open).await;
     assert!(statuses.iter().all(|status| [500, 502, 503, 504].contains(status)), "{statuses:?}");
     site.answers(200).await;
     assert_eq!(site.tasks().await, tasks, "no task was replaced");
     remove(stack, &site).await;
-}
-
-/// The database server of an environment.
-struct Server(String);
-
-impl Server {
-    fn of(environment: &str) -> Self {
-        let settings = local::settings::Settings::from_process().unwrap();
-        let pid = fs::read_to_string(settings.path(format!("run/{environment}-mariadb.pid"))).unwrap();
-        Self(pid.split_whitespace().next().unwrap().to_owned())
-    }
-
-    fn signal(&self, signal: &str) {
-        assert!(Command::new("kill").args(["-s", signal, &self.0]).status().unwrap().success());
-    }
-}
-
-/// A test that fails while the server is stopped must not stop all others.
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.signal("CONT");
-    }
 }

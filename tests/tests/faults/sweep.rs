@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use local::settings::Settings;
@@ -268,17 +268,17 @@ fn results(job: &Job) -> Option<Results> {
     if std::env::var("FRESH").is_ok_and(|fresh| fresh == "1") && file.exists() {
         fs::remove_file(&file).expect("no results");
     }
-    Some(Results::open(&file, &build()).expect("results"))
+    Some(Results::open(&file, &BUILD).expect("results"))
 }
 
 /// The build whose runs these are: functions, state machines, the emulator, and this program.
-fn build() -> String {
+static BUILD: LazyLock<String> = LazyLock::new(|| {
     let settings = Settings::from_process().expect("the settings");
     let mut files = vec![settings.path("build")];
     files.extend(["statemachines", "local/emulator/emulator"].map(|name| settings.root.join(name)));
     files.push(std::env::current_exe().expect("this program"));
     fingerprint(&files).expect("a fingerprint")
-}
+});
 
 /// Every kind of fault for each call, or only the main ones.
 fn faults(calls: &[Call]) -> Vec<Fault> {
