@@ -196,8 +196,10 @@ class Here:
         return {found["LoadBalancerArn"]: found for found in found if found["Type"] == "application"}
 
     def _given_listeners(self, arns):
-        found = self.aws.all("elbv2", "describe_listeners", "Listeners", ListenerArns=arns)
-        chosen = [(listener, self._balancers.get(listener["LoadBalancerArn"])) for listener in found]
+        found = self.aws.get("elbv2", "describe_listeners", ("ListenerNotFound", "ValidationError"), ListenerArns=arns)
+        if found is None:
+            raise NotReadyError(f"one of {', '.join(arns)} does not exist", "correct the parameter ListenerArns")
+        chosen = [(listener, self._balancers.get(listener["LoadBalancerArn"])) for listener in found["Listeners"]]
         if any(balancer is None for _, balancer in chosen):
             raise NotReadyError(
                 "a listener is not of an application load balancer", "correct the parameter ListenerArns"
@@ -246,7 +248,7 @@ class Here:
             host = self.resolved["environment"]["database_host"]
             servers = [server for server in servers if server.get("Endpoint", {}).get("Address") == host]
             if not servers:
-                raise UnknownError(f"{host} is no instance of RDS in this account and region")
+                raise UnknownError(f"{host} is not the endpoint of an RDS instance here; a cluster is not followed")
             return servers[0]
         vpc_id = self.vpc["VpcId"]
         servers = [server for server in servers if server.get("DBSubnetGroup", {}).get("VpcId") == vpc_id]

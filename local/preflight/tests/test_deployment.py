@@ -61,7 +61,7 @@ def test_roles_that_may_not(name, answers):
 
 def test_without_the_service_linked_role_of_ecs_no_service_starts():
     answers = world() | {("iam", "get_role"): Refusal("NoSuchEntity")}
-    assert verdicts("service-linked roles", here(answers)) == ["problem", "warning"]
+    assert verdicts("service-linked roles", here(answers)) == ["problem", "warning", "warning", "warning"]
 
 
 def quota(name, value):

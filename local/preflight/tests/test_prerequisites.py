@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from support import BALANCER, REGION, Refusal, balancer, here, listener, results, subnet, verdicts, world
+from support import BALANCER, LISTENER, REGION, Refusal, balancer, here, listener, results, subnet, verdicts, world
 
 NOW = datetime.datetime.now(datetime.UTC)
 
@@ -165,6 +165,29 @@ def test_a_tag_takes_precedence_over_the_name():
     }
     (first,) = results("load balancers", here(world() | answers))
     assert (first.verdict, "other" in first.found) == ("ok", True)
+
+
+def test_listeners_that_the_parameter_names_must_exist_on_different_load_balancers():
+    given = {"ListenerArns": LISTENER}
+    assert verdicts("load balancers", here(world(), given)) == ["ok"]
+    absent = world() | {("elbv2", "describe_listeners"): Refusal("ListenerNotFound")}
+    assert verdicts("load balancers", here(absent, given)) == ["problem"]
+    twice = world() | {("elbv2", "describe_listeners"): {"Listeners": [listener(443, "HTTPS"), listener(80, "HTTP")]}}
+    assert verdicts("load balancers", here(twice, given)) == ["problem"]
+
+
+def test_several_load_balancers_need_a_hosted_zone():
+    arns = [BALANCER, BALANCER[:-1] + "2"]
+    answers = world() | {
+        ("elbv2", "describe_load_balancers"): {"LoadBalancers": [balancer(f"dev-{arn[-1]}", arn) for arn in arns]},
+        ("elbv2", "describe_tags"): {
+            "TagDescriptions": [
+                {"ResourceArn": arn, "Tags": [{"Key": "tenant:environment", "Value": "dev"}]} for arn in arns
+            ]
+        },
+    }
+    assert verdicts("load balancers", here(answers)) == ["problem"]
+    assert verdicts("load balancers", here(answers, {"HostedZoneId": "Z1"})) == ["ok", "ok"]
 
 
 def test_parameters_are_respected():

@@ -18,6 +18,7 @@ mod outages;
 mod parents;
 mod permissions;
 mod placement;
+mod preflight;
 mod provisioning;
 mod reading;
 mod rollback;

@@ -10,8 +10,13 @@ _ABSENT = ("NoSuchEntity",)
 # AWS creates each with the first resource of the service, if whoever creates that may do so. The functions may not.
 @check("service-linked roles", GUIDE)
 def service_linked_roles(here):
-    """ECS's role attaches network interfaces and registers targets."""
-    wanted = {"AWSServiceRoleForECS": "ecs", "AWSServiceRoleForElasticLoadBalancing": "elasticloadbalancing"}
+    """ECS's role attaches network interfaces and registers targets. The others matter to who makes such resources."""
+    wanted = {
+        "AWSServiceRoleForECS": "ecs",
+        "AWSServiceRoleForElasticLoadBalancing": "elasticloadbalancing",
+        "AWSServiceRoleForAmazonElasticFileSystem": "elasticfilesystem",
+        "AWSServiceRoleForRDS": "rds",
+    }
     for name, service in wanted.items():
         if here.aws.get("iam", "get_role", _ABSENT, RoleName=name):
             yield ok(name)
