@@ -215,7 +215,9 @@ class Expressions(unittest.TestCase):
         def told(error, kept):
             failure = {"Error": error, "Cause": "no", "step": "a-step"}
             variables = {**KNOWN, "failure": failure, "rolled_back": True, "removed": [], "kept": kept, "leftovers": []}
-            report_of = sfn._apply_jsonata_template(report.replace("${Environment}", "dev"), {}, {"variables": variables})
+            report_of = sfn._apply_jsonata_template(
+                report.replace("${Environment}", "dev"), {}, {"variables": variables}
+            )
             return json.loads(report_of)
 
         cause = told("DeploymentFailed", [foreign, log])
@@ -224,17 +226,56 @@ class Expressions(unittest.TestCase):
         for error, kept in [("DeploymentFailed", [foreign]), ("DeploymentFailed", []), ("AccessDenied", [log])]:
             self.assertEqual(told(error, kept)["message"], "no")
 
-    def test_an_id_under_which_only_a_log_is_left_is_told_apart_from_a_tenant(self):
-        exists = states(MACHINES["provision-tenant"])["Note that the tenant exists"]["Assign"]
+    def test_a_teardown_whose_inventory_failed_goes_on_only_as_a_rollback_or_confirmed(self):
+        choice = states(MACHINES["teardown-tenant"])["May it be deleted unseen?"]["Choices"][0]["Condition"]
 
-        def told(foreign):
-            data = [{}, {"tenant_id": TENANT, "foreign": foreign}]
-            assign = json.loads(json.dumps(exists).replace("${Environment}", "dev"))
-            return sfn._apply_jsonata_template(assign, data, {"variables": {}})["failure"]["Cause"]
+        def goes_on(request):
+            context = {"Execution": {"Input": request}, "variables": {}}
+            return sfn._apply_jsonata_template(choice, {}, context) is True
 
-        self.assertIn("it has a log-group. Only a log is left", told(["log-group"]))
-        for foreign in [["secret"], ["log-group", "secret"]]:
-            self.assertIn(f"it has a {', a '.join(foreign)}. Take another id", told(foreign))
+        self.assertTrue(goes_on({"tenant_id": TENANT, "owner": "arn:owner"}))
+        self.assertTrue(goes_on({"tenant_id": TENANT, "confirmation": TENANT}))
+        for request in [{"tenant_id": TENANT}, {"tenant_id": TENANT, "confirmation": "999999999999"}, {}, []]:
+            self.assertFalse(goes_on(request), request)
+
+    def test_a_conclusion_says_what_is_gone_and_what_is_left_and_needs_a_person_if_both(self):
+        machine = states(MACHINES["conclude-execution"])
+        secret = {"kind": "secret", "identifier": "arn:s"}
+        detail = {"message": "stopped", "leftovers": [], "execution_arn": "arn:update"}
+
+        def noted(removes, statuses, leftovers, known=()):
+            variables = {
+                "look": {"tenant_id": TENANT, "removes": removes, "remedy": "look"},
+                "detail": {**detail, "leftovers": list(known)},
+            }
+            resources = {kind: {"status": status, "found": []} for kind, status in statuses.items()}
+            resources.setdefault("access-point", {"status": "present"})["found"] = [
+                {"identifier": "arn:old"},
+                {"identifier": "arn:new", "owner": "arn:update"},
+            ]
+            result = {"Payload": {"resources": resources, "leftovers": leftovers}}
+            seen = sfn._apply_jsonata_template(
+                machine["See what is there"]["Output"], {}, {"variables": variables}, result=result
+            )
+            return sfn._apply_jsonata_template(machine["Note what is there"]["Assign"], seen, {"variables": variables})
+
+        half = noted(True, {"service": "absent", "secret": "present", "files": "absent"}, [secret])
+        self.assertTrue(half["is_incomplete"])
+        self.assertEqual(half["cleaned"]["message"], "stopped; gone are: service; left are: secret")
+        self.assertEqual(half["cleaned"]["remedy"], "look")
+        self.assertIn("ended before", half["leftovers"][0]["reason"])
+        known = noted(True, {"service": "absent", "secret": "present"}, [secret], [secret | {"reason": "denied"}])
+        self.assertEqual(known["leftovers"], [secret | {"reason": "denied"}])
+        whole = noted(True, {"service": "present", "secret": "present"}, [secret])
+        self.assertFalse(whole["is_incomplete"])
+        self.assertIn("nothing of the tenant was removed", whole["cleaned"]["message"])
+        gone = noted(True, {"service": "absent", "secret": "absent"}, [])
+        self.assertFalse(gone["is_incomplete"])
+        self.assertNotIn("remedy", gone["cleaned"])
+        update = noted(False, {"service": "present"}, [secret])
+        self.assertFalse(update["is_incomplete"])
+        self.assertEqual([left["identifier"] for left in update["leftovers"]], ["arn:new"])
+        self.assertEqual((update["cleaned"]["message"], update["cleaned"]["remedy"]), ("stopped", "look"))
 
     def test_the_cause_of_a_failed_task_is_parsed_and_any_other_failure_is_kept(self):
         output = caught("run-database-task", "Run the task", json.dumps(TASK))["Output"]
