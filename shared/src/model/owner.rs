@@ -18,6 +18,8 @@ pub const TAG_MANAGED_BY: &str = "tenant:managed-by";
 pub const MANAGED_BY: &str = "tenant-management";
 /// Tag that carries the owner.
 pub const TAG_EXECUTION: &str = "tenant:execution";
+/// Tag of a tenant's secret: the signup that asked for the tenant.
+pub const TAG_SIGNUP: &str = "tenant:signup";
 /// Tag of a suspended tenant's service: the desired count after resuming.
 pub const TAG_RESUME_COUNT: &str = "tenant:resume-count";
 
