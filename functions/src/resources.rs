@@ -11,13 +11,16 @@ pub mod files;
 pub mod inventory;
 pub mod listener_rule;
 pub mod log_group;
+pub mod repair;
 pub mod secret;
 pub mod service;
 pub mod site_credentials;
 pub mod state;
+pub(crate) mod taken;
 pub mod target_group;
 pub mod task_definition;
 pub mod teardown;
+pub(crate) mod title;
 
 /// A resource that was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -53,7 +53,9 @@ async fn show(settings: &Settings) -> Result<()> {
     };
 
     say::chapter("Two tenants sign up at once, by events on the bus. One of the events comes twice");
-    let mut first = event(settings, "tenant-signed-up")?["detail"].take();
+    let signup = event(settings, "tenant-signed-up")?;
+    let detail = signup[0]["Detail"].as_str().unwrap_or_default();
+    let mut first: Value = serde_json::from_str(detail).doing("reading the sample of a signup")?;
     // A known signup id starts no second provisioning, and this stack may have been up before the demo. So use new ids.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).doing("reading the clock")?.as_secs();
     first["signup_id"] = json!(format!("signup-{now}-a"));
@@ -139,6 +141,7 @@ async fn show(settings: &Settings) -> Result<()> {
         let mut input = approved.clone();
         input["tenant_id"] = json!(tenant);
         input["purge_files"] = json!(true);
+        input["force_delete_secret"] = json!(true);
         runs.push((tenant.clone(), input));
     }
     for (outcome, tenant) in demo.run("deprovision-tenant", &runs).await?.iter().zip(&tenants) {

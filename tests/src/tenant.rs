@@ -21,7 +21,8 @@ impl Stack {
             let page = self.invoke("list-tenants", &input).await.expect("a page");
             all.extend(page["tenants"].as_array().expect("tenants").clone());
             if page["next_token"].is_null() {
-                assert_eq!(page["total"], all.len(), "{page}");
+                // It is absent when a filter needed the health of more targets than a call reads.
+                assert!(page["total"].is_null() || page["total"] == all.len(), "{page}");
                 return all;
             }
             input["next_token"] = page["next_token"].clone();

@@ -5,5 +5,6 @@ use functions::resources::inventory::Clients;
 
 functions::lambda! {
     clients = Clients::new;
-    |settings, request| describe::describe(clients, &settings, request).await
+    machines = aws_sdk_sfn::Client::new;
+    |settings, request| describe::describe(clients, machines, &settings, request).await
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::iter::Sum;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shared::{Result, Settings};
 
-/// How much of a quota is used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+/// How much of a quota is used. In JSON, it also has how much is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Room {
     /// Number in use.
     pub used: usize,
@@ -31,6 +31,12 @@ impl Room {
     /// Rounded down: a quota that is nearly used up shows as 0.
     pub(crate) fn percent_left(self) -> usize {
         self.left().saturating_mul(100).checked_div(self.limit).unwrap_or_default()
+    }
+}
+
+impl Serialize for Room {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("used", self.used), ("limit", self.limit), ("left", self.left())])
     }
 }
 
@@ -58,5 +64,12 @@ mod tests {
     fn use_beyond_one_quota_takes_no_room_from_another() {
         let rooms = [Room { used: 120, limit: 100 }, Room { used: 40, limit: 100 }];
         assert_eq!(rooms.into_iter().sum::<Room>(), Room { used: 140, limit: 200 });
+    }
+
+    #[test]
+    fn what_is_left_is_told_and_never_below_nothing() {
+        let told = |used| serde_json::to_value(Room { used, limit: 100 }).unwrap();
+        assert_eq!(told(97), serde_json::json!({"used": 97, "limit": 100, "left": 3}));
+        assert_eq!(told(120)["left"], 0);
     }
 }

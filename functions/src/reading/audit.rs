@@ -140,7 +140,7 @@ mod tests {
             seen(5, Status::Partial, service.clone()),
         ]);
         let counts = Status::ALL.map(|status| audited.statuses[&status]);
-        assert_eq!((audited.total, counts), (5, [1, 0, 0, 0, 1, 3]));
+        assert_eq!((audited.total, counts), (5, [1, 0, 0, 0, 0, 1, 0, 3]));
         let named = audited.partial.into_iter().map(|partial| (partial.lacks, partial.tenant_ids));
         assert_eq!(named.collect::<Vec<_>>(), [(service, [id(1), id(5)].into()), (rule, [id(4)].into())]);
     }

@@ -5,20 +5,24 @@
 //! deleted meanwhile is left out, and so is every value that is unknown. Lists and messages are shortened, so that the
 //! answer stays short. A tenant that was made with the runbook's commands is described like any other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use shared::{EnvironmentName, Error, ErrorKind, Kind, Names, PerKind, Result, Settings, TenantId};
 
-use crate::reading::{Parts, Status};
+use crate::reading::{Parts, Signs, Status};
 use crate::resources::files::{self, Directory};
 use crate::resources::inventory::Clients;
+use crate::resources::{repair, taken};
 
+mod cause;
 pub mod compute;
+pub mod executions;
 pub mod routing;
 pub mod storage;
 
 use compute::{Service, StoppedTask, TaskDefinition};
+use executions::Execution;
 use routing::{DnsRecord, ListenerRule, TargetGroup};
 use storage::{AccessPoint, Database, LogGroup, Secret};
 
@@ -41,11 +45,17 @@ pub struct Description {
     pub environment: EnvironmentName,
     /// Its status.
     pub status: Status,
+    /// Why its site may be down, and what to do; absent when nothing is wrong with what was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probable_cause: Option<String>,
     /// The URL of its site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// The kinds of resource that are missing.
     pub lacks: BTreeSet<Kind>,
+    /// How each of these is made again.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub repair: BTreeMap<Kind, String>,
     /// Its resources.
     #[serde(flatten)]
     pub details: Details,
@@ -88,6 +98,8 @@ pub struct Details {
     pub log_group: Option<LogGroup>,
     /// Tasks that stopped, newest first. ECS forgets them after about an hour.
     pub stopped_tasks: Vec<StoppedTask>,
+    /// The last executions that worked on it, newest first.
+    pub executions: Vec<Execution>,
 }
 
 impl Details {
@@ -123,7 +135,12 @@ impl Details {
 /// # Errors
 /// `TenantNotFound` when nothing exists, or only a secret that is scheduled for deletion or a service that is INACTIVE;
 /// `WrongEnvironment`; or when a call to one of the services fails.
-pub async fn describe(clients: &Clients, settings: &Settings, request: Request) -> Result<Description> {
+pub async fn describe(
+    clients: &Clients,
+    machines: &aws_sdk_sfn::Client,
+    settings: &Settings,
+    request: Request,
+) -> Result<Description> {
     settings.guard(request.environment)?;
     let names = settings.names(&request.tenant_id);
     let (
@@ -137,6 +154,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         files,
         database,
         log_group,
+        executions,
     ) = tokio::try_join!(
         compute::service_and_definition(&clients.ecs, &names),
         compute::stopped_tasks(&clients.ecs, &names),
@@ -148,6 +166,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         files::read(settings, &names),
         storage::database(&clients.secrets, settings, &names),
         storage::log_group(&clients.logs, &names),
+        executions::last(machines, settings, &request.tenant_id),
     )?;
     let (service, task_definition) = running;
     let details = Details {
@@ -163,16 +182,27 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         database,
         log_group,
         stopped_tasks,
+        executions,
     };
     if !details.is_a_tenant() {
         return Err(not_found(&names, &details));
     }
-    let lacks = details.parts().lacks();
+    let signs = Signs {
+        service: service.as_ref(),
+        parts: details.parts(),
+        is_suspended: routes.is_suspended,
+        healthy: details.target_group.as_ref().map(TargetGroup::healthy),
+    };
+    let status = Status::of(&signs);
+    // A tenant that was removed lacks nothing.
+    let lacks = if status == Status::Retired { BTreeSet::new() } else { signs.parts.lacks() };
     Ok(Description {
         tenant_id: request.tenant_id,
         environment: settings.environment(),
-        status: Status::of(service.as_ref(), &lacks),
+        status,
+        probable_cause: cause::probable(&details, routes.is_suspended, &names),
         url: routes.url,
+        repair: lacks.iter().map(|kind| (*kind, repair::advice(*kind, &names))).collect(),
         lacks,
         details,
     })
@@ -185,17 +215,11 @@ fn not_found(names: &Names, details: &Details) -> Error {
          whether the tenant is in another environment"
     );
     if let Some(until) = details.secret.as_ref().and_then(|secret| secret.deletion_date.as_deref()) {
-        message += &format!(
-            "; its secret {} is scheduled for deletion: it can be recovered until {until}, and the id is not free before",
-            names.secret()
-        );
+        let detail = format!("scheduled for deletion, recoverable until {until}");
+        message += &format!("; {}", taken::scheduled_secret(&names.secret(), &detail, names));
     }
     if let Some(files) = &details.files {
-        message += &format!(
-            "; files of an earlier tenant are in {}: the id is not free before they are deleted (deprovision-tenant \
-             with purge_files)",
-            files.directory
-        );
+        message += &format!("; {}", taken::files_are_left(&files.directory, names));
     }
     if matches!(details.database, Some(Database::Unchecked { .. })) {
         message += "; its database was not looked at, since only an ECS task reaches it";

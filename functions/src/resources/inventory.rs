@@ -8,8 +8,8 @@ use serde::Serialize;
 use shared::{EnvironmentName, Kind, Names, Owner, PerKind, Result, Settings, TenantId};
 
 use crate::load_balancing::listeners;
-use crate::resources::Found;
 use crate::resources::teardown::Teardown;
+use crate::resources::{Found, taken};
 use crate::resources::{
     access_point, database, dns_record, files, listener_rule, log_group, secret, service, site_credentials,
     target_group, task_definition,
@@ -61,6 +61,9 @@ pub struct Inventory {
     pub leftovers: Vec<Leftover>,
     /// The kinds of which another owner than `owner` made a resource.
     pub foreign: Vec<Kind>,
+    /// Why the id is taken by what another owner than `owner` made, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
 }
 
 /// The resources of one kind.
@@ -145,7 +148,28 @@ pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> 
         files: Some(files.map_or(Resource::UNCHECKED, Resource::of)),
         secret: Some(Resource::of(secrets)),
     };
-    Ok(summed_up(request, settings.environment(), resources))
+    if request.before_deletions {
+        request.confirmed(settings.environment(), &at_stake(&resources))?;
+    }
+    Ok(summed_up(request, &names, resources))
+}
+
+/// What a customer would lose: the database, the files, and the site that is served. A database that only an ECS task
+/// reaches may be there.
+fn at_stake(resources: &PerKind<Option<Resource>>) -> Vec<String> {
+    let kinds = [(Kind::Database, "database"), (Kind::Files, "files"), (Kind::Service, "service")];
+    let named = |(kind, name): (Kind, &str)| match resources.get(kind).as_ref()?.status {
+        Status::Present => {
+            let found = &resources.get(kind).as_ref()?.found;
+            let there: Vec<_> = found.iter().filter(|found| !found.going).map(|found| &*found.identifier).collect();
+            Some(format!("{name} {}", there.join(", ")))
+        }
+        Status::Unchecked if kind == Kind::Database => {
+            Some("perhaps a database, which only an ECS task sees".to_owned())
+        }
+        _ => None,
+    };
+    kinds.into_iter().filter_map(named).collect()
 }
 
 /// When an execution reads what it made itself, there is mostly no target group: it has not been made yet, or has been
@@ -185,7 +209,7 @@ async fn databases(clients: &Clients, settings: &Settings, names: &Names) -> Res
     found.map(Some)
 }
 
-fn summed_up(request: Teardown, environment: EnvironmentName, resources: PerKind<Option<Resource>>) -> Inventory {
+fn summed_up(request: Teardown, names: &Names, resources: PerKind<Option<Resource>>) -> Inventory {
     let owner = request.owner.as_ref();
     let (mut exists, mut leftovers, mut foreign) = (false, Vec::new(), Vec::new());
     for (kind, resource) in resources.iter() {
@@ -205,7 +229,25 @@ fn summed_up(request: Teardown, environment: EnvironmentName, resources: PerKind
             foreign.push(kind);
         }
     }
-    Inventory { tenant_id: request.tenant_id, environment, exists, resources, leftovers, foreign }
+    let taken = taken(names, &resources, owner);
+    let environment = names.environment();
+    Inventory { tenant_id: request.tenant_id, environment, exists, resources, leftovers, foreign, taken }
+}
+
+/// Why the id is taken for a new tenant of this owner.
+fn taken(names: &Names, resources: &PerKind<Option<Resource>>, owner: Option<&Owner>) -> Option<String> {
+    // Without an owner, nobody asks for the id.
+    let owner = Some(owner?);
+    let others = PerKind::from_fn(|kind| {
+        let found = resources.get(kind).iter().flat_map(|resource| &resource.found);
+        found.filter(|found| !found.is_in(owner)).collect::<Vec<_>>()
+    });
+    let is_missing = |kind: Kind| {
+        let is_optional = matches!(kind, Kind::DnsRecord | Kind::SiteCredentials | Kind::Files);
+        let status = resources.get(kind).as_ref().map(|resource| resource.status);
+        !is_optional && matches!(status, Some(Status::Absent | Status::Going))
+    };
+    taken::taken(names, &others, is_missing)
 }
 
 #[cfg(test)]
@@ -249,14 +291,18 @@ mod tests {
 
     fn inventory(owner: Option<&Owner>, resources: PerKind<Option<Resource>>) -> Inventory {
         let request = Teardown { owner: owner.cloned(), ..Teardown::of(tenant()) };
-        summed_up(request, EnvironmentName::Dev, resources)
+        summed_up(request, &names(), resources)
+    }
+
+    fn names() -> Names {
+        settings(&[]).names(&tenant())
     }
 
     #[test]
     fn a_log_group_that_is_kept_on_request_is_no_leftover() {
         let request = Teardown { keep_log_group: true, ..Teardown::of(tenant()) };
         let resources = PerKind { log_group: present("arn", None), secret: present("arn", None), ..PerKind::default() };
-        let inventory = summed_up(request, EnvironmentName::Dev, resources);
+        let inventory = summed_up(request, &names(), resources);
         assert_eq!(inventory.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn".to_owned() }]);
     }
 
@@ -300,8 +346,20 @@ mod tests {
         let ours = inventory(Some(&owner()), resources());
         assert_eq!(ours.leftovers, [Leftover { kind: Kind::Secret, identifier: "arn:secret".to_owned() }]);
         assert_eq!(ours.foreign, [Kind::TargetGroup, Kind::Database]);
+        assert!(ours.taken.unwrap().contains("take another id"), "a new tenant cannot have it");
         let all = inventory(None, resources());
-        assert_eq!((all.leftovers.len(), all.foreign.len()), (3, 0));
+        assert_eq!((all.leftovers.len(), all.foreign.len(), all.taken), (3, 0, None));
+    }
+
+    #[test]
+    fn database_files_and_service_are_at_stake_and_nothing_else() {
+        let all = PerKind::from_fn(|kind| present(kind.name(), None));
+        assert_eq!(at_stake(&all), ["database database", "files files", "service service"]);
+        let service = Some(Resource::of(vec![Found::going("arn:service", None, "draining")]));
+        let rest = PerKind { database: None, files: Some(Resource::UNCHECKED), service, ..all };
+        assert_eq!(at_stake(&rest), Vec::<String>::new());
+        let unseen = PerKind { database: Some(Resource::UNCHECKED), ..PerKind::default() };
+        assert_eq!(at_stake(&unseen).len(), 1, "nobody knows");
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::stack::calls::few_at_a_time;
 pub(crate) mod of_tenant;
 pub mod suspension;
 
-use of_tenant::{is_of, on_listeners};
+use of_tenant::{is_of, is_page_of, on_listeners};
 
 /// Maximum number of attempts to take a priority that other calls take first.
 const RACES: u32 = 12;
@@ -72,15 +72,32 @@ pub async fn find(elb: &Client, settings: &Settings, names: &Names, listeners: &
     Ok(found.into_iter().flatten().collect())
 }
 
+/// The tenants of the rules on some listeners.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// Those that have a rule.
+    pub(crate) tenants: BTreeSet<TenantId>,
+    /// Those among them whose rule answers with the suspension page.
+    pub(crate) suspended: BTreeSet<TenantId>,
+}
+
 /// The tenants that have a rule on one of these listeners.
 ///
 /// # Errors
 /// When a call to Elastic Load Balancing fails.
-pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<BTreeSet<TenantId>> {
+pub(crate) async fn list(elb: &Client, settings: &Settings, listeners: &[Listener]) -> Result<Listing> {
     let domain = settings.required("DOMAIN")?;
     let arns = listeners.iter().filter_map(Listener::listener_arn);
     let rules = few_at_a_time(arns.map(|arn| of_listener(elb, arn))).await?;
-    Ok(rules.iter().flatten().filter_map(|rule| tenant_of(rule, domain, settings)).collect())
+    let mut listing = Listing::default();
+    for rule in rules.iter().flatten() {
+        let Some(tenant) = tenant_of(rule, domain, settings) else { continue };
+        if is_page_of(rule, &settings.names(&tenant)) {
+            listing.suspended.insert(tenant.clone());
+        }
+        listing.tenants.insert(tenant);
+    }
+    Ok(listing)
 }
 
 fn tenant_of(rule: &Rule, domain: &str, settings: &Settings) -> Option<TenantId> {

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::mysql::{Credentials, Endpoint};
 use shared::names::master_credentials;
-use shared::owner::{owner_in, tags};
+use shared::owner::{TAG_SIGNUP, owner_in, tags};
 use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, TenantId};
 
 use crate::resources::teardown::Teardown;
-use crate::resources::{Found, Left, Removal, tenant_named};
+use crate::resources::{Found, Left, Removal, taken, tenant_named, title};
 
 pub mod complete;
 
@@ -55,6 +55,8 @@ pub struct Create {
     pub database_host: String,
     /// TCP port of the database server.
     pub database_port: u16,
+    /// The signup that asked for the tenant, by which people find it.
+    pub signup_id: Option<String>,
 }
 
 /// Output of create-secret.
@@ -93,12 +95,14 @@ pub(crate) async fn find_named(secrets: &Client, name: &str) -> Result<Vec<Found
 }
 
 /// A secret in the list of all tenants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Listed {
     /// When it was created.
     pub(crate) created: Option<DateTime>,
     /// It is scheduled for deletion.
     pub(crate) going: bool,
+    /// The signup that asked for the tenant, if it is known.
+    pub(crate) signup_id: Option<String>,
 }
 
 /// The secrets of all tenants: database credentials, and site credentials.
@@ -107,6 +111,8 @@ pub(crate) struct Listing {
     pub(crate) secrets: BTreeMap<TenantId, Listed>,
     /// The tenants that have site credentials which are not scheduled for deletion.
     pub(crate) site_credentials: BTreeSet<TenantId>,
+    /// The titles with which the sites were made, where they are known.
+    pub(crate) titles: BTreeMap<TenantId, String>,
 }
 
 /// The secrets of all tenants.
@@ -122,8 +128,18 @@ pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<Listin
     let all = || pages.iter().flat_map(|page| page.secret_list());
     let listed = |secret: &SecretListEntry| {
         let tenant = tenant_named(settings, secret.name()?, Names::secret)?;
-        let created = secret.created_date().copied();
-        Some((tenant, Listed { created, going: secret.deleted_date().is_some() }))
+        let signup_id = secret.tags().iter().find(|tag| tag.key() == Some(TAG_SIGNUP)).and_then(Tag::value);
+        let listed = Listed {
+            created: secret.created_date().copied(),
+            going: secret.deleted_date().is_some(),
+            signup_id: signup_id.map(str::to_owned),
+        };
+        Some((tenant, listed))
+    };
+    let titled = |secret: &SecretListEntry| {
+        let tenant = tenant_named(settings, secret.name()?, Names::site_credentials)?;
+        let title = title::title_in(secret.description()?, &tenant)?.to_owned();
+        Some((tenant, title))
     };
     let staying = all().filter(|secret| secret.deleted_date().is_none());
     Ok(Listing {
@@ -131,6 +147,7 @@ pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<Listin
         site_credentials: staying
             .filter_map(|secret| tenant_named(settings, secret.name()?, Names::site_credentials))
             .collect(),
+        titles: all().filter_map(titled).collect(),
     })
 }
 
@@ -141,14 +158,15 @@ pub(crate) async fn list(secrets: &Client, settings: &Settings) -> Result<Listin
 /// `TenantAlreadyExists` when another owner has claimed the id.
 pub async fn create(secrets: &Client, settings: &Settings, request: Create) -> Result<Created> {
     let names = settings.names(&request.tenant_id);
-    let tags = tags(names.environment(), names.tenant(), &request.owner);
+    let tags = tags(names.environment(), names.tenant(), &request.owner).into_iter();
+    let tags = tags.chain(request.signup_id.clone().map(|signup| (TAG_SIGNUP, signup)));
     let outcome = secrets
         .create_secret()
         .name(names.secret())
         .description(format!("Database credentials of tenant {}", names.tenant()))
         .secret_string(secret_string(&names, &request)?)
         .client_request_token(request.owner.idempotency_token("secret"))
-        .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
+        .set_tags(Some(tags.map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
         .send()
         .await;
     match outcome {
@@ -169,15 +187,20 @@ pub async fn create(secrets: &Client, settings: &Settings, request: Create) -> R
 
 fn claimed(names: &Names, found: Vec<Found>, owner: &Owner) -> Result<Option<Created>> {
     let Some(found) = found.into_iter().next() else { return Ok(None) };
-    let taken = |why: String| {
+    let exists = |why: String| {
         let message = format!("tenant {} exists in {}: its secret {why}", names.tenant(), names.environment());
         Err(Error::new(ErrorKind::TenantAlreadyExists, message))
     };
     match (found.detail, &found.owner) {
-        (Some(detail), _) => taken(format!("is {detail}: restore it, or wait, or take another id")),
+        (Some(detail), _) => {
+            let scheduled = taken::scheduled_secret(&names.secret(), &detail, names);
+            let (tenant, environment) = (names.tenant(), names.environment());
+            let message = format!("no tenant {tenant} runs in {environment}, but {scheduled}. Or take another id");
+            Err(Error::new(ErrorKind::TenantAlreadyExists, message))
+        }
         (None, Some(other)) if other == owner => Ok(Some(created(names, &found.identifier))),
-        (None, Some(other)) => taken(format!("was made by {other}")),
-        (None, None) => taken("was not made by tenant management".to_owned()),
+        (None, Some(other)) => exists(format!("was made by {other}")),
+        (None, None) => exists("was not made by tenant management".to_owned()),
     }
 }
 
@@ -353,8 +376,9 @@ mod tests {
 
     async fn run_create(rules: &[&Rule]) -> Result<Created> {
         let client = mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, rules);
-        let request =
-            Create { tenant_id: tenant(), owner: owner(), database_host: "db".to_owned(), database_port: 3307 };
+        let (tenant_id, owner) = (tenant(), owner());
+        let signup_id = Some("signup-1".to_owned());
+        let request = Create { tenant_id, owner, database_host: "db".to_owned(), database_port: 3307, signup_id };
         create(&client, &settings(&[]), request).await
     }
 
@@ -373,6 +397,8 @@ mod tests {
                     keys.len() == KEYS.len() && keys.iter().all(|key| key.len() == KEY_LENGTH),
                     "all are different"
                 );
+                let signup = request.tags().iter().find(|tag| tag.key() == Some(TAG_SIGNUP));
+                assert_eq!(signup.and_then(Tag::value), Some("signup-1"), "people find the tenant by it");
                 request.name() == Some("dev-123456789012-db-credentials")
                     && request
                         .tags()

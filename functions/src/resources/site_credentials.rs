@@ -13,7 +13,7 @@ use shared::{Error, ErrorKind, Kind, Names, Owner, Result, Settings, Site, Tenan
 
 use crate::resources::secret::{delete_named, find_named, password};
 use crate::resources::teardown::Teardown;
-use crate::resources::{Found, Removal, ours};
+use crate::resources::{Found, Removal, ours, title};
 
 /// Input of create-site-credentials.
 #[derive(Debug, Deserialize)]
@@ -59,7 +59,7 @@ pub async fn create(secrets: &Client, settings: &Settings, request: Create) -> R
     let outcome = secrets
         .create_secret()
         .name(&name)
-        .description(format!("Administrator of the site of tenant {}", names.tenant()))
+        .description(title::description(names.tenant(), &request.site))
         .secret_string(secret_string(settings, &request.site)?)
         .client_request_token(request.owner.idempotency_token("site-credentials"))
         .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))

@@ -103,6 +103,8 @@ pub struct Approved {
 pub struct TeardownInput {
     tenant_id: TenantId,
     environment: EnvironmentName,
+    /// The tenant's id: the checklist has confirmed the teardown.
+    confirmation: TenantId,
     force_delete_secret: bool,
     secret_recovery_days: RecoveryDays,
     keep_log_group: bool,
@@ -124,6 +126,7 @@ pub fn check(settings: &Settings, request: DeletionRequest) -> Result<Approved> 
         teardown: TeardownInput {
             tenant_id: request.tenant_id.clone(),
             environment,
+            confirmation: request.tenant_id.clone(),
             force_delete_secret: request.force_delete_secret,
             secret_recovery_days: request.secret_recovery_days,
             keep_log_group: request.keep_log_group,
@@ -220,8 +223,8 @@ mod tests {
             json!({
                 "tenant_id": "123456789012", "environment": "dev", "approved_by": "Ada", "purge_files": false,
                 "teardown": {
-                    "tenant_id": "123456789012", "environment": "dev", "force_delete_secret": false,
-                    "secret_recovery_days": 7, "keep_log_group": true
+                    "tenant_id": "123456789012", "environment": "dev", "confirmation": "123456789012",
+                    "force_delete_secret": false, "secret_recovery_days": 7, "keep_log_group": true
                 }
             })
         );

@@ -12,7 +12,7 @@ use serde_json::Value;
 use shared::input::{self, invalid};
 use shared::owner::owner_in;
 use shared::{
-    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Names, Owner, Result, Settings,
+    DesiredCount, EnvironmentName, Error, ErrorKind, FargateSize, ImageReference, Kind, Names, Owner, Result, Settings,
     TablePrefix, TenantId, fargate, is_downgrade,
 };
 
@@ -22,7 +22,7 @@ use crate::resources::service::deployment::has_failed;
 use crate::resources::state::{Shows, State};
 use crate::resources::task_definition::moved::mounts;
 use crate::resources::task_definition::{container, job};
-use crate::resources::{service, target_group, task_definition};
+use crate::resources::{repair, service, target_group, task_definition};
 use crate::workflows::lock;
 
 use move_content::{Move, Tenant};
@@ -172,6 +172,7 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     } else {
         None
     };
+    reaches_visitors(&wanted, &rules, &names)?;
     let mut changes = wanted.changes_since(&previous);
     // A failed deployment starts no tasks, so a new one is needed even if nothing changes.
     let force_new_deployment = request.force_new_deployment || has_failed(&service);
@@ -195,14 +196,36 @@ pub async fn begin(clients: &Clients, settings: &Settings, begin: Begin) -> Resu
     })
 }
 
+/// Refuses to start or keep tasks that no visitor would reach: the deployment of such tasks succeeds, and the site is
+/// down all the same.
+fn reaches_visitors(wanted: &State, rules: &[Rule], names: &Names) -> Result<()> {
+    if wanted.desired_count > 0 && rules.is_empty() {
+        return Err(Error::not_ready(format!(
+            "tenant {} has no listener rule, so no visitor reaches its tasks; nothing was changed. {}; then start the \
+             update again",
+            names.tenant(),
+            repair::advice(Kind::ListenerRule, names)
+        )));
+    }
+    Ok(())
+}
+
+/// Without a rule, both are read once more: AWS's answers may be older than a rule that was made a moment ago, and the
+/// update of a tenant without one is refused.
 async fn group_and_rules(
     clients: &Clients,
     settings: &Settings,
     names: &Names,
 ) -> Result<(Option<TargetGroup>, Vec<Rule>)> {
-    let group = target_group::describe(&clients.elb, names).await?;
-    let rules = of_tenant(&clients.elb, settings, names, group.as_ref()).await?;
-    Ok((group, rules))
+    let read = async || -> Result<(Option<TargetGroup>, Vec<Rule>)> {
+        let group = target_group::describe(&clients.elb, names).await?;
+        let rules = of_tenant(&clients.elb, settings, names, group.as_ref()).await?;
+        Ok((group, rules))
+    };
+    match read().await? {
+        (_, rules) if rules.is_empty() => read().await,
+        found => Ok(found),
+    }
 }
 
 /// Input of end-update.

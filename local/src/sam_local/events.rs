@@ -215,7 +215,7 @@ fn succeeded(ended: Ended) -> Result<Ended> {
 }
 
 fn removal(tenant: &str) -> Value {
-    json!({"tenant_id": tenant, "force_delete_secret": true})
+    json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true})
 }
 
 fn merged(common: &Value, more: Value) -> Value {

@@ -20,6 +20,8 @@ pub const MANAGED_BY: &str = "tenant-management";
 pub const TAG_EXECUTION: &str = "tenant:execution";
 /// Tag of a load balancer of several listeners: the ARN of the one that has tenants' rules.
 pub const TAG_LISTENER: &str = "tenant:listener";
+/// Tag of a tenant's secret: the signup that asked for the tenant.
+pub const TAG_SIGNUP: &str = "tenant:signup";
 /// Tag of a suspended tenant's service: the desired count after resuming.
 pub const TAG_RESUME_COUNT: &str = "tenant:resume-count";
 

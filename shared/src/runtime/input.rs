@@ -17,8 +17,50 @@ pub fn parse<T: DeserializeOwned>(input: Value) -> Result<T> {
         let path = error.path().to_string();
         let reason = error.into_inner().to_string();
         // Errors about the object itself (a missing or unknown field) already contain the field's name.
-        invalid(if path == "." || reason.starts_with("unknown field") { reason } else { format!("{path}: {reason}") })
+        let has_the_name = path == "." || reason.starts_with("unknown field");
+        let reason = plain(&reason);
+        invalid(if has_the_name { reason } else { format!("{path}: {reason}") })
     })
+}
+
+/// A reason of serde's in words that a person knows. A reason of this project's types is returned as it is.
+fn plain(reason: &str) -> String {
+    if let Some((found, expected)) = wrong_kind(reason) {
+        return format!("{found} is not allowed: allowed is {}", allowed(expected));
+    }
+    match reason.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected ")) {
+        Some((found, expected)) => format!("{found:?} is not allowed: allowed is {expected}"),
+        None => reason.replacen("`, expected ", "`: allowed is ", 1),
+    }
+}
+
+/// What serde found, and what it expected.
+fn wrong_kind(reason: &str) -> Option<(String, &str)> {
+    let rest = reason.strip_prefix("invalid type: ").or_else(|| reason.strip_prefix("invalid value: "))?;
+    let (found, expected) = rest.rsplit_once(", expected ")?;
+    let found = match found {
+        "map" => "an object",
+        "sequence" => "a list",
+        // The value in backticks or quotation marks, without serde's word for its type.
+        other => ["integer ", "floating point ", "boolean ", "string "]
+            .iter()
+            .find_map(|kind| other.strip_prefix(kind))
+            .unwrap_or(other),
+    };
+    Some((found.trim_matches('`').to_owned(), expected))
+}
+
+/// serde's word for what is allowed, as people call it.
+fn allowed(expected: &str) -> String {
+    match expected {
+        "a string" | "string or map" => "a text".to_owned(),
+        "a boolean" => "true or false".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "a map" => "a JSON object".to_owned(),
+        _ if expected.starts_with("struct ") => "a JSON object".to_owned(),
+        "i64" | "u64" | "u32" | "u16" | "i32" | "usize" => "a whole number".to_owned(),
+        other => other.to_owned(),
+    }
 }
 
 /// An `InvalidRequest` with this message.
@@ -70,12 +112,44 @@ mod tests {
             message(json!({"tenant_id": "123456789012", "desired_count": -1})),
             "desired_count: -1 is not a desired count: allowed is a whole number from 1 to 50"
         );
-        assert_eq!(message(json!({"tenant_id": 5})), "tenant_id: invalid type: integer `5`, expected a string");
+        assert_eq!(message(json!({"tenant_id": 5})), "tenant_id: 5 is not allowed: allowed is a text");
         assert_eq!(
             message(json!({"tenant": "123456789012"})),
-            "unknown field `tenant`, expected `tenant_id` or `desired_count`"
+            "unknown field `tenant`: allowed is `tenant_id` or `desired_count`"
         );
         assert_eq!(message(json!({})), "missing field `tenant_id`");
+    }
+
+    #[test]
+    fn the_words_are_ours_and_not_those_of_the_parser() {
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum Action {
+            Create,
+            Drop,
+        }
+        #[derive(Debug, Deserialize)]
+        #[allow(dead_code)]
+        struct Other {
+            action: Option<Action>,
+            is_forced: Option<bool>,
+            days: Option<u32>,
+            ids: Option<Vec<String>>,
+            nested: Option<Request>,
+        }
+        for (input, told) in [
+            (json!({"action": 5}), "action: 5 is not allowed: allowed is a text"),
+            (json!({"action": "make"}), "action: \"make\" is not allowed: allowed is `create` or `drop`"),
+            (json!({"is_forced": "yes"}), "is_forced: \"yes\" is not allowed: allowed is true or false"),
+            (json!({"days": -1}), "days: -1 is not allowed: allowed is a whole number"),
+            (json!({"days": 1.5}), "days: 1.5 is not allowed: allowed is a whole number"),
+            (json!({"ids": {}}), "ids: an object is not allowed: allowed is a list"),
+            (json!({"ids": "x, expected y"}), "ids: \"x, expected y\" is not allowed: allowed is a list"),
+            (json!({"nested": 1}), "nested: 1 is not allowed: allowed is a JSON object"),
+            (json!({"nested": {}}), "nested: missing field `tenant_id`"),
+        ] {
+            assert_eq!(parse::<Other>(input).unwrap_err().chain(), told);
+        }
     }
 
     #[test]

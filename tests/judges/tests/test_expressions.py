@@ -166,16 +166,73 @@ def test_the_log_of_a_deployment_that_failed_is_named_if_it_is_still_there(evalu
         assert told(error, kept)["message"] == "no"
 
 
-def test_an_id_under_which_only_a_log_is_left_is_told_apart_from_a_tenant(evaluated):
-    def told(foreign):
-        states = {"input": [{}, {"tenant_id": TENANT, "foreign": foreign}]}
-        return evaluated(state("provision-tenant", "Note that the tenant exists")["Assign"], states=states)["failure"][
-            "Cause"
-        ]
+@pytest.mark.parametrize(
+    ("request_of", "goes_on"),
+    [
+        ({"tenant_id": TENANT, "owner": "arn:owner"}, True),
+        ({"tenant_id": TENANT, "confirmation": TENANT}, True),
+        ({"tenant_id": TENANT}, False),
+        ({"tenant_id": TENANT, "confirmation": "999999999999"}, False),
+        ({}, False),
+        ([], False),
+    ],
+)
+def test_a_teardown_whose_inventory_failed_goes_on_only_as_a_rollback_or_confirmed(evaluated, request_of, goes_on):
+    condition = state("teardown-tenant", "May it be deleted unseen?")["Choices"][0]["Condition"]
+    states = {"input": {}, "context": {"Execution": {"Input": request_of}}}
+    assert evaluated(condition, states=states) is goes_on
 
-    assert "it has a log-group. Only a log is left" in told(["log-group"])
-    for foreign in [["secret"], ["log-group", "secret"]]:
-        assert f"it has a {', a '.join(foreign)}. Take another id" in told(foreign)
+
+@pytest.fixture(scope="module")
+def noted(evaluated):
+    """What a conclusion notes about a tenant with these statuses of its resources."""
+
+    def note(removes, statuses, leftovers, known=()):
+        variables = {
+            "look": {"tenant_id": TENANT, "removes": removes, "remedy": "look"},
+            "detail": {"message": "stopped", "leftovers": list(known), "execution_arn": "arn:update"},
+        }
+        resources = {kind: {"status": status, "found": []} for kind, status in statuses.items()}
+        found = [{"identifier": "arn:old"}, {"identifier": "arn:new", "owner": "arn:update"}]
+        resources.setdefault("access-point", {"status": "present"})["found"] = found
+        inventory = {"result": {"Payload": {"resources": resources, "leftovers": leftovers}}}
+        output = state("conclude-execution", "See what is there")["Output"]
+        seen = {"input": evaluated(output, states=inventory, **variables)}
+        return evaluated(state("conclude-execution", "Note what is there")["Assign"], states=seen, **variables)
+
+    return note
+
+
+SECRET = {"kind": "secret", "identifier": "arn:s"}
+
+
+def test_a_conclusion_says_what_is_gone_and_what_is_left_and_needs_a_person_if_both(noted):
+    half = noted(True, {"service": "absent", "secret": "present", "files": "absent"}, [SECRET])
+    assert half["is_incomplete"]
+    assert half["cleaned"]["message"] == "stopped; gone are: service; left are: secret"
+    assert half["cleaned"]["remedy"] == "look"
+    assert "ended before" in half["leftovers"][0]["reason"]
+
+
+def test_a_conclusion_knows_why_something_is_left(noted):
+    known = SECRET | {"reason": "denied"}
+    assert noted(True, {"service": "absent", "secret": "present"}, [SECRET], [known])["leftovers"] == [known]
+
+
+def test_a_conclusion_of_a_tenant_that_is_whole_or_gone_needs_no_person(noted):
+    whole = noted(True, {"service": "present", "secret": "present"}, [SECRET])
+    assert not whole["is_incomplete"]
+    assert "nothing of the tenant was removed" in whole["cleaned"]["message"]
+    gone = noted(True, {"service": "absent", "secret": "absent"}, [])
+    assert not gone["is_incomplete"]
+    assert "remedy" not in gone["cleaned"]
+
+
+def test_a_conclusion_of_an_update_tells_the_access_point_that_it_made(noted):
+    update = noted(False, {"service": "present"}, [SECRET])
+    assert not update["is_incomplete"]
+    assert [left["identifier"] for left in update["leftovers"]] == ["arn:new"]
+    assert (update["cleaned"]["message"], update["cleaned"]["remedy"]) == ("stopped", "look")
 
 
 def test_the_cause_of_a_failed_task_is_parsed_and_any_other_failure_is_kept(caught):

@@ -92,7 +92,10 @@ impl Times {
         times.of_critical_path.push(took.as_secs_f64() / path.as_secs_f64());
         times.critical_path.push(path);
         times.ours.push(took);
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+        stack
+            .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+            .await
+            .succeeded();
         times.script.push(baseline(stack, delay, "python", &["provision.py"]));
         times.commands.push(baseline(stack, delay, "bash", &["runbook.sh"]));
         times
@@ -142,7 +145,10 @@ async fn cost(stack: &Stack) {
     let outcome = stack.run("provision-tenant", json!({"tenant_id": tenant})).await;
     let history = stack.history(&outcome.arn).await;
     outcome.succeeded();
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     let of = |ending: &'static str| history.iter().filter(move |event| event.r#type().as_str().ends_with(ending));
     let [transitions, calls] = ["StateEntered", "TaskStateEntered"].map(|ending| of(ending).count());
     // Measured from the entry into the state, which is a little more than Lambda bills.

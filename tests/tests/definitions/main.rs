@@ -198,9 +198,30 @@ fn a_leftover_without_an_error_gets_another_round_of_deletions() {
 
 #[test]
 fn the_sample_events_fit_their_schemas() {
-    for sample in ["tenant-signed-up", "start-provisioning", "tenant-cancelled", "start-deprovisioning"] {
-        let event: Value =
-            serde_json::from_str(&fs::read_to_string(format!("../events/{sample}.json")).unwrap()).unwrap();
+    let read = |sample: &str| -> Value {
+        serde_json::from_str(&fs::read_to_string(format!("../events/{sample}.json")).unwrap()).unwrap()
+    };
+    for sample in ["start-provisioning", "start-deprovisioning"] {
+        let event = read(sample);
         assert!(fits_its_schema(event["detail-type"].as_str().unwrap(), &event["detail"]), "{sample}");
+    }
+    // These are what `aws events put-events --entries file://…` takes.
+    for sample in ["tenant-signed-up", "tenant-cancelled"] {
+        for entry in read(sample).as_array().unwrap() {
+            let [source, kind, detail] = ["Source", "DetailType", "Detail"].map(|name| entry[name].as_str().unwrap());
+            assert!(source == "signup" && fits_its_schema(kind, &serde_json::from_str(detail).unwrap()), "{sample}");
+        }
+    }
+}
+
+#[test]
+fn no_sample_deletes_what_nothing_brings_back() {
+    for file in fs::read_dir("../events").unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            let text = fs::read_to_string(&path).unwrap();
+            let is_forced = ["force_delete_secret", "purge_files"].iter().any(|field| text.contains(field));
+            assert!(!is_forced, "{}", path.display());
+        }
     }
 }

@@ -37,6 +37,9 @@ async fn a_tenant_that_is_partial_in_two_audits_in_a_row_is_reported_and_left_al
     fits_its_schema(&events[0]);
     ear.close().await;
     for tenant in [orphan, later, whole] {
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+        stack
+            .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+            .await
+            .succeeded();
     }
 }

@@ -121,7 +121,10 @@ async fn three_cannot_be_removed(count: usize) {
         assert_eq!(stack.snapshot(tenant).await, Vec::<String>::new());
     }
     assert_eq!(stack.snapshot(&bystander).await, before);
-    stack.run("teardown-tenant", json!({"tenant_id": bystander, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": bystander, "confirmation": bystander, "force_delete_secret": true}))
+        .await
+        .succeeded();
     stack.remove_load_balancers(&balancers).await;
 }
 

@@ -90,7 +90,7 @@ async fn a_provisioning_that_succeeds_and_one_that_fails_are_reported_once_each(
     assert_eq!((&detail["rolled_back"], &detail["leftovers"]), (&json!(true), &json!([])));
     assert!(text(&detail["message"]).contains("CannotPullContainer"), "{event}");
     assert!(text(&detail["message"]).contains(&format!("/ecs/dev-{failing}")), "its log is kept: {event}");
-    stack.run("teardown-tenant", json!({"tenant_id": failing})).await.succeeded();
+    stack.run("teardown-tenant", json!({"tenant_id": failing, "confirmation": failing})).await.succeeded();
 
     let event = bus.the_one_about(&refused.arn).await;
     let detail = &event["detail"];
@@ -154,7 +154,8 @@ async fn stopped_in(stack: &'static Stack, state: &str) -> Run {
             return run;
         }
         let made: Value = serde_json::from_str(execution.output().unwrap()).unwrap();
-        let removal = json!({"tenant_id": made["tenant_id"], "force_delete_secret": true});
+        let tenant = &made["tenant_id"];
+        let removal = json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true});
         stack.run("teardown-tenant", removal).await.succeeded();
     }
     panic!("no provisioning can be stopped in {state}");
@@ -249,6 +250,61 @@ async fn a_deprovisioning_is_reported_whether_it_succeeds_or_is_refused_but_its_
     let teardown = json!({"detail": {"executionArn": removed.arn.replace("deprovision-tenant", "teardown-tenant")}});
     let (error, message) = stack.invoke("start-conclusion", &teardown).await.unwrap_err();
     assert_eq!(error, "InvalidRequest", "{message}");
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn a_deprovisioning_that_is_stopped_half_way_says_what_is_left_and_its_conclusion_fails() {
+    let (stack, _alone) = Stack::alone().await;
+    let mut bus = stack.announcements().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    // The secret stays, however late the stop comes.
+    stack.take_away("delete-secret", "secretsmanager:DeleteSecret").await;
+    let run = start(stack, "deprovision-tenant", crate::deprovisioning::request(&tenant)).await;
+    run.entered("Tear the tenant down").await;
+    let teardown = Run { stack, arn: crate::database_task::running(stack, "teardown-tenant", &tenant).await };
+    teardown.entered("Delete the secret").await;
+    run.stop().await;
+    // AWS stops what the execution waits for. The emulator does not.
+    teardown.stop().await;
+    let event = bus.the_one_about(&run.arn).await;
+    let conclusion = stack.ended(&stack.conclusion_of(&run.arn).await).await;
+    stack.give_back("delete-secret").await;
+    let detail = &event["detail"];
+    assert_eq!((&event["detail-type"], &detail["status"]), (&json!("TenantDeprovisioningFailed"), &json!("ABORTED")));
+    let kinds: Vec<_> = detail["leftovers"].as_array().unwrap().iter().map(|left| text(&left["kind"])).collect();
+    assert_eq!(kinds, ["secret"], "{event}");
+    assert!(
+        text(&detail["message"]).contains("gone are: ") && text(&detail["message"]).contains("database"),
+        "{event}"
+    );
+    assert!(text(&detail["remedy"]).contains("dev-deprovision-tenant again with the same input"), "{event}");
+    let (error, cause) = conclusion.failed();
+    assert_eq!((error.as_str(), &cause["leftovers"]), ("TeardownIncomplete", &detail["leftovers"]), "{cause}");
+    assert!(text(&cause["message"]).contains("again with the same input"), "{cause}");
+
+    stack.run("deprovision-tenant", crate::deprovisioning::request(&tenant)).await.succeeded();
+    assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
+    bus.close().await;
+}
+
+#[tokio::test]
+async fn a_deprovisioning_that_is_stopped_before_it_removes_anything_leaves_nothing_half_removed() {
+    let (stack, _together) = Stack::together().await;
+    let mut bus = stack.announcements().await;
+    let tenant = new_tenant_id();
+    stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    let run = start(stack, "deprovision-tenant", crate::deprovisioning::request(&tenant)).await;
+    run.entered("Check the request").await;
+    run.stop().await;
+    let event = bus.the_one_about(&run.arn).await;
+    assert_eq!((&event["detail"]["status"], event["detail"].get("remedy")), (&json!("ABORTED"), None), "{event}");
+    let conclusion = stack.conclusion_of(&run.arn).await;
+    let name = run.arn.rsplit(':').next().unwrap();
+    assert!(conclusion.contains(&format!(":{name}-")), "a search for the execution's name finds both: {conclusion}");
+    stack.ended(&conclusion).await.succeeded();
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant})).await.succeeded();
     bus.close().await;
 }
 

@@ -58,7 +58,9 @@ async fn a_task_may_create_and_drop_a_database_twice() {
     assert_eq!(dropped["removed"], json!([format!("{tenant}_db"), format!("{tenant}_user")]));
     assert_eq!(sit.run("run-database-task", drop).await.succeeded()["removed"], json!([]));
     assert_eq!(database_of(sit, &tenant).await, Vec::<String>::new());
-    sit.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    sit.run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
 }
 
 #[tokio::test]
@@ -130,7 +132,7 @@ async fn a_teardown_that_is_stopped_has_the_database_as_a_leftover() {
 }
 
 /// Waits for a running execution of a machine that works on this tenant, and returns its ARN.
-async fn running(stack: &Stack, machine: &str, tenant: &str) -> String {
+pub(crate) async fn running(stack: &Stack, machine: &str, tenant: &str) -> String {
     let start = std::time::Instant::now();
     loop {
         assert!(start.elapsed().as_secs() < 60, "no execution of {machine} works on {tenant}");

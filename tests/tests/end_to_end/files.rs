@@ -67,7 +67,10 @@ async fn files_have_an_owner_stay_when_a_person_removes_the_tenant_and_keep_its_
     purge(stack, &tenant).await;
     assert_eq!(files_of(stack, &tenant).await, json!({"status": "absent"}));
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     purge(stack, &tenant).await;
 }
 
@@ -88,9 +91,12 @@ async fn a_rollback_leaves_no_directory_and_one_entry_in_the_quarantine() {
     );
 
     // The id is free when the log of the failed deployment is removed, too.
-    stack.run("teardown-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant})).await.succeeded();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     purge(stack, &tenant).await;
 }
 
@@ -133,7 +139,10 @@ async fn an_audit_names_the_directories_of_no_tenant_and_empties_the_quarantine(
     assert!(!root.join(".quarantine").join(&expired).exists() && root.join(".quarantine").join(&kept).exists());
     assert!(root.join(&orphan).exists(), "an audit deletes the files of nobody");
 
-    stack.run("teardown-tenant", json!({"tenant_id": whole, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": whole, "confirmation": whole, "force_delete_secret": true}))
+        .await
+        .succeeded();
     for tenant in [orphan, whole] {
         purge(stack, &tenant).await;
     }

@@ -125,7 +125,10 @@ async fn a_site_of_an_earlier_version_gets_the_images_core_and_keeps_what_the_cu
 
     let again = stack.run("update-tenant", input).await.succeeded();
     assert_eq!(again["status"], "unchanged", "{again}");
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
     fs::remove_dir_all(root).unwrap();
 }
@@ -152,7 +155,10 @@ async fn a_tenant_without_files_on_the_file_system_or_without_tasks_is_refused_a
     let moved: Value = stack.run("update-tenant", input).await.succeeded();
     assert_eq!((&moved["current"]["mounts"], &moved["current"]["desired_count"]), (&json!("content"), &json!(1)));
     for tenant in [bare, stopped] {
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+        stack
+            .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+            .await
+            .succeeded();
         assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
     }
 }

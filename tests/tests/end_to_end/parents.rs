@@ -60,7 +60,10 @@ async fn a_teardown_succeeds_when_listener_cluster_and_file_system_are_gone() {
     // Show that the environment is complete again. The first tenant's files keep its id.
     let tenant = new_tenant_id();
     stack.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
 }
 
 async fn restore(stack: &Stack, cluster: &str, listeners: &[Listener]) {

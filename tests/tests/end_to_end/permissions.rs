@@ -105,7 +105,10 @@ async fn a_teardown_names_the_one_permission_that_it_lacks() {
             assert!(message.contains(&action), "{function} without {action}: {message}");
         }
     }
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
@@ -252,7 +255,7 @@ async fn functions_that_events_start_have_the_permissions_that_they_need() {
             permitted_and_needed(stack, function, action, &event, None).await;
         }
         if let Some(made) = ended.output.get("tenant_id") {
-            let removal = json!({"tenant_id": made, "force_delete_secret": true});
+            let removal = json!({"tenant_id": made, "confirmation": made, "force_delete_secret": true});
             stack.run("teardown-tenant", removal).await.succeeded();
         }
 
@@ -291,7 +294,10 @@ async fn each_function_that_reads_names_the_one_permission_that_it_lacks() {
             assert!(told.contains("AccessDenied") && told.contains(&action), "{function} without {action}: {told}");
         }
     }
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
 }
 
 #[tokio::test]
@@ -335,7 +341,12 @@ async fn the_machines_for_many_tenants_tasks_and_updates_need_their_permissions(
             "{machine} without {action}: {cause}"
         );
     }
-    dev.run("teardown-tenant", json!({"tenant_id": with_a_job, "force_delete_secret": true})).await.succeeded();
+    dev.run(
+        "teardown-tenant",
+        json!({"tenant_id": with_a_job, "confirmation": with_a_job, "force_delete_secret": true}),
+    )
+    .await
+    .succeeded();
 }
 
 #[tokio::test]
@@ -484,7 +495,10 @@ async fn a_move_names_the_one_permission_that_it_lacks() {
         let all: BTreeSet<_> = actions.map(str::to_owned).into();
         assert_eq!(stack.granted(function).await, all, "{function}: every permission is tested above");
     }
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
@@ -505,7 +519,7 @@ async fn each_step_of_an_audit_names_the_one_permission_that_it_lacks() {
     let granted = stack.granted("report-audit").await;
     let others: Vec<_> = granted.iter().map(String::as_str).filter(|action| *action != "s3:ListBucket").collect();
     refused_without_each(stack, "report-audit", &report("second"), &others).await;
-    stack.run("teardown-tenant", json!({"tenant_id": orphan})).await.succeeded();
+    stack.run("teardown-tenant", json!({"tenant_id": orphan, "confirmation": orphan})).await.succeeded();
 }
 
 async fn refused_without_each(stack: &Stack, function: &str, input: &Value, actions: &[&str]) -> Value {

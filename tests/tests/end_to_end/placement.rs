@@ -43,7 +43,8 @@ async fn spread(stack: &Stack, balancers: &[LoadBalancer], tenants: &[Value]) ->
 
 async fn remove(stack: &Stack, tenants: &[Value]) {
     for tenant in tenants {
-        let input = json!({"tenant_id": tenant["tenant_id"], "force_delete_secret": true});
+        let id = &tenant["tenant_id"];
+        let input = json!({"tenant_id": id, "confirmation": id, "force_delete_secret": true});
         stack.run("teardown-tenant", input).await.succeeded();
         assert_eq!(stack.snapshot(&text(&tenant["tenant_id"])).await, Vec::<String>::new());
     }

@@ -67,18 +67,22 @@ async fn tenants_orphans_and_what_the_runbook_made_are_listed_with_what_they_lac
         (&group, "target-group"),
         (&access_point, "access-point"),
         (&family, "task-definition"),
-        (&logs, "log-group"),
     ] {
         let orphan = entry(&all, orphan).unwrap();
         assert_eq!(orphan["status"], "partial", "{orphan}");
         assert!(lacks(orphan).len() == 7 && !lacks(orphan).contains(&kind.to_owned()), "{kind}: {orphan}");
     }
+    let retired = entry(&all, &logs).unwrap();
+    assert_eq!((&retired["status"], lacks(retired).len()), (&json!("retired"), 0), "a log alone: {retired}");
     let partial = stack.listed(json!({"status": "partial"})).await;
     assert!(partial.iter().all(|tenant| tenant["status"] == "partial"));
     assert!(entry(&partial, &by_hand).is_some() && entry(&partial, &tenant).is_none());
 
     for orphan in orphans.iter().chain([&tenant, &by_hand]) {
-        stack.run("teardown-tenant", json!({"tenant_id": orphan, "force_delete_secret": true})).await.succeeded();
+        stack
+            .run("teardown-tenant", json!({"tenant_id": orphan, "confirmation": orphan, "force_delete_secret": true}))
+            .await
+            .succeeded();
     }
     let gone = stack.listed(json!({"limit": 100})).await;
     assert!(orphans.iter().all(|orphan| entry(&gone, orphan).is_none()));
@@ -165,7 +169,52 @@ async fn a_tenant_is_described_with_all_its_resources() {
     sit.run("provision-tenant", json!({"tenant_id": tenant})).await.succeeded();
     let told = unchecked.invoke("describe-tenant", &json!({"tenant_id": tenant})).await.unwrap();
     assert_eq!((&told["status"], &told["database"]["status"]), (&json!("active"), &json!("unchecked")), "{told:#}");
-    sit.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    sit.run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
+}
+
+#[tokio::test]
+async fn who_is_not_well_is_one_list_and_each_is_told_why() {
+    let (stack, _together) = Stack::together().await;
+    let [scaled, ruleless, suspended] = [(); 3].map(|()| new_tenant_id());
+    let signup = format!("signup-{scaled}");
+    let title = format!("Käse & Söhne {scaled}");
+    let asked = json!({"tenant_id": scaled, "signup_id": signup, "site": {"title": title}});
+    let made = stack.run("provision-tenant", asked).await;
+    let execution = made.arn.clone();
+    made.succeeded();
+    let made = stack.run("provision-tenant", json!({"tenant_id": ruleless})).await.succeeded();
+    stack.elb.delete_rule().rule_arn(text(&made["listener_rule_arn"])).send().await.unwrap();
+    stack.run("provision-tenant", json!({"tenant_id": suspended})).await.succeeded();
+    let suspension = stack.run("update-tenant", json!({"tenant_id": suspended, "suspended": true})).await;
+    let suspender = suspension.arn.clone();
+    suspension.succeeded();
+    let found = stack.listed(json!({"signup_id": signup})).await;
+    assert_eq!((found.len(), &found[0]["tenant_id"], &found[0]["title"]), (1, &json!(scaled), &json!(title)));
+    assert_eq!((&found[0]["status"], &found[0]["healthy_count"]), (&json!("active"), &json!(1)), "{found:?}");
+    assert_eq!(stack.listed(json!({"title": format!("SÖHNE {scaled}")})).await.len(), 1);
+    let told = stack.invoke("describe-tenant", &json!({"tenant_id": scaled})).await.unwrap();
+    assert_eq!((&told["executions"][0]["arn"], told.get("probable_cause")), (&json!(execution), None), "{told:#}");
+    assert!(text(&told["executions"][0]["console"]).ends_with(&execution), "{told:#}");
+
+    let scale = stack.ecs.update_service().cluster("dev-cluster").service(format!("dev-{scaled}-service"));
+    scale.desired_count(0).send().await.unwrap();
+    let unwell = stack.listed(json!({"not": "active"})).await;
+    for (tenant, status, cause) in [
+        (&scaled, "unhealthy", "somebody has scaled it by hand".to_owned()),
+        (&ruleless, "partial", "dev-create-listener-rule".to_owned()),
+        (&suspended, "suspended", format!("it was suspended by {suspender}")),
+    ] {
+        assert_eq!(entry(&unwell, tenant).unwrap()["status"], status, "{tenant}");
+        let told = stack.invoke("describe-tenant", &json!({"tenant_id": tenant})).await.unwrap();
+        assert_eq!(told["status"], status, "{told:#}");
+        assert!(text(&told["probable_cause"]).contains(&cause), "{cause}: {told:#}");
+    }
+    for tenant in [scaled, ruleless, suspended] {
+        let removal = json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true});
+        stack.run("teardown-tenant", removal).await.succeeded();
+    }
 }
 
 #[tokio::test]
@@ -245,6 +294,9 @@ async fn a_tenant_is_located_even_if_another_environment_cannot_be_reached() {
     assert_eq!(places[2]["error"], "AccessDenied");
     assert!(text(&places[2]["message"]).contains(peer), "{seen:#}");
     for stack in [dev, prod] {
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+        stack
+            .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+            .await
+            .succeeded();
     }
 }

@@ -32,7 +32,10 @@ async fn the_samples_of_the_state_machines_provision_two_tenants_and_remove_one(
     }
     stack.run("teardown-tenant", sample("teardown-tenant")).await.succeeded();
     stack
-        .run("teardown-tenant", json!({"tenant_id": second["tenant_id"], "force_delete_secret": true}))
+        .run(
+            "teardown-tenant",
+            json!({"tenant_id": second["tenant_id"], "confirmation": second["tenant_id"], "force_delete_secret": true}),
+        )
         .await
         .succeeded();
     for input in [first, second] {
@@ -53,7 +56,7 @@ async fn every_function_accepts_its_sample_event() {
             Ok(answer) if ["start-provisioning", "start-deprovisioning"].contains(&function.as_str()) => {
                 let ended = stack.ended(answer["execution_arn"].as_str().unwrap()).await;
                 if let Some(made) = ended.output.get("tenant_id") {
-                    let removal = json!({"tenant_id": made, "force_delete_secret": true});
+                    let removal = json!({"tenant_id": made, "confirmation": made, "force_delete_secret": true});
                     stack.run("teardown-tenant", removal).await.succeeded();
                 }
             }

@@ -16,8 +16,8 @@ async fn no_password_is_in_a_history_an_output_or_a_log() {
     let passwords = [fields["password"].as_str().unwrap().to_owned(), variable("MYSQL_ADMIN_PASSWORD")];
     let failed =
         stack.run("provision-tenant", json!({"tenant_id": failing, "image": "pretend/wordpress:does-not-exist"})).await;
-    let removed = stack.run("teardown-tenant", json!({"tenant_id": tenant})).await;
-    stack.run("teardown-tenant", json!({"tenant_id": failing})).await.succeeded();
+    let removed = stack.run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant})).await;
+    stack.run("teardown-tenant", json!({"tenant_id": failing, "confirmation": failing})).await.succeeded();
 
     let mut texts = Vec::new();
     for outcome in [&provisioned, &failed, &removed] {

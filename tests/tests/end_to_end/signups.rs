@@ -13,7 +13,8 @@ fn new_signup_id() -> String {
 }
 
 async fn remove(stack: &Stack, provisioned: &Value) {
-    let input = json!({"tenant_id": provisioned["tenant_id"], "force_delete_secret": true});
+    let id = &provisioned["tenant_id"];
+    let input = json!({"tenant_id": id, "confirmation": id, "force_delete_secret": true});
     stack.run("teardown-tenant", input).await.succeeded();
 }
 
@@ -121,7 +122,10 @@ async fn a_signup_that_failed_is_tried_again_when_it_is_sent_again_and_not_when_
     let first = stack.started("provision-tenant", &signup, 1).await.remove(0);
     let (error, cause) = stack.ended(&first).await.failed();
     assert_eq!(error, "DeploymentFailed", "{cause}");
-    stack.run("teardown-tenant", json!({"tenant_id": cause["tenant_id"]})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": cause["tenant_id"], "confirmation": cause["tenant_id"]}))
+        .await
+        .succeeded();
     let late = stack.invoke("start-provisioning", &delivered(&event, SIGNED_UP, &broken)).await.unwrap();
     assert_eq!((&late["status"], &late["execution_arn"]), (&json!("failed"), &json!(first)), "{late}");
 

@@ -28,7 +28,13 @@ pub(super) async fn provision(stack: &'static Stack, input: Value) -> (Site, Val
 
 /// Removes a tenant and its files.
 pub(super) async fn remove(stack: &Stack, site: &Site) {
-    stack.run("teardown-tenant", json!({"tenant_id": site.tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run(
+            "teardown-tenant",
+            json!({"tenant_id": site.tenant, "confirmation": site.tenant, "force_delete_secret": true}),
+        )
+        .await
+        .succeeded();
     fs::remove_dir_all(site.content().parent().unwrap()).unwrap();
 }
 

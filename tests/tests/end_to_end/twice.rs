@@ -175,7 +175,10 @@ async fn every_step_of_an_update_may_run_twice_at_once_and_once_more() {
     let job = stack.run("run-tenant-job", json!({"tenant_id": tenant, "job": "upgrade-database"})).await;
     again(stack, &job.arn, &["prepare-tenant-job", "read-tenant-job"]).await;
     job.succeeded();
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 
@@ -204,7 +207,10 @@ async fn every_step_of_a_move_may_run_twice_at_once_and_once_more() {
     each_succeeds(stack, "update-service", &json!({"tenant_id": tenant, "state": revised["state"]})).await;
     alike(stack, "update-target-group", &json!({"tenant_id": tenant})).await;
     each_succeeds(stack, "end-update", &json!({"tenant_id": tenant, "owner": owner})).await;
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 

@@ -50,6 +50,32 @@ async fn started(stack: &Stack, input: Value) -> String {
 }
 
 #[tokio::test]
+async fn tasks_that_no_visitor_would_reach_are_not_started_and_the_error_names_the_rule() {
+    let (stack, _together) = Stack::together().await;
+    let tenant = provisioned(stack, json!({})).await;
+    let arn = rule(stack, &tenant).await.rule_arn.unwrap();
+    stack.elb.delete_rule().rule_arn(arn).send().await.unwrap();
+    let before = described(stack, &tenant).await;
+    let input = json!({"tenant_id": tenant, "force_new_deployment": true});
+    let (error, cause) = stack.run("update-tenant", input.clone()).await.failed();
+    assert_eq!(error, "EnvironmentNotReady", "{cause}");
+    let message = text(&cause["message"]);
+    assert!(message.contains("no listener rule") && message.contains("dev-create-listener-rule"), "{message}");
+    assert_eq!(described(stack, &tenant).await["service"]["deployments"], before["service"]["deployments"]);
+
+    // What the message says mends it.
+    let owner = stack.invoke("inventory-tenant", &json!({"tenant_id": tenant})).await.unwrap();
+    let owner = &owner["resources"]["secret"]["found"][0]["owner"];
+    let environment = stack.resolved().await;
+    let listeners: Vec<_> =
+        environment["listeners"].as_array().unwrap().iter().map(|listener| &listener["listener_arn"]).collect();
+    let mended = json!({"tenant_id": tenant, "owner": owner, "listener_arns": listeners,
+        "target_group_arn": before["target_group"]["arn"]});
+    stack.invoke("create-listener-rule", &mended).await.unwrap();
+    stack.run("update-tenant", input).await.succeeded();
+}
+
+#[tokio::test]
 async fn an_update_changes_image_size_and_count_and_nothing_else() {
     let (stack, _together) = Stack::together().await;
     let tenant = provisioned(stack, json!({"image": "pretend/wordpress:6"})).await;

@@ -37,7 +37,7 @@ pub(crate) async fn without_the_log(stack: &Stack, tenant: &str, left: Vec<Strin
     let name = format!("/ecs/{}", stack.named(tenant));
     let (log, rest): (Vec<_>, Vec<_>) = left.into_iter().partition(|piece| piece.contains(&name));
     assert_eq!(log.len(), 1, "the log of {tenant} is kept: {rest:?}");
-    stack.run("teardown-tenant", json!({"tenant_id": tenant})).await.succeeded();
+    stack.run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant})).await.succeeded();
     rest
 }
 

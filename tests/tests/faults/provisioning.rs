@@ -27,7 +27,10 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
         let result = outcome.succeeded();
         let vanished = fault.is_some_and(|fault| matches!(fault.kind, Kind::Interrupted(_)));
         assert!(left.len() == complete() || vanished, "{result}: {left:#?}");
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+        stack
+            .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+            .await
+            .succeeded();
         assert_eq!(pieces(stack, &tenant).await, Vec::<String>::new());
         if watch.faulty_calls() == 0 { Ending::NotMet } else { Ending::Survived }
     } else {

@@ -156,7 +156,10 @@ async fn schedule(stack: &Stack, mut random: SplitMix, calls: &Calls) {
     for outcome in [ended.0, ended.1].into_iter().filter(|outcome| !outcome.error.is_empty()) {
         failed_under_a_known_name(outcome);
     }
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new(), "{history:#?}");
 }
 

@@ -48,7 +48,10 @@ async fn run(stack: &'static Stack, watch: Arc<Watch>, fault: Option<Fault>) -> 
     if !vanished {
         can_be_updated(stack, &tenant).await;
     }
-    stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+    stack
+        .run("teardown-tenant", json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true}))
+        .await
+        .succeeded();
     assert_eq!(pieces(stack, &tenant).await, Vec::<String>::new());
     remove_the_namesake(stack, &tenant).await;
     Run { executions: vec![arn], secrets: watch.secrets(), ending }

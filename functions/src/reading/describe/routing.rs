@@ -8,7 +8,7 @@ use shared::{Error, Names, Result, Settings};
 
 use crate::load_balancing::{listeners, rules};
 use crate::reading::{MOST, cut};
-use crate::resources::listener_rule::of_tenant::is_of;
+use crate::resources::listener_rule::of_tenant::{is_of, is_page_of};
 use crate::resources::{dns_record, target_group};
 use crate::stack::calls::few_at_a_time;
 
@@ -19,6 +19,14 @@ pub struct TargetGroup {
     pub arn: String,
     /// Its targets, in the order of their addresses.
     pub targets: Vec<Target>,
+}
+
+impl TargetGroup {
+    /// The number of targets that the load balancer sends visitors to.
+    pub(super) fn healthy(&self) -> i32 {
+        let healthy = self.targets.iter().filter(|target| target.state.as_deref() == Some("healthy")).count();
+        i32::try_from(healthy).unwrap_or(i32::MAX)
+    }
 }
 
 /// A target that the load balancer sends requests to.
@@ -74,6 +82,8 @@ pub(super) struct Routes {
     pub(super) rules: Vec<ListenerRule>,
     /// The best URL of its site.
     pub(super) url: Option<String>,
+    /// A rule shows the suspension page.
+    pub(super) is_suspended: bool,
 }
 
 /// The tenant's target group, if there is one, and the routing of its requests.
@@ -145,7 +155,9 @@ async fn routes(
     let rules = few_at_a_time(arns.clone().map(|arn| rules::of_listener(elb, arn))).await?;
     for ((listener, arn), all) in listeners.iter().zip(arns).zip(rules) {
         let ours = all.iter().filter(|rule| is_of(rule, &host, names));
-        let rules: Vec<_> = ours.map(|rule| ListenerRule::on(arn, rule)).collect();
+        let ours: Vec<_> = ours.collect();
+        routes.is_suspended |= ours.iter().any(|rule| is_page_of(rule, names));
+        let rules: Vec<_> = ours.into_iter().map(|rule| ListenerRule::on(arn, rule)).collect();
         let scheme = listeners::scheme_of(listener);
         sites.extend(rules.iter().filter_map(|rule| Some((scheme, rule.host.clone()?))));
         routes.rules.extend(rules);

@@ -5,9 +5,9 @@ use aws_sdk_efs::types::{AccessPointDescription, LifeCycleState};
 use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use serde::Serialize;
 use shared::mysql::Connection;
-use shared::{Error, Names, Result, Settings};
+use shared::{Error, ErrorKind, Names, Result, Settings};
 
-use crate::reading::MOST;
+use crate::reading::{MOST, cut};
 use crate::resources::{access_point, database, inventory};
 
 /// An EFS access point.
@@ -85,6 +85,13 @@ pub enum Database {
         /// `unchecked`.
         status: inventory::Status,
     },
+    /// The server does not answer, or refuses the connection.
+    Unreachable {
+        /// `unreachable`.
+        status: &'static str,
+        /// Why, in the server's words.
+        reason: String,
+    },
 }
 
 impl Database {
@@ -92,7 +99,7 @@ impl Database {
     pub(super) fn is_complete(&self) -> Option<bool> {
         match self {
             Self::Checked { exists, user_exists, .. } => Some(*exists && *user_exists),
-            Self::Unchecked { .. } => None,
+            Self::Unchecked { .. } | Self::Unreachable { .. } => None,
         }
     }
 }
@@ -151,11 +158,25 @@ pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, name: Strin
     }
 }
 
-/// The tenant's database and user, if either exists or if the server cannot be reached from a function.
+/// The tenant's database and user, if either exists or if the server cannot be reached.
 ///
 /// # Errors
-/// When a query to the server fails.
+/// When the server or Secrets Manager refuses what this project needs.
 pub(super) async fn database(
+    secrets: &aws_sdk_secretsmanager::Client,
+    settings: &Settings,
+    names: &Names,
+) -> Result<Option<Database>> {
+    match checked(secrets, settings, names).await {
+        // Why a site is down must be told above all when its database is.
+        Err(error) if error.kind() == ErrorKind::Transient => {
+            Ok(Some(Database::Unreachable { status: "unreachable", reason: cut(&error.chain()) }))
+        }
+        other => other,
+    }
+}
+
+async fn checked(
     secrets: &aws_sdk_secretsmanager::Client,
     settings: &Settings,
     names: &Names,

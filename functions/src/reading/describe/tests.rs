@@ -108,7 +108,10 @@ fn ecs(stock: Stock) -> [Rule; 4] {
 
 fn elb(stock: Stock) -> [Rule; 5] {
     use elbv2::Client;
-    use elbv2::types::{Listener, ProtocolEnum, Rule, RuleCondition, TargetGroup};
+    use elbv2::types::{
+        Listener, ProtocolEnum, Rule, RuleCondition, TargetDescription, TargetGroup, TargetHealth,
+        TargetHealthDescription, TargetHealthStateEnum,
+    };
     [
         mock!(Client::describe_listeners).then_output(|| {
             let listener = Listener::builder().listener_arn("arn:listener").protocol(ProtocolEnum::Https).build();
@@ -131,7 +134,12 @@ fn elb(stock: Stock) -> [Rule; 5] {
             })
         },
         mock!(Client::describe_tags).then_output(|| DescribeTagsOutput::builder().build()),
-        mock!(Client::describe_target_health).then_output(|| DescribeTargetHealthOutput::builder().build()),
+        mock!(Client::describe_target_health).then_output(|| {
+            let health = TargetHealth::builder().state(TargetHealthStateEnum::Healthy).build();
+            let target = TargetDescription::builder().id("10.0.0.1").port(80).build();
+            let target = TargetHealthDescription::builder().target(target).target_health(health).build();
+            DescribeTargetHealthOutput::builder().target_health_descriptions(target).build()
+        }),
     ]
 }
 
@@ -189,7 +197,8 @@ async fn run_request(stock: Stock, request: Value) -> Result<Description> {
         secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&secrets]),
     };
     let settings = settings(&[("LISTENER_ARNS", "arn:listener"), ("DATABASE_ACCESS", "ecs-task")]);
-    describe(&clients, &settings, input::parse(request)?).await
+    let machines = mock_client!(aws_sdk_sfn, RuleMode::MatchAny, []);
+    describe(&clients, &machines, &settings, input::parse(request)?).await
 }
 
 async fn run(stock: Stock) -> Result<Description> {
@@ -218,7 +227,9 @@ async fn a_complete_tenant_is_described_in_one_answer() {
             "task_definition": {
                 "arn": "arn:task-definition:2", "revision": 2, "image": "wordpress:6", "cpu": 256, "memory": 512
             },
-            "target_group": {"arn": "arn:tg", "targets": []},
+            "target_group": {
+                "arn": "arn:tg", "targets": [{"target": "10.0.0.1", "port": 80, "state": "healthy"}]
+            },
             "listener_rules": [{"arn": "arn:rule", "listener_arn": "arn:listener", "priority": 7, "host": "123456789012.example.com"}],
             "access_points": [{"id": "fsap-1", "arn": "arn:fsap-1", "state": "available"}],
             "site_credentials": {"arn": "arn:secret", "created_at": "2026-01-16T10:00:00Z"},
@@ -227,7 +238,8 @@ async fn a_complete_tenant_is_described_in_one_answer() {
             "log_group": {"name": "/ecs/dev-123456789012"},
             "stopped_tasks": [{
                 "arn": "arn:task/0", "stopped_at": "2026-01-16T10:00:00Z", "reason": "CannotPullContainerError"
-            }]
+            }],
+            "executions": []
         })
     );
 }
@@ -239,6 +251,8 @@ async fn what_is_missing_is_left_out_and_named() {
     assert_eq!((tenant.status, &tenant.lacks), (Status::Partial, &[Kind::AccessPoint, Kind::LogGroup].into()));
     let json = serde_json::to_value(tenant).unwrap();
     assert_eq!((&json["lacks"], json.get("log_group")), (&json!(["access-point", "log-group"]), None));
+    assert!(json["repair"]["log-group"].as_str().unwrap().contains("dev-create-log-group"), "{json}");
+    assert!(json["probable_cause"].as_str().unwrap().contains("is missing"), "{json}");
 }
 
 #[tokio::test]
@@ -258,10 +272,11 @@ async fn any_resource_that_is_not_being_deleted_makes_a_tenant() {
         Stock { balancing: true, ..EMPTY },
         Stock { access_point: Some("available"), ..EMPTY },
         Stock { secret: Some(None), ..EMPTY },
-        Stock { log_group: true, ..EMPTY },
     ] {
         assert_eq!(run(stock).await.unwrap().status, Status::Partial);
     }
+    let retired = run(Stock { log_group: true, ..EMPTY }).await.unwrap();
+    assert_eq!((retired.status, retired.lacks.len()), (Status::Retired, 0), "a log that was kept on purpose");
 }
 
 #[test]

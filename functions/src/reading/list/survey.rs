@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::Service;
 use shared::{PerKind, Result, Settings, TenantId};
 
 use crate::load_balancing::listeners;
-use crate::reading::Parts;
+use crate::reading::{Parts, Signs};
 use crate::resources::inventory::Clients;
 use crate::resources::{
     access_point, database, listener_rule, log_group, secret, service, target_group, task_definition,
@@ -19,6 +19,10 @@ pub(super) struct Survey {
     pub(super) tenants_by_kind: PerKind<Option<BTreeSet<TenantId>>>,
     /// The secrets, also those that are scheduled for deletion.
     pub(super) secrets: BTreeMap<TenantId, secret::Listed>,
+    /// The titles with which the sites were made, where they are known.
+    pub(super) titles: BTreeMap<TenantId, String>,
+    /// The tenants whose rule shows the suspension page.
+    pub(super) suspended: BTreeSet<TenantId>,
     /// The versions of WordPress that serve the sites.
     pub(super) wordpress_versions: BTreeMap<TenantId, String>,
     /// The scheme of tenants' URLs; `None` without a load balancer.
@@ -45,25 +49,36 @@ impl Survey {
             service: Some(services),
             // Tenants need none when a wildcard record leads to the load balancer.
             dns_record: None,
-            listener_rule: Some(rules),
+            listener_rule: Some(rules.tenants),
             target_group: Some(groups),
             task_definition: Some(definitions),
             access_point: Some(access_points),
             database: databases.as_ref().map(|(tenants, _)| tenants.clone()),
             log_group: Some(log_groups),
-            site_credentials: Some(secrets.site_credentials),
+            site_credentials: Some(secrets.site_credentials.clone()),
             // They stay when a tenant is removed. The audit lists those of no tenant.
             files: None,
             secret: Some(without_those_going(&secrets.secrets)),
         };
         let wordpress_versions = databases.map(|(_, versions)| versions).unwrap_or_default();
-        Ok(Self { tenants_by_kind, secrets: secrets.secrets, wordpress_versions, scheme })
+        let secret::Listing { secrets, titles, .. } = secrets;
+        Ok(Self { tenants_by_kind, secrets, titles, suspended: rules.suspended, wordpress_versions, scheme })
     }
 
-    /// Every tenant that has a resource, in the order of their ids.
+    /// Every tenant that has a resource, also a secret that is scheduled for deletion, in the order of their ids.
     pub(super) fn tenants(&self) -> impl Iterator<Item = &TenantId> {
         let tenants = self.tenants_by_kind.iter().filter_map(|(_, tenants)| tenants.as_ref()).flatten();
-        tenants.collect::<BTreeSet<_>>().into_iter()
+        tenants.chain(self.secrets.keys()).collect::<BTreeSet<_>>().into_iter()
+    }
+
+    /// Whether anything of the tenant is there.
+    pub(super) fn has_any(&self, tenant: &TenantId, service: Option<&Service>) -> bool {
+        self.secrets.contains_key(tenant) || self.parts(tenant, service).has_any()
+    }
+
+    /// What the status of a tenant with this service is made of.
+    pub(super) fn signs<'a>(&self, tenant: &TenantId, service: Option<&'a Service>, healthy: Option<i32>) -> Signs<'a> {
+        Signs { service, parts: self.parts(tenant, service), is_suspended: self.suspended.contains(tenant), healthy }
     }
 
     /// Which kinds a tenant with this service has. The service was read after the list of services, which also lacks
@@ -86,7 +101,7 @@ pub(super) fn without_those_going(secrets: &BTreeMap<TenantId, secret::Listed>) 
     secrets.iter().filter(|(_, secret)| !secret.going).map(|(tenant, _)| tenant.clone()).collect()
 }
 
-async fn rules(clients: &Clients, settings: &Settings) -> Result<(BTreeSet<TenantId>, Option<&'static str>)> {
+async fn rules(clients: &Clients, settings: &Settings) -> Result<(listener_rule::Listing, Option<&'static str>)> {
     let listeners = listeners::listeners(&clients.elb, settings).await?;
     let rules = listener_rule::list(&clients.elb, settings, &listeners).await?;
     Ok((rules, listeners::scheme(&listeners, settings)))

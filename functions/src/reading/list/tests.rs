@@ -15,8 +15,10 @@ use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::Describe
 use aws_sdk_elasticloadbalancingv2::operation::describe_rules::DescribeRulesOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_tags::DescribeTagsOutput;
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
+use aws_sdk_elasticloadbalancingv2::operation::describe_target_health::DescribeTargetHealthOutput;
 use aws_sdk_elasticloadbalancingv2::types::{
-    Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, RuleCondition, TargetGroup,
+    Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, RuleCondition, TargetGroup, TargetHealth,
+    TargetHealthDescription, TargetHealthStateEnum,
 };
 use aws_sdk_secretsmanager::operation::list_secrets::ListSecretsOutput;
 use aws_sdk_secretsmanager::types::SecretListEntry;
@@ -43,6 +45,8 @@ struct World {
     log_groups: Vec<String>,
     hosts: Vec<String>,
     balancer: bool,
+    /// Stems of tenants whose targets are not healthy.
+    unhealthy: Vec<String>,
     /// Services and task definitions that vanish after they were listed.
     vanished: Vec<String>,
 }
@@ -59,6 +63,7 @@ struct Calls {
     rules: usize,
     describe_services: usize,
     describe_definitions: usize,
+    target_health: usize,
 }
 
 fn id(number: u64) -> TenantId {
@@ -76,6 +81,7 @@ fn world(tenants: u64) -> World {
         log_groups: names.iter().map(|names| names.log_group()).collect(),
         hosts: names.iter().map(|names| names.host("example.com")).collect(),
         balancer: true,
+        unhealthy: Vec::new(),
         vanished: Vec::new(),
     }
 }
@@ -90,7 +96,9 @@ fn part<T: Clone>(items: &[T], token: Option<&str>, size: Option<i32>) -> (Vec<T
 fn service(name: &str, status: &str) -> Service {
     let family = name.trim_end_matches("-service");
     let service = Service::builder().service_name(name).status(status).desired_count(2).running_count(2);
-    service.task_definition(format!("{family}:7")).created_at(DateTime::from_secs(CREATED)).build()
+    let group = aws_sdk_ecs::types::LoadBalancer::builder().target_group_arn(format!("arn:{family}"));
+    let service = service.task_definition(format!("{family}:7")).load_balancers(group.build());
+    service.created_at(DateTime::from_secs(CREATED)).build()
 }
 
 fn ecs(world: World) -> (aws_sdk_ecs::Client, [Rule; 4]) {
@@ -142,8 +150,8 @@ fn ecs(world: World) -> (aws_sdk_ecs::Client, [Rule; 4]) {
     (mock_client!(aws_sdk_ecs, RuleMode::MatchAny, rules.iter()), rules)
 }
 
-fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 5]) {
-    let World { groups, hosts, balancer, .. } = world;
+fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 6]) {
+    let World { groups, hosts, balancer, unhealthy, .. } = world;
     let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers).then_output(move || {
         let dev = LoadBalancer::builder().load_balancer_arn("arn:lb").load_balancer_name("dev-alb");
         let dev = balancer.then(|| dev.r#type(LoadBalancerTypeEnum::Application).build());
@@ -176,7 +184,18 @@ fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 5]) {
         });
     let tags = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags)
         .then_output(|| DescribeTagsOutput::builder().build());
-    let mocks = [balancers, listeners, rules, groups, tags];
+    let health =
+        mock!(aws_sdk_elasticloadbalancingv2::Client::describe_target_health).then_compute_output(move |request| {
+            let stem = request.target_group_arn().unwrap().trim_start_matches("arn:");
+            let is_down = unhealthy.iter().any(|other| other == stem);
+            let state = if is_down { TargetHealthStateEnum::Unhealthy } else { TargetHealthStateEnum::Healthy };
+            let target = TargetHealthDescription::builder().target_health(TargetHealth::builder().state(state).build());
+            let target = target.build();
+            DescribeTargetHealthOutput::builder()
+                .set_target_health_descriptions(Some(vec![target.clone(), target]))
+                .build()
+        });
+    let mocks = [balancers, listeners, rules, groups, tags, health];
     (mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, mocks.iter()), mocks)
 }
 
@@ -224,7 +243,7 @@ impl World {
     /// Lists the tenants with settings that leave the database out, because there is no mock of MySQL.
     async fn list(self, request: serde_json::Value) -> Result<(Page, Calls)> {
         let (ecs, [list_services, list_families, describe_services, describe_definition]) = ecs(self.clone());
-        let (elb, [_, _, rules, groups, _]) = elb(self.clone());
+        let (elb, [_, _, rules, groups, _, health]) = elb(self.clone());
         let (efs, access_points) = efs(self.access_points);
         let (logs, log_groups) = logs(self.log_groups);
         let (secrets, list_secrets) = secrets(self.secrets);
@@ -242,6 +261,7 @@ impl World {
             rules: rules.num_calls(),
             describe_services: describe_services.num_calls(),
             describe_definitions: describe_definition.num_calls(),
+            target_health: health.num_calls(),
         };
         Ok((page, calls))
     }
@@ -254,15 +274,26 @@ fn ids(page: &Page) -> Vec<&TenantId> {
 /// An environment whose database is read. These tenants have everything except a service, which is read from ECS.
 fn survey(tenants: u64) -> Survey {
     let all: BTreeSet<_> = (0..tenants).map(id).collect();
-    let secret = Listed { created: Some(DateTime::from_secs(CREATED)), going: false };
-    let secrets = all.iter().map(|tenant| (tenant.clone(), secret)).collect();
+    let signup_id = Some("signup-1".to_owned());
+    let secret = Listed { created: Some(DateTime::from_secs(CREATED)), going: false, signup_id };
+    let secrets = all.iter().map(|tenant| (tenant.clone(), secret.clone())).collect();
+    let titles = all.iter().map(|tenant| (tenant.clone(), "Cheese & Sons".to_owned())).collect();
     let tenants_by_kind = PerKind { dns_record: None, ..PerKind::from_fn(|_| Some(all.clone())) };
     let wordpress_versions = all.iter().map(|tenant| (tenant.clone(), "7.1".to_owned())).collect();
-    Survey { tenants_by_kind, secrets, wordpress_versions, scheme: Some("https") }
+    let suspended = BTreeSet::new();
+    Survey { tenants_by_kind, secrets, titles, suspended, wordpress_versions, scheme: Some("https") }
 }
 
 async fn page_at(world: World, survey: &Survey, now: &str) -> Page {
-    page(&ecs(world).0, &settings(&[]), Request::default(), survey, now.parse().unwrap()).await.unwrap()
+    let clients = Clients {
+        ecs: ecs(world.clone()).0,
+        elb: elb(world.clone()).0,
+        efs: efs(world.access_points).0,
+        logs: logs(world.log_groups).0,
+        route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []),
+        secrets: secrets(world.secrets).0,
+    };
+    page(&clients, &settings(&[]), Request::default(), survey, now.parse().unwrap()).await.unwrap()
 }
 
 #[tokio::test]
@@ -273,8 +304,9 @@ async fn a_tenant_is_listed_with_its_status_size_and_age() {
         json!({
             "environment": "dev",
             "tenants": [{
-                "tenant_id": "100000000000", "status": "active", "url": "https://100000000000.example.com",
-                "desired_count": 2, "running_count": 2, "image": "wordpress:6", "wordpress_version": "7.1",
+                "tenant_id": "100000000000", "status": "active", "title": "Cheese & Sons", "signup_id": "signup-1",
+                "url": "https://100000000000.example.com", "desired_count": 2, "running_count": 2,
+                "healthy_count": 2, "image": "wordpress:6", "wordpress_version": "7.1",
                 "cpu": 256, "memory": 512, "created_at": "2026-01-16T10:00:00Z", "age_days": 2, "lacks": []
             }],
             "total": 1
@@ -288,8 +320,8 @@ async fn without_a_service_the_age_is_the_secrets_and_the_rest_is_left_out() {
     assert_eq!(
         serde_json::to_value(&page.tenants[0]).unwrap(),
         json!({
-            "tenant_id": "100000000000", "status": "partial", "url": "https://100000000000.example.com",
-            "wordpress_version": "7.1", "created_at": "2026-01-16T10:00:00Z", "age_days": 3, "lacks": ["service"]
+            "tenant_id": "100000000000", "status": "partial", "title": "Cheese & Sons", "signup_id": "signup-1",
+            "url": "https://100000000000.example.com", "wordpress_version": "7.1", "created_at": "2026-01-16T10:00:00Z", "age_days": 3, "lacks": ["service"]
         })
     );
     let page = page_at(world(0), &survey(1), "2026-01-01T00:00:00Z").await;
@@ -312,19 +344,24 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
         (Kind::TargetGroup, with(|world, one| world.groups = one.groups)),
         (Kind::TaskDefinition, with(|world, one| world.families = one.families)),
         (Kind::AccessPoint, with(|world, one| world.access_points = one.access_points)),
-        (Kind::LogGroup, with(|world, one| world.log_groups = one.log_groups)),
         (Kind::SiteCredentials, with(|world, one| world.secrets = one.secrets[1..].to_vec())),
         (Kind::Secret, with(|world, one| world.secrets = one.secrets[..1].to_vec())),
     ] {
         let (page, _) = orphan.list(json!({})).await.unwrap();
-        assert_eq!((ids(&page), page.total), (vec![&id(0)], 1), "{kind:?}");
+        assert_eq!((ids(&page), page.total), (vec![&id(0)], Some(1)), "{kind:?}");
         assert_eq!(page.tenants[0].status, Status::Partial, "{kind:?}");
         assert_eq!(page.tenants[0].lacks, all.iter().copied().filter(|other| *other != kind).collect(), "{kind:?}");
     }
     let database = Some(BTreeSet::from([id(0)]));
     let tenants_by_kind = PerKind { database, secret: Some(BTreeSet::new()), ..PerKind::default() };
-    let survey =
-        Survey { tenants_by_kind, secrets: BTreeMap::new(), wordpress_versions: BTreeMap::new(), scheme: None };
+    let survey = Survey {
+        tenants_by_kind,
+        secrets: BTreeMap::new(),
+        titles: BTreeMap::new(),
+        suspended: BTreeSet::new(),
+        wordpress_versions: BTreeMap::new(),
+        scheme: None,
+    };
     let page = page_at(world(0), &survey, "2026-01-19T10:00:00Z").await;
     assert_eq!((page.tenants[0].status, &page.tenants[0].url), (Status::Partial, &None));
     assert_eq!(page.tenants[0].lacks, BTreeSet::from([Kind::Service, Kind::Secret]));
@@ -353,7 +390,7 @@ async fn longer_names_and_resources_of_other_environments_are_ignored() {
 }
 
 #[tokio::test]
-async fn a_resource_that_is_being_deleted_is_missing_and_makes_no_tenant() {
+async fn a_resource_that_is_being_deleted_is_missing_and_a_secret_alone_is_what_is_left_of_a_retired_tenant() {
     let mut going = world(1);
     going.secrets[0].1 = true;
     going.access_points[0].1 = LifeCycleState::Deleting;
@@ -361,8 +398,11 @@ async fn a_resource_that_is_being_deleted_is_missing_and_makes_no_tenant() {
     going.secrets.push((second.secret(), true));
     going.access_points.push((second.access_point(), LifeCycleState::Deleting));
     let (page, _) = going.list(json!({})).await.unwrap();
-    assert_eq!(ids(&page), [&id(0)]);
+    assert_eq!(ids(&page), [&id(0), &id(1)]);
     assert_eq!(page.tenants[0].lacks, BTreeSet::from([Kind::AccessPoint, Kind::Secret]));
+    assert_eq!((page.tenants[1].status, page.tenants[1].lacks.len()), (Status::Retired, 0));
+    let log = World { log_groups: world(1).log_groups, ..world(0) };
+    assert_eq!(log.list(json!({})).await.unwrap().0.tenants[0].status, Status::Retired);
 }
 
 #[tokio::test]
@@ -388,7 +428,7 @@ async fn what_is_deleted_between_the_lists_and_the_details_is_no_error() {
     let mut gone = World { services: world(2).services, ..world(0) };
     gone.vanished = vec!["dev-100000000000-service".to_owned()];
     let (page, _) = gone.list(json!({})).await.unwrap();
-    assert_eq!((ids(&page), page.total), (vec![&id(1)], 1), "nothing is left of the first");
+    assert_eq!((ids(&page), page.total), (vec![&id(1)], Some(1)), "nothing is left of the first");
 }
 
 #[tokio::test]
@@ -404,7 +444,7 @@ async fn pages_follow_one_another_to_the_end() {
     let mut seen = Vec::new();
     for (length, last) in [(100, false), (100, false), (50, true)] {
         let (page, _) = world(250).list(request.clone()).await.unwrap();
-        assert_eq!((page.tenants.len(), page.total, page.next_token.is_none()), (length, 250, last));
+        assert_eq!((page.tenants.len(), page.total, page.next_token.is_none()), (length, Some(250), last));
         request["next_token"] = json!(page.next_token);
         seen.extend(page.tenants.into_iter().map(|tenant| tenant.tenant_id));
     }
@@ -413,14 +453,18 @@ async fn pages_follow_one_another_to_the_end() {
     let (page, _) = world(100).list(json!({"limit": 100})).await.unwrap();
     assert_eq!((page.tenants.len(), page.next_token), (100, None), "a page that is just full is the last");
     let (page, _) = world(3).list(json!({"next_token": "999999999999"})).await.unwrap();
-    assert_eq!((page.tenants.len(), page.total, page.next_token), (0, 3, None), "the tenant may be gone meanwhile");
+    assert_eq!(
+        (page.tenants.len(), page.total, page.next_token),
+        (0, Some(3), None),
+        "the tenant may be gone meanwhile"
+    );
     assert_eq!(world(60).list(json!({})).await.unwrap().0.tenants.len(), 50, "unless another limit is given");
 }
 
 #[tokio::test]
 async fn a_thousand_tenants_take_no_more_calls_than_paging_requires() {
     let (page, calls) = world(1000).list(json!({})).await.unwrap();
-    assert_eq!((page.tenants.len(), page.total), (50, 1000));
+    assert_eq!((page.tenants.len(), page.total), (50, Some(1000)));
     let expected = Calls {
         list_services: 10,
         list_families: 10,
@@ -433,11 +477,12 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_requires() {
         rules: 4,
         describe_services: 5,
         describe_definitions: 50,
+        target_health: 50,
     };
     assert_eq!(calls, expected);
 
     let (page, calls) = world(1000).list(json!({"status": "active", "limit": 1})).await.unwrap();
-    assert_eq!((page.tenants.len(), page.total), (1, 1000));
+    assert_eq!((page.tenants.len(), page.total), (1, None), "not all targets were looked at");
     assert_eq!(calls, Calls { describe_services: 100, describe_definitions: 1, ..expected });
 }
 
@@ -449,13 +494,64 @@ async fn a_status_filter_counts_and_pages_only_the_matching_tenants() {
     }
     world.groups.remove(20);
     let (page, calls) = world.clone().list(json!({"status": "draining", "limit": 2})).await.unwrap();
-    assert_eq!((ids(&page), page.total), (vec![&id(3), &id(7)], 3));
+    assert_eq!((ids(&page), page.total), (vec![&id(3), &id(7)], Some(3)));
     assert_eq!((calls.describe_services, calls.describe_definitions), (3, 2));
     let (page, _) = world.clone().list(json!({"status": "draining", "next_token": page.next_token})).await.unwrap();
-    assert_eq!((ids(&page), page.total, &page.next_token), (vec![&id(11)], 3, &None));
+    assert_eq!((ids(&page), page.total, &page.next_token), (vec![&id(11)], Some(3), &None));
     assert_eq!(ids(&world.clone().list(json!({"status": "partial"})).await.unwrap().0), [&id(20)]);
-    assert_eq!(world.clone().list(json!({"status": "active"})).await.unwrap().0.total, 21);
-    assert_eq!(world.list(json!({"status": "suspended"})).await.unwrap().0.total, 0);
+    assert_eq!(world.clone().list(json!({"status": "active"})).await.unwrap().0.total, Some(21));
+    assert_eq!(world.list(json!({"status": "suspended"})).await.unwrap().0.total, Some(0));
+}
+
+#[tokio::test]
+async fn the_tenants_that_are_not_well_are_one_list_and_targets_decide() {
+    let mut world = world(5);
+    world.unhealthy = vec!["dev-100000000001".to_owned()];
+    world.services[2].1 = "DRAINING";
+    world.groups.remove(3);
+    let (page, _) = world.clone().list(json!({"not": "active"})).await.unwrap();
+    let found: Vec<_> = page.tenants.iter().map(|tenant| (&tenant.tenant_id, tenant.status)).collect();
+    let expected = [(&id(1), Status::Unhealthy), (&id(2), Status::Draining), (&id(3), Status::Partial)];
+    assert_eq!((found, page.total), (expected.into(), Some(3)));
+    assert_eq!((page.tenants[0].desired_count, page.tenants[0].healthy_count), (Some(2), Some(0)));
+    let both = json!({"status": ["unhealthy", "partial"]});
+    assert_eq!(ids(&world.clone().list(both).await.unwrap().0), [&id(1), &id(3)]);
+    let without = json!({"not": ["active", "draining", "partial"], "limit": 1});
+    assert_eq!(ids(&world.list(without).await.unwrap().0), [&id(1)]);
+}
+
+#[tokio::test]
+async fn a_filter_that_needs_the_health_of_many_targets_goes_on_with_the_next_page() {
+    let mut world = world(500);
+    world.unhealthy = vec!["dev-100000000007".to_owned(), "dev-100000000499".to_owned()];
+    let mut request = json!({"status": "unhealthy"});
+    let (mut found, mut pages) = (Vec::new(), 0);
+    loop {
+        let (page, calls) = world.clone().list(request.clone()).await.unwrap();
+        assert!(calls.target_health <= MOST_LOOKS, "{calls:?}");
+        pages += 1;
+        found.extend(page.tenants.into_iter().map(|tenant| tenant.tenant_id));
+        let Some(token) = page.next_token else { break };
+        request["next_token"] = json!(token);
+    }
+    assert_eq!((found, pages), (vec![id(7), id(499)], 4));
+}
+
+#[tokio::test]
+async fn a_tenant_is_found_by_its_signup_and_by_a_part_of_its_title() {
+    let mut survey = survey(3);
+    survey.titles.insert(id(1), "Käse & Söhne".to_owned());
+    if let Some(secret) = survey.secrets.get_mut(&id(2)) {
+        secret.signup_id = None;
+    }
+    let find = |request: serde_json::Value| {
+        let request: Request = shared::input::parse(request).unwrap();
+        survey.tenants().filter(|tenant| request.names(&survey, tenant)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(find(json!({"title": "KÄSE"})), [id(1)]);
+    assert_eq!(find(json!({"signup_id": "signup-1"})), [id(0), id(1)]);
+    assert_eq!(find(json!({"signup_id": "signup-1", "title": "cheese"})), [id(0)]);
+    assert_eq!(find(json!({"signup_id": "signup"})), Vec::<TenantId>::new(), "all of it");
 }
 
 #[tokio::test]
@@ -466,10 +562,10 @@ async fn a_wrong_request_is_refused_with_the_field_the_value_and_what_is_allowed
         (json!({"limit": -1}), "limit: -1 is not a limit"),
         (json!({"limit": 1.5}), "limit: 1.5 is not a limit"),
         (json!({"limit": "x"}), "limit: \"x\" is not a limit"),
-        (json!({"status": "happy"}), "status: unknown variant `happy`, expected one of `active`, `deploying`"),
+        (json!({"status": "happy"}), "status: \"happy\" is not a status: allowed is one of active, deploying"),
         (json!({"next_token": "x"}), "next_token: \"x\" is not a tenant id: allowed are exactly 12 digits"),
         (json!({"environment": "staging"}), "environment: \"staging\""),
-        (json!({"page": 2}), "unknown field `page`, expected one of `limit`"),
+        (json!({"page": 2}), "unknown field `page`: allowed is one of `limit`"),
     ] {
         let error = world(1).list(request.clone()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{request}");

@@ -142,6 +142,9 @@ pub struct Detail {
     /// What should have been removed. Only with a failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leftovers: Option<Vec<Remaining>>,
+    /// What a person has to do about what is left. Only with a failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
 }
 
 impl Detail {
@@ -149,6 +152,7 @@ impl Detail {
     #[must_use]
     pub(super) fn bounded(mut self) -> Self {
         self.message = self.message.map(|message| shortened(&message));
+        self.remedy = self.remedy.map(|remedy| shortened(&remedy));
         if let Some(leftovers) = &mut self.leftovers {
             leftovers.truncate(MOST_LEFTOVERS);
             leftovers.iter_mut().for_each(|remaining| remaining.shorten_reason(LONGEST_REASON));
@@ -219,6 +223,7 @@ pub(super) mod tests {
             "message",
             "rolled_back",
             "leftovers",
+            "remedy",
         ]
         .map(str::to_owned)
         .into();

@@ -3,6 +3,11 @@
 use shared::input::invalid;
 use shared::{Result, Settings, owner};
 
+/// Step Functions allows 80 characters in an execution's name. Source: the API reference of StartExecution.
+const LONGEST_NAME: usize = 80;
+/// How many hexadecimal digits make the name of a conclusion unique: 80 bits.
+const UNIQUE: usize = 20;
+
 shared::checked_text! {
     /// The ARN of an execution. Unlike an owner, it need not fit into a tag: an execution with a longer ARN is
     /// concluded, too.
@@ -24,13 +29,16 @@ impl ExecutionArn {
         })
     }
 
-    /// The name of the execution that concludes this one. A redriven execution ends again, and each end gets its own
-    /// name.
+    /// The name of the execution that concludes this one. It begins with this one's name, so that a search for that
+    /// finds both. A redriven execution ends again, and each end gets its own name.
     pub(super) fn name_of_conclusion(&self, redrives: u32) -> String {
-        match redrives {
-            0 => owner::token(&self.0, "conclusion"),
-            _ => owner::token(&self.0, &format!("conclusion/{redrives}")),
-        }
+        let mut token = owner::token(&self.0, &format!("conclusion/{redrives}"));
+        token.retain(|letter| letter != '-');
+        // A name with other characters may have no logs.
+        let allowed = |letter: char| if letter.is_ascii_alphanumeric() || letter == '_' { letter } else { '-' };
+        let name = self.0.rsplit(':').next().unwrap_or_default();
+        let name: String = name.chars().take(LONGEST_NAME - 1 - UNIQUE).map(allowed).collect();
+        format!("{name}-{}", &token[..UNIQUE])
     }
 }
 
@@ -96,6 +104,19 @@ mod tests {
         let names: BTreeSet<_> = names.map(|(arn, redrives)| arn.name_of_conclusion(redrives)).into();
         assert_eq!(names.len(), 4);
         assert!(names.contains(&first.name_of_conclusion(1)));
+    }
+
+    #[test]
+    fn a_conclusion_is_found_by_the_name_of_what_it_concludes() {
+        let name = |name: &str| {
+            let arn = format!("arn:aws:states:eu-west-1:536580886816:execution:dev-update-tenant:{name}");
+            ExecutionArn::try_from(arn).unwrap().name_of_conclusion(0)
+        };
+        assert!(name("100000000001-evening").starts_with("100000000001-evening-"));
+        assert!(name("ä (1)").starts_with("---1--"), "{}", name("ä (1)"));
+        let longest = name(&"x".repeat(80));
+        assert_eq!(longest.len(), 80);
+        assert_ne!(longest, name(&"x".repeat(79)), "the rest of the name is told apart as well");
     }
 
     #[test]

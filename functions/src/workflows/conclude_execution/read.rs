@@ -21,6 +21,15 @@ use crate::workflows::deprovision_tenant::outcome::Remaining;
 /// runs for longer than this finds no secret.
 const SECONDS_OF_A_DATABASE_TASK: u32 = 300;
 
+/// The states of a deprovisioning and an update before anything is touched.
+const BEFORE_ANYTHING_IS_TOUCHED: [&str; 5] = [
+    "Check the request",
+    "Take the inventory",
+    "Can there be anything to remove?",
+    "Begin the update",
+    "Is there anything to change?",
+];
+
 /// Input of read-execution, and of conclude-execution.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,6 +48,22 @@ pub struct Conclusion {
     /// How to remove what may be left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clean_up: Option<CleanUp>,
+    /// Where to look for what may be left, if it is not to be removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
+}
+
+/// What to look at after a deprovisioning or an update that did not come to its end.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Look {
+    /// The tenant.
+    pub tenant_id: TenantId,
+    /// The execution was to remove the tenant: what there is is left of it.
+    pub removes: bool,
+    /// As in [`CleanUp`].
+    pub quiet_seconds: u32,
+    /// What a person has to do about what is left.
+    pub remedy: String,
 }
 
 /// How to remove what may be left of a provisioning.
@@ -86,6 +111,9 @@ pub async fn read(machines: &StepFunctions, settings: &Settings, request: Read) 
         .then_some(())
         .filter(|()| !(reported.is_ours() && leftovers.is_empty()))
         .and_then(|()| clean_up(settings, tenant_id.clone()?, &execution_arn, reported.is_ours()));
+    let is_touched = !seen.state.as_deref().is_some_and(|state| BEFORE_ANYTHING_IS_TOUCHED.contains(&state));
+    let look = look(settings, machine, tenant_id.clone(), reported.is_ours())
+        .filter(|look| failed && is_touched && (!reported.is_ours() || (look.removes && !leftovers.is_empty())));
     let detail = Detail {
         tenant_id,
         environment: settings.environment(),
@@ -102,10 +130,11 @@ pub async fn read(machines: &StepFunctions, settings: &Settings, request: Read) 
         step: reported.field("step").or(seen.state).filter(|_| failed),
         rolled_back: failed.then_some(rolled_back),
         leftovers: failed.then_some(leftovers),
+        remedy: None,
         execution_arn,
         status,
     };
-    Ok(Conclusion { detail_type: DetailType::of(machine, status), detail, clean_up })
+    Ok(Conclusion { detail_type: DetailType::of(machine, status), detail, clean_up, look })
 }
 
 fn status(status: &ExecutionStatus) -> Option<Status> {
@@ -121,12 +150,39 @@ fn status(status: &ExecutionStatus) -> Option<Status> {
 fn clean_up(settings: &Settings, tenant_id: TenantId, arn: &ExecutionArn, ended_by_itself: bool) -> Option<CleanUp> {
     // An execution whose ARN cannot be an owner has made nothing, because every create step refuses such an ARN.
     let owner = Owner::try_from(arn.to_string()).ok()?;
-    let quiet_seconds = match (ended_by_itself, database::only_a_task_reaches_it(settings)) {
+    Some(CleanUp { tenant_id, owner, quiet_seconds: quiet_seconds(settings, ended_by_itself) })
+}
+
+/// How long something that the execution started may still run.
+fn quiet_seconds(settings: &Settings, ended_by_itself: bool) -> u32 {
+    match (ended_by_itself, database::only_a_task_reaches_it(settings)) {
         (true, _) => 0,
         (false, true) => SECONDS_OF_A_DATABASE_TASK,
         (false, false) => SECONDS_OF_A_FUNCTION,
+    }
+}
+
+fn look(settings: &Settings, machine: Machine, tenant: Option<TenantId>, ended_by_itself: bool) -> Option<Look> {
+    let (tenant_id, environment) = (tenant?, settings.environment());
+    let (removes, remedy) = match machine {
+        // What it made is removed instead.
+        Machine::Provision => return None,
+        Machine::Deprovision => (
+            true,
+            format!(
+                "remove the reason, and start {environment}-deprovision-tenant again with the same input: what is gone \
+                 stays gone"
+            ),
+        ),
+        Machine::Update => (
+            false,
+            format!(
+                "ask {environment}-describe-tenant what tenant {tenant_id} runs now, and start \
+                 {environment}-update-tenant with what it is to be"
+            ),
+        ),
     };
-    Some(CleanUp { tenant_id, owner, quiet_seconds })
+    Some(Look { tenant_id, removes, quiet_seconds: quiet_seconds(settings, ended_by_itself), remedy })
 }
 
 /// What an execution reports: its output, or the cause of its failure. A person who stops an execution may also write a

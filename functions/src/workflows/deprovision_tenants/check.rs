@@ -147,8 +147,38 @@ async fn entries_of(s3: &Client, bucket: &str, file: &str) -> Result<Vec<Value>>
     };
     let location = Location { bucket: bucket.to_owned(), key: key.to_owned() };
     let content = bucket::read(s3, &location, LONGEST_FILE, ErrorKind::InvalidRequest).await?;
-    serde_json::from_slice(&content)
-        .map_err(|error| invalid(format!("tenant_ids_file: {file} is not a JSON array: {error}")))
+    list_in(&content).map_err(|reason| invalid(format!("tenant_ids_file: {file} {reason}")))
+}
+
+/// The entries of a file: a JSON array, or lines. A line has a tenant's id, and, where a confirmation is wanted, the id
+/// once more.
+fn list_in(content: &[u8]) -> Result<Vec<Value>, String> {
+    let text = str::from_utf8(content).map_err(|error| format!("is not a text: {error}"))?;
+    let text = text.trim_start_matches('\u{feff}');
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).map_err(|error| format!("is not a JSON array: {error}"));
+    }
+    let words = |line: &str| {
+        line.split([',', ';', ' ', '\t', '\r']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let mut entries = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let words: Vec<String> = words(line);
+        match &words[..] {
+            [] => {}
+            [id] => entries.push(json!(id)),
+            [id, confirmation] => entries.push(json!({"tenant_id": id, "confirmation": confirmation})),
+            _ => {
+                let line: String = line.chars().take(LONGEST_SHOWN).collect();
+                return Err(format!(
+                    "has in line {} {line:?}: allowed is a JSON array, or lines with one id each, and the id once more \
+                     as its confirmation",
+                    number + 1
+                ));
+            }
+        }
+    }
+    Ok(entries)
 }
 
 /// One request for each tenant, in the order of the list.
@@ -271,6 +301,23 @@ mod tests {
         let file = json!({"tenant_ids_file": "s3://reports/leaving.json"});
         let (approved, _) = run("dev", file, r#"["100000000001", "100000000002"]"#).await.unwrap();
         assert_eq!(approved.tenants, 2);
+    }
+
+    #[tokio::test]
+    async fn a_file_may_have_one_id_on_each_line_with_the_id_once_more_as_its_confirmation() {
+        let file = json!({"tenant_ids_file": "s3://reports/leaving.json"});
+        let lines = "\u{feff}100000000001\r\n\n  100000000002  \n100000000001\n";
+        let (approved, _) = run("dev", file.clone(), lines).await.unwrap();
+        assert_eq!((approved.tenants, approved.duplicates), (2, 1));
+        let confirmed = "100000000001,100000000001\n100000000002 100000000002";
+        assert_eq!(run("prod", file.clone(), confirmed).await.unwrap().0.tenants, 2);
+        let error = run("prod", file.clone(), "100000000001").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConfirmationMismatch);
+        for (lines, named) in [("100000000001\nthe other one", "line 2"), ("100000000001\n12", "tenant_ids[1]")] {
+            let error = run("dev", file.clone(), lines).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+            assert!(error.chain().contains(named), "{}", error.chain());
+        }
     }
 
     #[tokio::test]

@@ -158,6 +158,43 @@ async fn an_execution_that_had_no_id_yet_has_made_nothing() {
 }
 
 #[tokio::test]
+async fn a_deprovisioning_that_was_stopped_is_looked_at_unless_it_had_not_begun_to_remove() {
+    for (state, is_looked_at) in
+        [("Tear the tenant down", true), ("Delete the files", true), ("Check the request", false)]
+    {
+        let mut stopped = Execution::of("deprovision-tenant", ExecutionStatus::Aborted);
+        stopped.input = json!({"tenant_id": tenant()});
+        stopped.history = vec![ended(), entered(state)];
+        let read = stopped.read().await.unwrap();
+        assert_eq!(read.get("look").is_some(), is_looked_at, "{state}");
+        if is_looked_at {
+            let look = &read["look"];
+            assert_eq!((&look["tenant_id"], &look["removes"]), (&json!(tenant()), &json!(true)));
+            assert_eq!(look["quiet_seconds"], 75, "a function may still run");
+            assert!(look["remedy"].as_str().unwrap().contains("dev-deprovision-tenant again"), "{look}");
+        }
+    }
+}
+
+#[test]
+fn the_states_before_anything_is_touched_are_those_of_the_machines() {
+    let machine = |name: &str| std::fs::read_to_string(format!("../statemachines/{name}.asl.json")).unwrap();
+    let both =
+        ["deprovision-tenant", "update-tenant"].map(|name| serde_json::from_str::<Value>(&machine(name)).unwrap());
+    for state in BEFORE_ANYTHING_IS_TOUCHED {
+        assert!(both.iter().any(|machine| machine["States"][state].is_object()), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_deprovisioning_and_an_update_that_went_back_need_no_look() {
+    for machine in ["deprovision-tenant", "update-tenant"] {
+        let cause = report(json!({"tenant_id": tenant(), "leftovers": [], "rolled_back": true}));
+        assert_eq!(Execution::failed(machine, "DeploymentFailed", cause).read().await.unwrap().get("look"), None);
+    }
+}
+
+#[tokio::test]
 async fn an_update_and_a_deprovisioning_are_reported_and_never_cleaned_up() {
     let output = json!({"tenant_id": tenant(), "changes": ["cpu"], "previous": {"cpu": 256}, "current": {"cpu": 512}});
     let updated = Execution { output: Some(output), ..Execution::of("update-tenant", ExecutionStatus::Succeeded) };
@@ -174,12 +211,14 @@ async fn an_update_and_a_deprovisioning_are_reported_and_never_cleaned_up() {
         (&json!("TenantUpdateFailed"), &json!(tenant()))
     );
     assert_eq!(stopped.get("clean_up"), None);
+    assert_eq!((&stopped["look"]["removes"], &stopped["look"]["quiet_seconds"]), (&json!(false), &json!(75)));
 
     let left = json!([{"kind": "secret", "identifier": "arn:s", "reason": "no"}]);
     let cause = report(json!({"tenant_id": tenant(), "leftovers": left, "removed": []}));
     let left_over = Execution::failed("deprovision-tenant", "TeardownIncomplete", cause).read().await.unwrap();
     assert_eq!(left_over["detail_type"], "TenantDeprovisioningFailed");
     assert_eq!((&left_over["detail"]["leftovers"], left_over.get("clean_up")), (&left, None));
+    assert_eq!(left_over["look"]["quiet_seconds"], 0, "it has ended by itself");
 }
 
 #[tokio::test]

@@ -11,6 +11,9 @@ use crate::load_balancing::room::Room;
 /// Room for tenants on all load balancers and file systems together.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Capacity {
+    /// How many more tenants fit: the smallest of what is left below. Other quotas, such as Fargate's vCPUs, are not known
+    /// here.
+    pub tenants_left: usize,
     /// Rules.
     pub listener_rules: Room,
     /// Target groups.
@@ -24,16 +27,21 @@ impl Capacity {
     /// group and one rule, so it also counts as room for rules.
     pub(super) fn of(placements: &[Placement], others: &[Room], file_systems: &[FileSystem]) -> Self {
         let others = || others.iter().copied();
-        Self {
-            listener_rules: placements.iter().map(|placement| placement.listener_rules).chain(others()).sum(),
-            target_groups: placements.iter().map(|placement| placement.target_groups).chain(others()).sum(),
-            access_points: file_systems.iter().map(|file_system| file_system.access_points).sum(),
-        }
+        Self::new(
+            placements.iter().map(|placement| placement.listener_rules).chain(others()).sum(),
+            placements.iter().map(|placement| placement.target_groups).chain(others()).sum(),
+            file_systems.iter().map(|file_system| file_system.access_points).sum(),
+        )
+    }
+
+    fn new(listener_rules: Room, target_groups: Room, access_points: Room) -> Self {
+        let tenants_left = listener_rules.left().min(target_groups.left()).min(access_points.left());
+        Self { tenants_left, listener_rules, target_groups, access_points }
     }
 
     /// What is left of each quota.
     pub(super) fn left(&self) -> RoomLeft {
-        let Self { listener_rules, target_groups, access_points } = *self;
+        let Self { listener_rules, target_groups, access_points, .. } = *self;
         let percent = [listener_rules, target_groups, access_points].map(Room::percent_left).into_iter().min();
         RoomLeft {
             listener_rules: listener_rules.left(),
@@ -76,11 +84,11 @@ mod tests {
 
     #[test]
     fn what_is_left_is_known_and_the_scarcest_quota_decides() {
-        let capacity = |rules, groups, access_points| Capacity {
-            listener_rules: Room { used: rules, limit: 100 },
-            target_groups: Room { used: groups, limit: 200 },
-            access_points: Room { used: access_points, limit: 10_000 },
+        let room = |used, limit| Room { used, limit };
+        let capacity = |rules, groups, access_points| {
+            Capacity::new(room(rules, 100), room(groups, 200), room(access_points, 10_000))
         };
+        assert_eq!(capacity(4, 199, 1_000).tenants_left, 1);
         let left = RoomLeft { listener_rules: 96, target_groups: 1, access_points: 9_000, percent: 0 };
         assert_eq!(capacity(4, 199, 1_000).left(), left);
         assert_eq!(capacity(91, 0, 0).left().percent, 9);

@@ -30,7 +30,7 @@ def a_container_is_checked(attach, task, container, index, *rest):
 
     MiniStack: checks nothing. Every container is UNKNOWN.
 
-    A container that is only a record is HEALTHY at once.
+    A container that is only a record is HEALTHY at once, unless it has crashed.
     """
     if not attach(task, container, index, *rest):
         return False
@@ -41,7 +41,7 @@ def a_container_is_checked(attach, task, container, index, *rest):
         if container.is_isolated:
             where = get_account_id(), get_region()
             ecs.spawn_background(_watch, task, index, container, check, where, thread_name="ecs-health-check")
-        else:
+        elif container.status == "running":
             _note(task, index, "HEALTHY")
     return True
 

@@ -40,13 +40,13 @@ class Health(ContainersTestCase):
         status, _, body = ecs._ACTION_MAP[action](parameters)
         self.assertEqual(status, 200, body)
 
-    def task(self, *containers):
+    def task(self, *containers, until="RUNNING"):
         self.call("RegisterTaskDefinition", family="f", containerDefinitions=list(containers))
         # With a group of its own, since a one-off task that is only a record ends at once.
         self.call("RunTask", cluster="c", taskDefinition="f", group="g")
         (task,) = ecs._tasks.values()
         deadline = time.monotonic() + 10
-        while task["lastStatus"] != "RUNNING" and time.monotonic() < deadline:
+        while task["lastStatus"] != until and time.monotonic() < deadline:
             time.sleep(0.01)
         return task
 
@@ -68,6 +68,10 @@ class Health(ContainersTestCase):
 
     def test_a_record_is_healthy_at_once_if_it_has_a_check(self):
         self.assertEqual(self.task({**RECORD, "healthCheck": CHECK})["healthStatus"], "HEALTHY")
+
+    def test_a_record_that_has_crashed_is_never_healthy(self):
+        task = self.task({**RECORD, "image": "wordpress:crash", "healthCheck": CHECK}, until="STOPPED")
+        self.assertEqual((task["lastStatus"], task["healthStatus"]), ("STOPPED", "UNKNOWN"))
 
     def test_a_task_without_a_check_has_no_health(self):
         task = self.task(RECORD)
