@@ -14,14 +14,8 @@ use crate::targets::Targets;
 use crate::{diagram, machines, second_aws, tools};
 
 /// The directories of Python.
-const PYTHON: [&str; 6] = [
-    "local/emulator",
-    "local/preflight",
-    "tests/browser",
-    "tests/judges",
-    "tests/second_aws",
-    "tests/second_opinion",
-];
+const PYTHON: [&str; 6] =
+    ["local/emulator", "local/preflight", "tests/browser", "tests/judges", "tests/second_aws", "tests/second_opinion"];
 /// More than there are end-to-end tests: all of them start at once, and tests/src/turns.rs says which run at a time.
 const THREADS: &str = "500";
 

@@ -5,8 +5,7 @@ use std::process::ExitCode;
 use local::{say, settings::Settings};
 use xtask::{check, diagram, machines, second_aws};
 
-const USAGE: &str =
-    "usage: xtask machines | diagrams | check | test | faults | bulk | thousand | browser | second-aws | \
+const USAGE: &str = "usage: xtask machines | diagrams | check | test | faults | bulk | thousand | browser | second-aws | \
      second-opinion | invocations | bench";
 
 fn main() -> ExitCode {
