@@ -264,6 +264,22 @@ def test_a_question_fulfils_the_conditions_of_its_statement():
     assert not list(permissions.questions([for_nothing], ACCOUNT))
 
 
+@pytest.mark.parametrize(
+    ("pattern", "asked"),
+    [
+        ("listener/app/*", "listener/app/preflight/1/1"),
+        ("listener-rule/app/*", "listener-rule/app/preflight/1/1/1"),
+        ("task-definition/dev-*", "task-definition/dev-100000000001:1"),
+        ("task-definition/dev-*:*", "task-definition/dev-100000000001:100000000001"),
+        ("targetgroup/dev-*/*", "targetgroup/dev-100000000001/100000000001"),
+    ],
+)
+def test_a_question_names_a_resource_of_the_form_that_aws_has(pattern, asked):
+    statement = {"Effect": "Allow", "Action": "a:B", "Resource": f"arn:aws:a:{REGION}:*:{pattern}"}
+    (question,) = permissions.questions([statement], ACCOUNT)
+    assert question.resources == [f"arn:aws:a:{REGION}:{ACCOUNT}:{asked}"]
+
+
 RESOLVED = {
     "environment": {
         "vpc_id": "vpc-1",

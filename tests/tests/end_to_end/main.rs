@@ -18,7 +18,6 @@ mod outages;
 mod parents;
 mod permissions;
 mod placement;
-mod preflight;
 mod provisioning;
 mod reading;
 mod rollback;

@@ -4,6 +4,8 @@ The questions come from the template and not from the deployed policies, so that
 permissions boundary or a service control policy takes away shows.
 """
 
+import re
+
 from preflight.results import check, ok, problem
 from preflight.simulation import Question, denied
 from preflight.template import as_list
@@ -12,6 +14,13 @@ GUIDE = "template.yaml, the policies of each function"
 
 # What stands for a wildcard: it fits the id of a tenant, an account, a revision and a suffix.
 _SAMPLE = "100000000001"
+# Patterns that end before the ARN does, and ARNs of the form that AWS has.
+_WHOLE = (
+    (re.compile(r":listener/app/\*$"), ":listener/app/preflight/1/1"),
+    (re.compile(r":listener-rule/app/\*$"), ":listener-rule/app/preflight/1/1/1"),
+    (re.compile(r":execution:([^:*]+)/\*$"), r":execution:\1/preflight:1"),
+    (re.compile(r":task-definition/([^:]+)$"), r":task-definition/\1:1"),
+)
 _EQUAL = ("StringEquals", "StringLike", "ArnEquals", "ArnLike")
 
 
@@ -37,7 +46,10 @@ def _sample(resource, account):
     parts = resource.split(":", 5)
     if len(parts) == 6 and parts[4] == "*":
         parts[4] = account
-    return ":".join(parts).replace("*", _SAMPLE).replace("?", "1")
+    found = ":".join(parts)
+    for pattern, whole in _WHOLE:
+        found = pattern.sub(whole, found)
+    return found.replace("*", _SAMPLE).replace("?", "1")
 
 
 def _context(conditions):

@@ -8,6 +8,10 @@ from ministack.services import iam
 
 from emulator.mend import wraps
 
+# A simulation is no decision about a call. So it is evaluated as it was before `recordings`, which is imported later,
+# wraps this function: a simulated permission must not look like one that a call has needed.
+_evaluate = iam_evaluator.evaluate
+
 
 def _members(params, prefix):
     """The members of a list of texts."""
@@ -54,7 +58,7 @@ def every_resource_is_simulated_with_the_given_keys(simulate, params):
                 region=get_region(),
                 service_context=_context(params),
             )
-            decision = iam_evaluator.evaluate(asked, policies).decision if policies else "ImplicitDeny"
+            decision = _evaluate(asked, policies).decision if policies else "ImplicitDeny"
             members += (
                 f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
                 f"<EvalDecision>{_DECISIONS.get(decision, 'implicitDeny')}</EvalDecision>"
