@@ -1,7 +1,8 @@
 //! The last executions that worked on a tenant, with links to the console.
 //!
 //! Step Functions cannot search executions by their input. So the newest ones of each state machine are read, and those
-//! of the tenant are picked.
+//! of the tenant are picked. They are left out when Step Functions cannot be reached, as in a VPC without an endpoint for
+//! it: why a site is down matters more.
 
 use std::cmp::Reverse;
 
@@ -11,7 +12,7 @@ use aws_sdk_sfn::operation::describe_execution::DescribeExecutionOutput;
 use aws_sdk_sfn::primitives::DateTime;
 use serde::Serialize;
 use serde_json::Value;
-use shared::{Error, Result, Settings, TenantId};
+use shared::{Error, ErrorKind, Result, Settings, TenantId};
 
 use crate::reading::cut;
 use crate::stack::calls::few_at_a_time;
@@ -51,8 +52,18 @@ pub struct Execution {
 /// The tenant's last executions, newest first: at most five, among the newest of each state machine.
 ///
 /// # Errors
-/// When a call to Step Functions fails.
+/// When Step Functions refuses a call.
 pub(super) async fn last(machines: &Client, settings: &Settings, tenant: &TenantId) -> Result<Vec<Execution>> {
+    match read(machines, settings, tenant).await {
+        Err(error) if error.kind() == ErrorKind::Transient => {
+            tracing::warn!(error = error.chain(), "Step Functions cannot be reached");
+            Ok(Vec::new())
+        }
+        other => other,
+    }
+}
+
+async fn read(machines: &Client, settings: &Settings, tenant: &TenantId) -> Result<Vec<Execution>> {
     let arns = MACHINES.iter().filter_map(|machine| settings.optional(machine));
     let listed = few_at_a_time(arns.map(|machine| newest(machines, machine))).await?.concat();
     let described = few_at_a_time(listed.iter().map(|arn| describe(machines, arn))).await?;
