@@ -14,9 +14,9 @@ use std::thread;
 use std::time::Instant;
 
 /// Tests without a real site that run at a time. There can be more than processors, because they wait most of the time.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 6;
 /// Tests with real sites that run at a time.
-const WITH_SITES_AT_ONCE: usize = 4;
+const WITH_SITES_AT_ONCE: usize = 3;
 
 /// What a test needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

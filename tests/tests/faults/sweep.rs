@@ -140,7 +140,8 @@ impl Sweep {
                 self.results.insert(job.name, results);
             }
             let kept = all - faults.len();
-            self.say(&format!("{}: {} calls, {all} runs, of which {kept} are kept", job.name, calls.len()));
+            let of_which = if kept > 0 { format!(", {kept} of them kept") } else { String::new() };
+            self.say(&format!("{}: {} calls, {all} runs{of_which}", job.name, calls.len()));
             planned.extend(faults.into_iter().map(|fault| (job, fault)));
         }
         planned
