@@ -6,11 +6,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use aws_sdk_sfn::types::ExecutionStatus;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use tenantctl::arguments::Cli;
+use tenantctl::watch::{self, Followed, Observer, Outcome, Passage};
+use tenantctl::{fields, status};
 
 use crate::failure::{Doing, Result};
 use crate::settings::{Environment, Settings};
-use crate::watch::{self, Followed, Outcome};
 use crate::{aws, say, stack};
 
 mod sites;
@@ -18,6 +20,7 @@ mod sites;
 use sites::Sites;
 
 const BOUND: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(150);
 const REFUSED_TENANT: &str = "990000000001";
 const BROKEN_TENANT: &str = "990000000002";
 const DENY_CREATE_SERVICE: &str =
@@ -45,6 +48,7 @@ pub fn run(settings: &Settings) -> Result<()> {
 async fn show(settings: &Settings) -> Result<()> {
     let environment = settings.environments.first().ok_or("ENVIRONMENTS names no environment")?;
     let demo = Demo {
+        settings,
         environment,
         machines: aws_sdk_sfn::Client::new(&aws::config(settings, environment)),
         bus: aws_sdk_eventbridge::Client::new(&aws::config(settings, environment)),
@@ -87,19 +91,11 @@ async fn show(settings: &Settings) -> Result<()> {
     }
 
     say::chapter("Both are listed, and one is described");
-    let listed = demo.call("list-tenants", &json!({})).await?;
-    say::result(table("Tenants", &list_rows(&listed)));
-    let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
-    say::result(table(&format!("Tenant {}", tenants[0]), &described));
+    demo.typed(&["list"], 0).await?;
+    demo.typed(&["describe", &tenants[0]], 0).await?;
 
     say::chapter("One is updated: a new image, and two tasks. An update to an image that does not exist goes back");
-    let update = json!({"tenant_id": tenants[0], "image": NEW_IMAGE, "desired_count": 2});
-    let updated = demo.run("update-tenant", &[(tenants[0].clone(), update)]).await?.remove(0);
-    succeeded(&updated)?;
-    say::result(table(
-        &format!("Tenant {}, updated in {:.1} s", tenants[0], updated.took.as_secs_f64()),
-        &updated.output,
-    ));
+    demo.typed(&["update", &tenants[0], "--image", NEW_IMAGE, "--desired-count", "2"], 0).await?;
     if let (Some(sites), Some(post)) = (&sites, &post) {
         let described = demo.call("describe-tenant", &json!({"tenant_id": tenants[0]})).await?;
         let version = described.pointer("/database/wordpress_version").unwrap_or(&Value::Null);
@@ -133,21 +129,12 @@ async fn show(settings: &Settings) -> Result<()> {
     demo.expect_only(BROKEN_TENANT, &[]).await?;
 
     say::chapter("Both tenants are deprovisioned, which is refused while the checklist has open items");
-    let approved = event(settings, "deprovision-tenant")?;
-    let refused = demo.run("deprovision-tenant", &[(tenants[0].clone(), json!({"tenant_id": tenants[0]}))]).await?;
-    expect_failure(&refused[0], "ChecklistIncomplete")?;
-    let mut runs = Vec::new();
+    let incomplete = status::of("ChecklistIncomplete");
+    demo.typed(&["deprovision", &tenants[0], "--owner-notified", "--yes"], incomplete).await?;
+    let checklist = ["--owner-notified", "--data-backup", "not-required", "--billing-finalized"];
+    let forever = ["--approved-by", "Ada Lovelace", "--purge-files", "--force-delete-secret", "--yes"];
     for tenant in &tenants {
-        let mut input = approved.clone();
-        input["tenant_id"] = json!(tenant);
-        input["purge_files"] = json!(true);
-        input["force_delete_secret"] = json!(true);
-        runs.push((tenant.clone(), input));
-    }
-    for (outcome, tenant) in demo.run("deprovision-tenant", &runs).await?.iter().zip(&tenants) {
-        succeeded(outcome)?;
-        let took = outcome.took.as_secs_f64();
-        say::result(table(&format!("Tenant {tenant}, deprovisioned in {took:.1} s"), &outcome.output));
+        demo.typed(&[&["deprovision", tenant], &checklist[..], &forever[..]].concat(), 0).await?;
     }
     for tenant in &tenants {
         demo.expect_only(tenant, &[]).await?;
@@ -155,7 +142,17 @@ async fn show(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// Shows what executions do as progress.
+struct Progress;
+
+impl Observer for Progress {
+    fn passage(&mut self, execution: &Followed, passage: &Passage) {
+        say::progress(format!("{}  {passage}", execution.label));
+    }
+}
+
 struct Demo<'a> {
+    settings: &'a Settings,
     environment: &'a Environment,
     machines: aws_sdk_sfn::Client,
     bus: aws_sdk_eventbridge::Client,
@@ -169,9 +166,22 @@ impl Demo<'_> {
         let machine = self.environment.state_machine(machine);
         let mut executions: Vec<Followed> = Vec::new();
         for (label, input) in runs {
-            executions.push(watch::start(&self.machines, &machine, label, input).await?);
+            executions.push(watch::start(&self.machines, &machine, label, None, input).await?);
         }
-        watch::follow(&self.machines, &executions, BOUND).await
+        Ok(watch::follow(&self.machines, &executions, Some(BOUND), PAUSE, &mut Progress).await?)
+    }
+
+    /// Shows a command of the operators' command line as it is typed, and runs it. It must end with this exit status.
+    async fn typed(&self, words: &[&str], status: u8) -> Result<()> {
+        let words = [&["--env", self.environment.name.as_str()], words].concat();
+        let quoted = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
+        let line = format!("tenantctl {}", words.iter().map(quoted).collect::<Vec<_>>().join(" "));
+        say::typed(&line);
+        let cli = Cli::of_words(&words)?;
+        match tenantctl::run(&cli, Some(&aws::config(self.settings, self.environment))).await {
+            ended if ended == status => Ok(()),
+            ended => Err(format!("{line}: it ended with the exit status {ended} and not {status}").into()),
+        }
     }
 
     /// Puts the events of signups on the bus, and follows the executions that they start: one for each signup id.
@@ -189,9 +199,9 @@ impl Demo<'_> {
         let machine = self.environment.state_machine("provision-tenant");
         let mut executions = Vec::new();
         for signup in details.iter().filter_map(|detail| text(detail, "signup_id")).collect::<BTreeSet<_>>() {
-            executions.push(watch::appearing(&self.machines, &machine, signup, BOUND).await?);
+            executions.push(watch::appearing(&self.machines, &machine, signup, BOUND, PAUSE).await?);
         }
-        watch::follow(&self.machines, &executions, BOUND).await
+        Ok(watch::follow(&self.machines, &executions, Some(BOUND), PAUSE, &mut Progress).await?)
     }
 
     /// Denies create-service its main permission; returns the name of its role.
@@ -283,18 +293,6 @@ fn inventory_rows(inventory: &Value) -> Value {
     Value::Object(resources(inventory).into_iter().map(row).collect())
 }
 
-/// A row for each tenant of a list.
-fn list_rows(listed: &Value) -> Value {
-    let tenants = listed.get("tenants").and_then(Value::as_array).into_iter().flatten();
-    let row = |tenant: &Value| {
-        let field =
-            |name: &str| tenant.get(name).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-        let fields = ["status", "running_count", "image", "url"].map(|name| field(name).unwrap_or_default());
-        (field("tenant_id").unwrap_or_default(), json!(fields.join("  ")))
-    };
-    Value::Object(tenants.map(row).collect())
-}
-
 /// The kinds of resources that an inventory finds.
 fn present(inventory: &Value) -> Vec<&str> {
     let resources = resources(inventory);
@@ -329,33 +327,9 @@ fn succeeded(outcome: &Outcome) -> Result<()> {
     Err(format!("an execution ended {}: {} {}", outcome.status, outcome.error, outcome.cause).into())
 }
 
-/// Formats a value as lines of name and value, under a title.
+/// Formats a value as lines of name and value, under a title, after an empty line.
 fn table(title: &str, value: &Value) -> String {
-    let mut rows = Vec::new();
-    flatten("", value, &mut rows);
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
-    let lines: String = rows.iter().map(|(name, value)| format!("  {name:width$}  {value}\n")).collect();
-    format!("\n{title}\n{}", lines.trim_end())
-}
-
-fn flatten(name: &str, value: &Value, rows: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => fields_of(name, fields, rows),
-        Value::Array(items) if !items.is_empty() => {
-            for (number, item) in items.iter().enumerate() {
-                flatten(if number == 0 { name } else { "" }, item, rows);
-            }
-        }
-        Value::String(text) => rows.push((name.to_owned(), text.clone())),
-        _ => rows.push((name.to_owned(), value.to_string())),
-    }
-}
-
-fn fields_of(name: &str, fields: &Map<String, Value>, rows: &mut Vec<(String, String)>) {
-    for (field, value) in fields {
-        let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
-        flatten(&name, value, rows);
-    }
+    format!("\n{}", fields::lines(title, value))
 }
 
 #[cfg(test)]
@@ -363,22 +337,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_aligned_and_names_nested_fields() {
-        let shown = table("Tenant", &json!({"removed": ["a", "b"], "secret": {"arn": "arn:x"}, "url": "https://x"}));
-        assert_eq!(shown, "\nTenant\n  removed     a\n              b\n  secret.arn  arn:x\n  url         https://x");
-    }
-
-    #[test]
     fn an_inventory_with_a_present_or_going_resource_is_not_empty() {
         let inventory = json!({"resources": {"database": {"status": "present"}, "secret": {"status": "absent"}, "service": {"status": "going"}}});
         assert_eq!(present(&inventory), ["database", "service"]);
         assert!(present(&json!({"resources": {"secret": {"status": "absent"}}})).is_empty());
-    }
-
-    #[test]
-    fn a_list_has_a_row_for_each_tenant() {
-        let listed = json!({"tenants": [{"tenant_id": "1", "status": "active", "running_count": 2, "image": "x"}]});
-        assert_eq!(list_rows(&listed), json!({"1": "active  2  x  "}));
     }
 
     #[test]

@@ -157,6 +157,28 @@ pub fn build(settings: &Settings) -> Result<()> {
     command::run("packing the functions (sam build)", &mut sam, &settings.path("log/sam-build.log"))
 }
 
+/// Puts the operators' command line, which was built with the functions, into the stack's directory.
+///
+/// # Errors
+/// When it cannot be copied.
+pub fn command_line(settings: &Settings) -> Result<()> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| settings.root.join("target"), PathBuf::from);
+    // cargo-lambda moves all binaries to where those of functions have to be.
+    let built = target.join("lambda/tenantctl/bootstrap");
+    let (directory, program) = (commands(settings), commands(settings).join("tenantctl"));
+    let doing = format!("copying {} to {}", built.display(), program.display());
+    std::fs::create_dir_all(&directory).doing(&doing)?;
+    // Replaced and not written over, because it may be running.
+    let new = program.with_extension("new");
+    std::fs::copy(&built, &new).doing(&doing)?;
+    std::fs::rename(&new, &program).doing(&doing)
+}
+
+/// The directory of what people run on this stack. The `env` file puts it on the PATH.
+pub fn commands(settings: &Settings) -> PathBuf {
+    settings.path("bin")
+}
+
 /// Deploys the project to an environment.
 ///
 /// # Errors

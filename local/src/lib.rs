@@ -22,6 +22,5 @@ pub mod setup;
 pub mod stack;
 pub mod tls;
 pub mod visitor;
-pub mod watch;
 
 pub use failure::{Failure, Result};

@@ -39,6 +39,7 @@ fn start(settings: &Settings, deploys: bool) -> Result<()> {
     start_services(settings, &certificates)?;
     if deploys {
         deploy::build(settings)?;
+        deploy::command_line(settings)?;
     }
     let databases: Vec<_> = settings
         .environments
@@ -198,11 +199,14 @@ fn env_file(
         ("MYSQL_ADMIN_USER", database::ADMIN.to_owned()),
         ("MYSQL_ADMIN_PASSWORD", database.password.clone()),
         ("DOMAIN", settings.domain.clone()),
+        ("TENANTCTL_ENV", environment.name.to_string()),
         ("SITES_ADDRESS", settings.sites_address(environment)),
         ("SITES_CA", certificates.authority.display().to_string()),
         ("FILES_DIRECTORY", deploy::file_system_directory(settings, environment).display().to_string()),
     ]);
-    variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect()
+    let lines: String = variables.iter().map(|(name, value)| format!("export {name}={}\n", quoted(value))).collect();
+    let commands = quoted(&deploy::commands(settings).display().to_string());
+    format!("{lines}export PATH={commands}:\"$PATH\"\n")
 }
 
 /// Quotes a word for a shell.
@@ -252,9 +256,11 @@ mod tests {
              export MYSQL_ADMIN_USER='admin'\n\
              export MYSQL_ADMIN_PASSWORD='secret'\n\
              export DOMAIN='it'\\''s.example'\n\
+             export TENANTCTL_ENV='dev'\n\
              export SITES_ADDRESS='127.0.0.1:4576'\n\
              export SITES_CA='/checkout/.local/tls/ca.pem'\n\
-             export FILES_DIRECTORY='/checkout/.local/efs/dev'\n"
+             export FILES_DIRECTORY='/checkout/.local/efs/dev'\n\
+             export PATH='/checkout/.local/bin':\"$PATH\"\n"
         );
     }
 }

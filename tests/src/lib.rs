@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test ends by panicking")]
 
 pub mod bus;
+pub mod command_line;
 pub mod database;
 pub mod database_route;
 pub mod deprovisioning;

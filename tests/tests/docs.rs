@@ -14,7 +14,7 @@ const GUIDE: &str = "docs/deploying.md";
 const ENVIRONMENTS: [&str; 3] = ["dev", "sit", "prod"];
 
 /// The files and directories in which names are defined.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     ".ci",
     "Cargo.toml",
     "Makefile",
@@ -26,6 +26,7 @@ const SOURCES: [&str; 13] = [
     "shared",
     "statemachines",
     "template.yaml",
+    "tenantctl",
     "tests",
     "xtask",
 ];

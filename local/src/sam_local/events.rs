@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use aws_sdk_sfn::types::HistoryEvent;
 use serde_json::{Value, json};
+use tenantctl::watch::{self, Outcome};
 
 use super::directory;
 use crate::failure::{Doing, Result};
 use crate::settings::{Environment, Settings};
-use crate::watch::{self, Outcome};
 use crate::{aws, say};
 
 /// The tenant that stays.
@@ -45,6 +45,7 @@ const STARTED_BY_HAND: [&str; 11] = [
 const WRITTEN_LAST: &str = "describe-tenant";
 
 const BOUND: Duration = Duration::from_secs(180);
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// Writes the events, unless the files exist and fit the stack. They fit if the tenant that stays is still complete.
 ///
@@ -162,8 +163,9 @@ impl Samples<'_> {
 
     /// Runs a state machine to its end.
     async fn run(&self, machine: &str, input: Value) -> Result<Ended> {
-        let started = watch::start(&self.machines, &self.environment.state_machine(machine), machine, &input).await?;
-        let Outcome { error, cause, output, .. } = watch::ended(&self.machines, &started, BOUND).await?;
+        let arn = self.environment.state_machine(machine);
+        let started = watch::start(&self.machines, &arn, machine, None, &input).await?;
+        let Outcome { error, cause, output, .. } = watch::ended(&self.machines, &started, BOUND, PAUSE).await?;
         let failure = (!error.is_empty()).then(|| format!("{machine} with {input} ended with {error}: {cause}"));
         Ok(Ended { arn: started.arn, output, failure })
     }

@@ -5,6 +5,7 @@
 mod auditing;
 mod bad_input;
 mod bulk;
+mod command_line;
 mod conclusions;
 mod database;
 mod database_task;
