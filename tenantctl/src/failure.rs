@@ -20,7 +20,7 @@ pub struct Failure {
     /// The execution that failed, or that goes on.
     pub execution_arn: Option<String>,
     /// The whole cause of an execution's failure.
-    pub cause: Option<Value>,
+    pub cause: Option<Box<Value>>,
 }
 
 impl Failure {
@@ -59,7 +59,7 @@ impl Failure {
         fields.insert("error".to_owned(), json!(self.error));
         fields.insert("message".to_owned(), json!(self.message));
         fields.extend(self.execution_arn.iter().map(|arn| ("execution_arn".to_owned(), json!(arn))));
-        fields.extend(self.cause.iter().map(|cause| ("cause".to_owned(), cause.clone())));
+        fields.extend(self.cause.iter().map(|cause| ("cause".to_owned(), Value::clone(cause))));
         Value::Object(fields)
     }
 }

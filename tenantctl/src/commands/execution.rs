@@ -121,7 +121,7 @@ fn failure(arn: &str, outcome: Outcome) -> Failure {
             .and_then(Value::as_str)
             .map_or_else(|| format!("the execution ended {}", outcome.status), str::to_owned),
     };
-    let cause = Some(outcome.cause).filter(Value::is_object);
+    let cause = Some(outcome.cause).filter(Value::is_object).map(Box::new);
     Failure { cause, ..Failure::new(error, message).of_execution(arn) }
 }
 
@@ -157,7 +157,7 @@ mod tests {
         let cause = json!({"error": "DeploymentFailed", "message": "no image", "rolled_back": true});
         let failure = ended(ExecutionStatus::Failed, "DeploymentFailed", cause.clone());
         assert_eq!((failure.error.as_str(), failure.message.as_str()), ("DeploymentFailed", "no image"));
-        assert_eq!((failure.cause, failure.execution_arn.as_deref()), (Some(cause), Some("arn:x")));
+        assert_eq!((failure.cause.as_deref(), failure.execution_arn.as_deref()), (Some(&cause), Some("arn:x")));
     }
 
     #[test]
