@@ -122,9 +122,10 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_step_functions_and_lambda_are_explained_together() {
+    fn errors_of_aws_are_explained_by_their_prefix() {
         assert!(of("States.Timeout").is_some());
-        assert_eq!(of("Lambda.ServiceException"), of("States.Timeout"));
+        assert!(of("Lambda.ServiceException").is_some());
+        assert_eq!(of("Lambda.ServiceException"), of("ECS.AmazonECSException"));
         assert_eq!(of("NoSuchError"), None);
     }
 

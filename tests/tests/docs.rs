@@ -35,7 +35,7 @@ const SOURCES: [&str; 14] = [
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
 /// Names that are defined elsewhere.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 12] = [
     // Names of AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
@@ -44,6 +44,7 @@ const OTHERS: [&str; 11] = [
     "aws-sam-cli-managed-default",
     "max_connections",
     "start-lambda",
+    "start-time",
     "xray",
     // The beginning of a name that the reader completes.
     "deployment-test",

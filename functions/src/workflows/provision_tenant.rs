@@ -190,7 +190,7 @@ mod tests {
             (json!({"site": {"admin_email": "me"}}), "site.admin_email: \"me\"", "name@domain"),
             (json!({"site": {"password": "x"}}), "password", "admin_user"),
             (json!({"environment_variables": {"PATH": "x"}}), "environment_variables: \"PATH\"", "other than"),
-            (json!({"environment_variables": {"A": true}}), "environment_variables", "string"),
+            (json!({"environment_variables": {"A": true}}), "environment_variables.A: true", "a text"),
         ] {
             let error = decide(request).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidRequest);

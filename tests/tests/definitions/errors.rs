@@ -11,15 +11,14 @@ use crate::{documentation, handled, states};
 fn why_not_named(error: ErrorKind) -> Option<&'static str> {
     match error {
         ErrorKind::Throttled | ErrorKind::Transient => None,
-        ErrorKind::InvalidRequest | ErrorKind::WrongEnvironment | ErrorKind::TenantAlreadyExists => None,
+        ErrorKind::InvalidRequest | ErrorKind::WrongEnvironment => None,
+        ErrorKind::ConfirmationMismatch | ErrorKind::TenantAlreadyExists => None,
         ErrorKind::WrongAccount | ErrorKind::EnvironmentNotReady => Some("a person has to change the stack first"),
         ErrorKind::TenantNotFound => Some("a retry finds no tenant either"),
         ErrorKind::ResourceConflict => Some("what somebody else made stays, and a person has to look at it"),
         ErrorKind::QuotaExceeded => Some("a person has to make room first"),
         ErrorKind::DeploymentFailed => Some("the same tasks would fail again"),
-        ErrorKind::ChecklistIncomplete | ErrorKind::ConfirmationMismatch => {
-            Some("a person has to correct the request first")
-        }
+        ErrorKind::ChecklistIncomplete => Some("a person has to correct the request first"),
         ErrorKind::TeardownIncomplete => Some("the teardown has tried several times itself"),
         ErrorKind::AccessDenied => Some("a retry has no more permissions"),
         ErrorKind::Internal => Some("nobody knows whether a retry would mend it"),

@@ -352,7 +352,7 @@ mod tests {
             (json!({"tenant_ids": one(), "purge_files": true}), ErrorKind::EnvironmentNotReady, "FilesAccessPointArn"),
             (json!({"tenant_ids_file": "s3://other/x"}), ErrorKind::InvalidRequest, "s3://reports/<key>"),
             (json!({"tenant_ids_file": "s3://reports/missing"}), ErrorKind::InvalidRequest, "no such object"),
-            (json!({"tenant_ids_file": "s3://reports/leaving.json"}), ErrorKind::InvalidRequest, "JSON array"),
+            (json!({"tenant_ids_file": "s3://reports/leaving.json"}), ErrorKind::InvalidRequest, "tenant_ids[0]"),
         ] {
             let error = run("dev", changes.clone(), "{}").await.unwrap_err();
             assert_eq!(error.kind(), kind, "{changes}: {}", error.chain());

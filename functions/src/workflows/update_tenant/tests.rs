@@ -87,10 +87,10 @@ fn a_wrong_request_is_refused_with_the_field_and_what_is_allowed() {
         (json!({"cpu": 333, "memory": 512}), &["cpu: 333", "256, 512, 1024"]),
         (json!({"cpu": 256, "memory": 8192}), &["memory: 8192", "512, 1024, 2048"]),
         (json!({"cpu": 1024}), &["memory: 512", "2048, 3072", "now it has cpu 256 and memory 512"]),
-        (json!({"suspended": "yes"}), &["suspended", "boolean"]),
+        (json!({"suspended": "yes"}), &["suspended: \"yes\"", "true or false"]),
         (json!({"table_prefix": "old_", "image": "x"}), &["table_prefix", "move_content"]),
         (json!({"table_prefix": "a-b", "move_content": true}), &["a-b", "letters, digits and underscores"]),
-        (json!({"move_content": "yes"}), &["move_content", "boolean"]),
+        (json!({"move_content": "yes"}), &["move_content: \"yes\"", "true or false"]),
         (json!({"force": true}), &["`force`", "force_new_deployment"]),
     ] {
         let error = wanted(request, &running(1)).unwrap_err();
