@@ -220,7 +220,7 @@ fn kind_of<E: ProvideErrorMetadata>(error: &SdkError<E, Response>) -> ErrorKind 
 }
 
 impl From<Error> for Diagnostic {
-    /// The message is cut to [`LONGEST_MESSAGE`] characters. The log has the whole one.
+    /// The message is cut to 4,000 characters. The log has the whole one.
     fn from(error: Error) -> Self {
         let mut message = error.chain();
         if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
