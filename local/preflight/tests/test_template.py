@@ -33,6 +33,7 @@ def test_the_services_that_functions_call_are_those_of_the_guide():
         "elasticloadbalancing",
         "elasticfilesystem",
         "logs",
+        "states",
     }
     with_zone = here(world(), {"HostedZoneId": "Z123"})
     assert "route53" in network.services_of_functions(with_zone)
