@@ -35,7 +35,7 @@ const SOURCES: [&str; 14] = [
 const EXAMPLES: [&str; 2] = ["archiv", "bucket"];
 
 /// Names that are defined elsewhere.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     // Names of AWS, MySQL, SAM CLI and the image of WordPress.
     "MYSQL_CLIENT_FLAGS",
     "MalformedPolicyDocument",
@@ -45,6 +45,7 @@ const OTHERS: [&str; 12] = [
     "max_connections",
     "start-lambda",
     "start-time",
+    "end-time",
     "xray",
     // The beginning of a name that the reader completes.
     "deployment-test",
