@@ -111,6 +111,6 @@ def test_a_deprovisioning_removes_everything_but_the_files(machines, functions, 
 @pytest.mark.usefixtures("provisioned")
 def test_each_deletion_can_be_repeated(machines, tenant, left):
     machines.repeats = True
-    machines.run("dev-teardown-tenant", {"tenant_id": tenant})
+    machines.run("dev-teardown-tenant", {"tenant_id": tenant, "confirmation": tenant})
     # The secret can be recovered for some time.
     assert left() == {"secret": {f"dev-{tenant}-db-credentials", f"dev-{tenant}-site-credentials"}}
