@@ -27,7 +27,7 @@ async fn a_wrong_provisioning_request_is_refused() {
     for (input, error, field, allowed) in [
         (json!({"tenant_id": "1234"}), "InvalidRequest", "tenant_id: \"1234\"", "12 digits"),
         (json!({"tenant_id": "12345678901x"}), "InvalidRequest", "tenant_id", "12 digits"),
-        (json!({"tenant_id": 123_456_789_012_u64}), "InvalidRequest", "tenant_id", "string"),
+        (json!({"tenant_id": 123_456_789_012_u64}), "InvalidRequest", "tenant_id: 123456789012", "a text"),
         (json!({"tenant": "123456789012"}), "InvalidRequest", "`tenant`", "`tenant_id`"),
         (json!({"image": "Not An Image"}), "InvalidRequest", "image: \"Not An Image\"", "repository[:tag]"),
         (json!({"cpu": 256, "memory": 8192}), "InvalidRequest", "memory: 8192", "512, 1024, 2048"),
