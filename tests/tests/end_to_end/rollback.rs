@@ -60,7 +60,7 @@ async fn an_existing_tenant_is_untouched_by_a_second_provisioning_of_its_id() {
     let before = stack.snapshot(&tenant).await;
     let (error, cause) = stack.run("provision-tenant", json!({"tenant_id": tenant})).await.failed();
     assert_eq!(error, "TenantAlreadyExists", "{cause}");
-    assert!(text(&cause["message"]).contains("service") && text(&cause["message"]).contains(&tenant), "{cause}");
+    assert!(text(&cause["message"]).contains("update-tenant") && text(&cause["message"]).contains(&tenant), "{cause}");
     assert_eq!(stack.snapshot(&tenant).await, before);
 }
 
