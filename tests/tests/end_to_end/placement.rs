@@ -61,7 +61,7 @@ async fn tenants_go_where_most_room_is_and_none_is_refused_while_there_is_room()
     let listeners = environment["listeners"].as_array().unwrap();
     let used: Vec<_> = listeners.iter().map(|listener| &listener["listener_rules"]["used"]).collect();
     assert_eq!(used, [95, 96, 97], "{listeners:#?}");
-    assert_eq!(environment["capacity"]["listener_rules"], json!({"used": 288, "limit": 300}));
+    assert_eq!(environment["capacity"]["listener_rules"], json!({"used": 288, "limit": 300, "left": 12}));
 
     let mut tenants = provisioned(stack, 1, 1).await;
     assert_eq!(text(&tenants[0]["listener_arn"]), balancers[1].listener);
