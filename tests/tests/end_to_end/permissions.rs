@@ -427,7 +427,7 @@ async fn each_step_of_a_job_names_the_one_permission_that_it_lacks() {
         left.network_configuration(network.clone()).send().await.unwrap();
     };
     let update = json!({"owner": run("run-tenant-job"), "request": {"tenant_id": tenant, "desired_count": 2}});
-    let removal = json!({"tenant_id": tenant, "force_delete_secret": true});
+    let removal = json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true});
     for (function, input) in [("prepare-tenant-job", &prepare), ("begin-update", &update), ("delete-service", &removal)]
     {
         left().await;
