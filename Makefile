@@ -58,7 +58,7 @@ test: export ENVIRONMENTS ?= dev sit prod
 test: export RECORDINGS ?= .local/test/recordings
 thousand: export ENVIRONMENTS ?= prod
 # The default image is one that the local stack only pretends to run, since there are hundreds of tenants.
-test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8 DefaultImage=pretend/wordpress:1
+test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task TaskRoles=shared DeploymentPolls=8 DefaultImage=pretend/wordpress:1
 test faults browser invocations bench: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
 test thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
 

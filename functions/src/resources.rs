@@ -17,6 +17,7 @@ pub mod site_credentials;
 pub mod state;
 pub mod target_group;
 pub mod task_definition;
+pub mod task_role;
 pub mod teardown;
 
 /// A resource that was found.

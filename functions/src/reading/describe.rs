@@ -18,7 +18,7 @@ pub mod compute;
 pub mod routing;
 pub mod storage;
 
-use compute::{Service, StoppedTask, TaskDefinition};
+use compute::{Service, StoppedTask, TaskDefinition, TaskRole};
 use routing::{DnsRecord, ListenerRule, TargetGroup};
 use storage::{AccessPoint, Database, LogGroup, Secret};
 
@@ -60,6 +60,9 @@ pub struct Details {
     /// The task definition that the service runs; without a service, the newest revision of the family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinition>,
+    /// IAM role of its tasks; absent when they have the environment's, which all tenants share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_role: Option<TaskRole>,
     /// ALB target group, with the health of its targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_group: Option<TargetGroup>,
@@ -100,6 +103,8 @@ impl Details {
             listener_rule: Some(!self.listener_rules.is_empty()),
             target_group: Some(self.target_group.is_some()),
             task_definition: Some(self.task_definition.is_some()),
+            // Not needed by tasks with the environment's role.
+            task_role: self.task_role.as_ref().map(|role| role.exists),
             access_point: Some(self.access_points.iter().any(AccessPoint::is_usable)),
             database: self.database.as_ref().map_or(Some(false), Database::is_complete),
             log_group: Some(self.log_group.is_some()),
@@ -128,6 +133,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
     let names = settings.names(&request.tenant_id);
     let (
         running,
+        role,
         stopped_tasks,
         (target_group, routes),
         dns_records,
@@ -139,6 +145,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
         log_group,
     ) = tokio::try_join!(
         compute::service_and_definition(&clients.ecs, &names),
+        compute::task_role(&clients.iam, settings, &names),
         compute::stopped_tasks(&clients.ecs, &names),
         routing::routing(&clients.elb, settings, &names),
         routing::dns_records(&clients.route53, settings, &names),
@@ -153,6 +160,7 @@ pub async fn describe(clients: &Clients, settings: &Settings, request: Request) 
     let details = Details {
         service: service.as_ref().map(Service::from),
         task_definition: task_definition.as_ref().map(TaskDefinition::from),
+        task_role: TaskRole::of(role, task_definition.as_ref(), settings, &names),
         target_group,
         dns_records,
         listener_rules: routes.rules,

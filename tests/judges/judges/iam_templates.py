@@ -15,6 +15,7 @@ from judges.iam_resolver import SUFFIX, Resolver
 # The transform counts what it does, and says each time that nobody has asked for the numbers.
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
+_MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 _RESOURCE_POLICIES = ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")
 
 # CloudFormation cuts the name that it makes up for a role, and then appends a suffix.
@@ -37,13 +38,18 @@ class Stack:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Role:
-    """A role of a stack. Nothing in its policies and its trust policy is left to resolve."""
+    """A role of a stack, or one that a function of a stack has made. Nothing in its policies, its trust policy and its
+    permissions boundary is left to resolve.
+    """
 
     logical_id: str
     name: str | None
     stack: Stack
     policies: tuple
     trust: dict
+    boundary: dict | None = None
+    # When it got these policies, as a time of the recording. A role of the same name may have had others before.
+    since: float = 0
 
     def is_named(self, name):
         """Whether the role can have this name, which CloudFormation has chosen if the template has none."""
@@ -92,12 +98,21 @@ def resource_policies(path, stack):
             yield logical_id, properties["AssumeRolePolicyDocument"]
 
 
+def managed_policies(path, stack):
+    """The managed policies that the template at `path` makes in a stack, by name."""
+    return {
+        properties["ManagedPolicyName"]: properties["PolicyDocument"]
+        for _, kind, properties in _resources(path, stack)
+        if kind == _MANAGED_POLICY
+    }
+
+
 def _resources(path, stack):
     """The resources that have policies: logical id, type, and properties with nothing left to resolve."""
     template = _transformed(yaml_parse(path.read_text()), stack)
     resolve = Resolver(template, stack)
     for logical_id, resource in template["Resources"].items():
-        if resource["Type"] in ("AWS::IAM::Role", *_RESOURCE_POLICIES):
+        if resource["Type"] in ("AWS::IAM::Role", _MANAGED_POLICY, *_RESOURCE_POLICIES):
             yield logical_id, resource["Type"], resolve(resource["Properties"])
 
 

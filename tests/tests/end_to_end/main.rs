@@ -12,6 +12,7 @@ mod deprovisioning;
 mod everywhere;
 mod file_calls;
 mod files;
+mod isolation;
 mod moving;
 mod operations;
 mod outages;
