@@ -291,9 +291,10 @@ async fn with_the_credentials_of_its_task_a_tenants_program_reaches_no_other_ten
     removed(stack, &[&own_id, &other_id]).await;
 }
 
-/// A volume on the file system of a tenant's files, through an access point if one is named.
-fn volume(made: &Value, access_point: Option<&Value>) -> Volume {
-    let authorization = EfsAuthorizationConfig::builder().iam(EfsAuthorizationConfigIam::Enabled);
+/// A volume on the file system of a tenant's files, through an access point if one is named, with the task's role or
+/// without any.
+fn volume(made: &Value, access_point: Option<&Value>, with: EfsAuthorizationConfigIam) -> Volume {
+    let authorization = EfsAuthorizationConfig::builder().iam(with);
     let authorization = authorization.set_access_point_id(access_point.map(text)).build();
     let configuration = EfsVolumeConfiguration::builder()
         .file_system_id(text(&made["file_system_id"]))
@@ -306,17 +307,21 @@ fn volume(made: &Value, access_point: Option<&Value>) -> Volume {
 async fn a_tenants_task_mounts_its_own_files_and_no_others() {
     let (stack, _together) = Stack::together().await;
     let ((own_id, own), (other_id, other)) = tokio::join!(provisioned(stack), provisioned(stack));
-    let mount = async |access_point: Option<&Value>| {
+    let mount = async |access_point: Option<&Value>, with: &EfsAuthorizationConfigIam| {
         let point = MountPoint::builder().source_volume("files").container_path("/data").build();
         let container = ContainerDefinition::builder().name("attack").image("pretend/attack:1").essential(true);
-        run_task(stack, &own, container.mount_points(point).build(), Some(volume(&own, access_point))).await
+        run_task(stack, &own, container.mount_points(point).build(), Some(volume(&own, access_point, with.clone())))
+            .await
     };
-    let allowed = mount(Some(&own["access_point_id"])).await;
+    let (role, nobody) = (EfsAuthorizationConfigIam::Enabled, EfsAuthorizationConfigIam::Disabled);
+    let allowed = mount(Some(&own["access_point_id"]), &role).await;
     assert_eq!(allowed.stop_code().map(|code| code.as_str()), Some("EssentialContainerExited"), "{allowed:?}");
-    for access_point in [Some(&other["access_point_id"]), None] {
-        let refused = mount(access_point).await;
+    // EFS does not know who a task is that mounts without its role: the file system's policy refuses it.
+    let (its, others) = (Some(&own["access_point_id"]), Some(&other["access_point_id"]));
+    for (access_point, with) in [(others, &role), (None, &role), (its, &nobody), (others, &nobody), (None, &nobody)] {
+        let refused = mount(access_point, with).await;
         let reason = refused.stopped_reason().unwrap_or_default();
-        assert!(reason.contains("access denied by server"), "{access_point:?}: {refused:?}");
+        assert!(reason.contains("access denied by server"), "{access_point:?}, {with:?}: {refused:?}");
     }
     removed(stack, &[&own_id, &other_id]).await;
 }
