@@ -36,7 +36,7 @@ def with_endpoints(services, ingress, **more):
     }
 
 
-NEEDED = ["secretsmanager", "ecs", "elasticloadbalancing", "elasticfilesystem", "logs", "states"]
+NEEDED = ["secretsmanager", "ecs", "elasticloadbalancing", "elasticfilesystem", "logs", "states", "iam"]
 FROM_BOTH = [rule(443, "sg-functions", "sg-tasks")]
 
 

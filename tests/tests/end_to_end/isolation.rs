@@ -33,7 +33,8 @@ async fn provisioned(stack: &Stack) -> (String, Value) {
 
 async fn removed(stack: &Stack, tenants: &[&str]) {
     for tenant in tenants {
-        stack.run("teardown-tenant", json!({"tenant_id": tenant, "force_delete_secret": true})).await.succeeded();
+        let removal = json!({"tenant_id": tenant, "confirmation": tenant, "force_delete_secret": true});
+        stack.run("teardown-tenant", removal).await.succeeded();
         assert_eq!(stack.snapshot(tenant).await, Vec::<String>::new());
     }
 }
@@ -328,7 +329,7 @@ async fn a_tenants_task_mounts_its_own_files_and_no_others() {
 
 #[tokio::test]
 async fn where_tenants_share_a_role_none_gets_its_own() {
-    let (_, _together) = Stack::together().await;
+    let (_, _together) = Stack::together_in(&["sit"]).await;
     let stack = Stack::of("sit").await;
     let (tenant, made) = provisioned(stack).await;
     assert_eq!(made["task_role_arn"], Value::Null, "{made}");
