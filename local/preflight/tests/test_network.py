@@ -18,7 +18,7 @@ NO_ROUTE = {
 def endpoint(service, **more):
     return {
         "VpcEndpointId": f"vpce-{service}",
-        "ServiceName": f"com.amazonaws.{REGION}.{service}",
+        "ServiceName": "com.amazonaws.iam" if service == "iam" else f"com.amazonaws.{REGION}.{service}",
         "VpcEndpointType": "Interface",
         "State": "available",
         "PrivateDnsEnabled": True,

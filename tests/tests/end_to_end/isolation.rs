@@ -329,8 +329,7 @@ async fn a_tenants_task_mounts_its_own_files_and_no_others() {
 
 #[tokio::test]
 async fn where_tenants_share_a_role_none_gets_its_own() {
-    let (_, _together) = Stack::together_in(&["sit"]).await;
-    let stack = Stack::of("sit").await;
+    let (stack, _together) = Stack::together_in(&["sit"]).await;
     let (tenant, made) = provisioned(stack).await;
     assert_eq!(made["task_role_arn"], Value::Null, "{made}");
     let definition = stack.ecs.describe_task_definition().task_definition(text(&made["task_definition_arn"]));
