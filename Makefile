@@ -65,7 +65,7 @@ test: export ENVIRONMENTS ?= dev sit prod
 test: export RECORDINGS ?= .local/test/recordings
 bulk thousand: export ENVIRONMENTS ?= prod
 # The default image is one that the local stack only pretends to run, since there are hundreds of tenants.
-test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task DeploymentPolls=8 DefaultImage=pretend/wordpress:1
+test: export SIT_PARAMETERS ?= DatabaseAccess=ecs-task TaskRoles=shared DeploymentPolls=8 DefaultImage=pretend/wordpress:1
 test faults browser invocations bench: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1
 second-opinion: export DEV_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1 DatabaseAccess=ecs-task
 test bulk thousand: export PROD_PARAMETERS ?= HostedZoneId=@HostedZoneId DefaultImage=pretend/wordpress:1

@@ -19,6 +19,7 @@ pub mod state;
 pub(crate) mod taken;
 pub mod target_group;
 pub mod task_definition;
+pub mod task_role;
 pub mod teardown;
 pub(crate) mod title;
 

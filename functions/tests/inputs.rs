@@ -8,7 +8,7 @@ use functions::reading;
 use functions::resources::teardown::Teardown;
 use functions::resources::{
     access_point, database, dns_record, files, listener_rule, log_group, secret, service, site_credentials,
-    target_group, task_definition,
+    target_group, task_definition, task_role,
 };
 use functions::workflows::events::Event;
 use functions::workflows::provision_tenant::ProvisionRequest;
@@ -28,7 +28,7 @@ use shared::{Error, ErrorKind, TenantId};
 type Reader = fn(Value) -> Result<(), Error>;
 
 /// The parser of each function's input. Functions with the same input as another are left out.
-const READERS: [(&str, Reader); 45] = [
+const READERS: [(&str, Reader); 46] = [
     ("announce-execution", read::<conclude_execution::Announcement>),
     ("audit-tenants", read::<reading::audit::Audit>),
     ("begin-update", read::<update_tenant::Begin>),
@@ -48,6 +48,7 @@ const READERS: [(&str, Reader); 45] = [
     ("create-service", read::<service::Create>),
     ("create-site-credentials", read::<site_credentials::Create>),
     ("create-target-group", read::<target_group::Create>),
+    ("create-task-role", read::<task_role::Create>),
     ("delete-secret", read::<Teardown>),
     ("describe-tenant", read::<reading::describe::Request>),
     ("end-update", read::<update_tenant::End>),

@@ -38,11 +38,15 @@ class Transient(Exception):
 
 def handler(event, context):
     if event.keys() != INPUT or not re.fullmatch("[0-9]{12}", event["tenant_id"]):
-        raise InvalidRequest(f"tenant_id: 12 digits; fields: {', '.join(sorted(INPUT))}")
+        raise InvalidRequest(
+            f"tenant_id: 12 digits; fields: {', '.join(sorted(INPUT))}"
+        )
     tenant_id, owner = event["tenant_id"], event["owner"]
     name = f"{ENVIRONMENT}-{tenant_id}-db-credentials"
     arn = claimed(name, owner) or create(name, event)
-    log.info(json.dumps({"message": "done", "tenant_id": tenant_id, "execution": owner}))
+    log.info(
+        json.dumps({"message": "done", "tenant_id": tenant_id, "execution": owner})
+    )
     return {"secret_name": name, "secret_arn": arn}
 
 
@@ -53,15 +57,21 @@ def claimed(name, owner):
     except secrets_manager.exceptions.ResourceNotFoundException:
         return None
     if "DeletedDate" in secret:
-        raise TenantAlreadyExists(f"{name} is scheduled for deletion, recoverable until {secret['DeletedDate']}")
+        raise TenantAlreadyExists(
+            f"{name} is scheduled for deletion, recoverable until {secret['DeletedDate']}"
+        )
     tags = {tag["Key"]: tag["Value"] for tag in secret.get("Tags", [])}
     if tags.get("tenant:execution") != owner:
-        raise TenantAlreadyExists(f"{name} was made by {tags.get('tenant:execution', 'somebody else')}")
+        raise TenantAlreadyExists(
+            f"{name} was made by {tags.get('tenant:execution', 'somebody else')}"
+        )
     return secret["ARN"]
 
 
 def create(name, event):
-    tenant_id, owner, host, port = (event[key] for key in ("tenant_id", "owner", "database_host", "database_port"))
+    tenant_id, owner, host, port = (
+        event[key] for key in ("tenant_id", "owner", "database_host", "database_port")
+    )
     credentials = {
         "username": f"{tenant_id}_user",
         "password": "".join(secrets.choice(ALPHABET) for _ in range(32)),

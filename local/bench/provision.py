@@ -29,8 +29,12 @@ def main(tenant_id, env):
     password = base64.b64encode(secrets.token_bytes(24)).decode()
     with pymysql.connect(**administrator) as connection, connection.cursor() as cursor:
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS `{tenant_id}_db`")
-        cursor.execute(f"CREATE USER IF NOT EXISTS '{tenant_id}_user'@'%' IDENTIFIED BY '{password}'")
-        cursor.execute(rf"GRANT ALL PRIVILEGES ON `{tenant_id}\_db`.* TO '{tenant_id}_user'@'%'")
+        cursor.execute(
+            f"CREATE USER IF NOT EXISTS '{tenant_id}_user'@'%' IDENTIFIED BY '{password}'"
+        )
+        cursor.execute(
+            rf"GRANT ALL PRIVILEGES ON `{tenant_id}\_db`.* TO '{tenant_id}_user'@'%'"
+        )
         cursor.execute("FLUSH PRIVILEGES")
 
     # 1.3 Create Secrets Manager secret
@@ -47,7 +51,11 @@ def main(tenant_id, env):
 
     # 1.4 Create EFS access point
     file_systems = efs.describe_file_systems()["FileSystems"]
-    efs_id = next(system["FileSystemId"] for system in file_systems if env in system.get("Name", ""))
+    efs_id = next(
+        system["FileSystemId"]
+        for system in file_systems
+        if env in system.get("Name", "")
+    )
     access_point_id = efs.create_access_point(
         FileSystemId=efs_id,
         PosixUser={"Uid": 33, "Gid": 33},
@@ -79,7 +87,10 @@ def main(tenant_id, env):
                 "efsVolumeConfiguration": {
                     "fileSystemId": efs_id,
                     "transitEncryption": "ENABLED",
-                    "authorizationConfig": {"accessPointId": access_point_id, "iam": "ENABLED"},
+                    "authorizationConfig": {
+                        "accessPointId": access_point_id,
+                        "iam": "ENABLED",
+                    },
                 },
             }
         ],
@@ -89,12 +100,28 @@ def main(tenant_id, env):
                 "image": "your-ecr-repo/wordpress:latest",
                 "essential": True,
                 "portMappings": [{"containerPort": 80, "protocol": "tcp"}],
-                "mountPoints": [{"sourceVolume": "wordpress-files", "containerPath": "/var/www/html"}],
-                "environment": [{"name": "WORDPRESS_DB_HOST", "value": f"{host}:{port}"}],
+                "mountPoints": [
+                    {
+                        "sourceVolume": "wordpress-files",
+                        "containerPath": "/var/www/html",
+                    }
+                ],
+                "environment": [
+                    {"name": "WORDPRESS_DB_HOST", "value": f"{host}:{port}"}
+                ],
                 "secrets": [
-                    {"name": "WORDPRESS_DB_USER", "valueFrom": f"{secret_arn}:username::"},
-                    {"name": "WORDPRESS_DB_PASSWORD", "valueFrom": f"{secret_arn}:password::"},
-                    {"name": "WORDPRESS_DB_NAME", "valueFrom": f"{secret_arn}:database::"},
+                    {
+                        "name": "WORDPRESS_DB_USER",
+                        "valueFrom": f"{secret_arn}:username::",
+                    },
+                    {
+                        "name": "WORDPRESS_DB_PASSWORD",
+                        "valueFrom": f"{secret_arn}:password::",
+                    },
+                    {
+                        "name": "WORDPRESS_DB_NAME",
+                        "valueFrom": f"{secret_arn}:database::",
+                    },
                 ],
                 "logConfiguration": {
                     "logDriver": "awslogs",
@@ -109,7 +136,9 @@ def main(tenant_id, env):
     )
 
     # 1.6 Create ALB target group
-    vpcs = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"*{env}*"]}])["Vpcs"]
+    vpcs = ec2.describe_vpcs(Filters=[{"Name": "tag:Name", "Values": [f"*{env}*"]}])[
+        "Vpcs"
+    ]
     vpc_id = vpcs[0]["VpcId"]
     elb.create_target_group(
         Name=f"{env}-{tenant_id}-tg",
@@ -123,7 +152,11 @@ def main(tenant_id, env):
 
     # 1.7 Create ALB listener rule
     balancers = elb.describe_load_balancers()["LoadBalancers"]
-    balancer_arn = next(balancer["LoadBalancerArn"] for balancer in balancers if env in balancer["LoadBalancerName"])
+    balancer_arn = next(
+        balancer["LoadBalancerArn"]
+        for balancer in balancers
+        if env in balancer["LoadBalancerName"]
+    )
     listener_arn = https_listener(elb, balancer_arn)
     groups = elb.describe_target_groups(Names=[f"{env}-{tenant_id}-tg"])["TargetGroups"]
     target_group_arn = groups[0]["TargetGroupArn"]
@@ -136,9 +169,13 @@ def main(tenant_id, env):
 
     # 1.8 Create ECS service
     in_vpc = {"Name": "vpc-id", "Values": [vpc_id]}
-    subnets = ec2.describe_subnets(Filters=[in_vpc, {"Name": "tag:Name", "Values": ["*private*"]}])["Subnets"]
+    subnets = ec2.describe_subnets(
+        Filters=[in_vpc, {"Name": "tag:Name", "Values": ["*private*"]}]
+    )["Subnets"]
     security_groups = ec2.describe_security_groups(Filters=[in_vpc])["SecurityGroups"]
-    security_group_id = next(group["GroupId"] for group in security_groups if "ecs" in group["GroupName"])
+    security_group_id = next(
+        group["GroupId"] for group in security_groups if "ecs" in group["GroupName"]
+    )
     cluster, service = f"{env}-cluster", f"{env}-{tenant_id}-service"
     ecs.create_service(
         cluster=cluster,
@@ -153,7 +190,13 @@ def main(tenant_id, env):
                 "assignPublicIp": "DISABLED",
             }
         },
-        loadBalancers=[{"targetGroupArn": target_group_arn, "containerName": "wordpress", "containerPort": 80}],
+        loadBalancers=[
+            {
+                "targetGroupArn": target_group_arn,
+                "containerName": "wordpress",
+                "containerPort": 80,
+            }
+        ],
     )
     ecs.get_waiter("services_stable").wait(cluster=cluster, services=[service])
 
@@ -162,16 +205,25 @@ def main(tenant_id, env):
 
 def read_administrator(secrets_manager, env):
     """The arguments for a connection to the database server as its administrator."""
-    secret = secrets_manager.get_secret_value(SecretId=f"{env}-rds-master-credentials")["SecretString"]
+    secret = secrets_manager.get_secret_value(SecretId=f"{env}-rds-master-credentials")[
+        "SecretString"
+    ]
     fields = json.loads(secret)
     host, _, port = fields["host"].partition(":")
-    return {"host": host, "port": int(port or 3306), "user": fields["username"], "password": fields["password"]}
+    return {
+        "host": host,
+        "port": int(port or 3306),
+        "user": fields["username"],
+        "password": fields["password"],
+    }
 
 
 def https_listener(elb, balancer_arn):
     """The HTTPS listener, which has the tenants' rules."""
     listeners = elb.describe_listeners(LoadBalancerArn=balancer_arn)["Listeners"]
-    return next(listener["ListenerArn"] for listener in listeners if listener["Port"] == 443)
+    return next(
+        listener["ListenerArn"] for listener in listeners if listener["Port"] == 443
+    )
 
 
 if __name__ == "__main__":

@@ -21,15 +21,22 @@ def main(tenant_id, env):
     )
     family, host = f"{env}-{tenant_id}", f"{tenant_id}.{os.environ['DOMAIN']}"
 
-    with contextlib.suppress(ecs.exceptions.ServiceNotFoundException, ecs.exceptions.ServiceNotActiveException):
-        ecs.delete_service(cluster=f"{env}-cluster", service=f"{family}-service", force=True)
+    with contextlib.suppress(
+        ecs.exceptions.ServiceNotFoundException,
+        ecs.exceptions.ServiceNotActiveException,
+    ):
+        ecs.delete_service(
+            cluster=f"{env}-cluster", service=f"{family}-service", force=True
+        )
 
     # Delete the rules before the target group, which is in use as long as a rule refers to it.
     balancers = elb.describe_load_balancers(Names=[f"{env}-alb"])["LoadBalancers"]
     listener = https_listener(elb, balancers[0]["LoadBalancerArn"])
     for page in elb.get_paginator("describe_rules").paginate(ListenerArn=listener):
         for rule in page["Rules"]:
-            if any(host in condition.get("Values", []) for condition in rule["Conditions"]):
+            if any(
+                host in condition.get("Values", []) for condition in rule["Conditions"]
+            ):
                 elb.delete_rule(RuleArn=rule["RuleArn"])
     with contextlib.suppress(elb.exceptions.TargetGroupNotFoundException):
         for group in elb.describe_target_groups(Names=[f"{family}-tg"])["TargetGroups"]:
@@ -37,7 +44,9 @@ def main(tenant_id, env):
 
     revisions = [
         arn
-        for page in ecs.get_paginator("list_task_definitions").paginate(familyPrefix=family)
+        for page in ecs.get_paginator("list_task_definitions").paginate(
+            familyPrefix=family
+        )
         for arn in page["taskDefinitionArns"]
         # The list is by prefix, so it may have other families.
         if arn.split("/")[-1].split(":")[0] == family
@@ -55,7 +64,9 @@ def main(tenant_id, env):
         logs.delete_log_group(logGroupName=f"/ecs/{family}")
 
     with contextlib.suppress(secrets_manager.exceptions.ResourceNotFoundException):
-        secrets_manager.delete_secret(SecretId=f"{family}-db-credentials", ForceDeleteWithoutRecovery=True)
+        secrets_manager.delete_secret(
+            SecretId=f"{family}-db-credentials", ForceDeleteWithoutRecovery=True
+        )
 
     administrator = read_administrator(secrets_manager, env)
     with pymysql.connect(**administrator) as connection, connection.cursor() as cursor:

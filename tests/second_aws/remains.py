@@ -16,6 +16,7 @@ def everything_of(tenant):
         "service": {f"{name}-service"},
         "target-group": {f"{name}-tg"},
         "task-definition": {f"{name}:1"},
+        "task-role": {f"{name}-task"},
     }
 
 
@@ -47,6 +48,9 @@ def of_tenant(account, database, tenant):
             for status in ("ACTIVE", "INACTIVE")
             for arn in account.client("ecs").list_task_definitions(status=status)["taskDefinitionArns"]
             if tenant in arn
+        },
+        "task-role": {
+            role["RoleName"] for role in account.client("iam").list_roles()["Roles"] if tenant in role["RoleName"]
         },
     }
     return {kind: identifiers for kind, identifiers in found.items() if identifiers}

@@ -1,5 +1,5 @@
 //! Tenants as earlier versions made them: WordPress itself is on the file system, too, and no record says when the site
-//! was installed.
+//! was installed. Their tasks share the environment's role.
 
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,8 @@ pub const GRACE_SECONDS: i32 = 120;
 
 impl Stack {
     /// Makes a tenant that was just provisioned what an earlier version would have made: one access point, for the whole
-    /// document root; a container without start command, health check and keys; the installer's page as health check;
-    /// no site credentials, and no record of the site.
+    /// document root; a container without start command, health check and keys, with the role that all tenants share;
+    /// the installer's page as health check; no role of its own, no site credentials, and no record of the site.
     ///
     /// # Panics
     /// When AWS or MySQL refuses, or when the tasks do not start.
@@ -50,6 +50,9 @@ impl Stack {
         self.runs(tenant, &arn).await;
         let deleted = self.efs.delete_access_point().access_point_id(own).send().await;
         deleted.expect("no access point");
+        let role =
+            self.invoke(KINDS.task_role.delete, &json!({"tenant_id": tenant})).await.expect("no role of its own");
+        assert_eq!(text(&role["kind"]), "task-role");
         self.forget_the_site(tenant).await;
     }
 
@@ -92,7 +95,7 @@ impl Stack {
             .set_requires_compatibilities(now.requires_compatibilities.clone())
             .set_runtime_platform(now.runtime_platform.clone())
             .set_execution_role_arn(now.execution_role_arn.clone())
-            .set_task_role_arn(now.task_role_arn.clone())
+            .task_role_arn(format!("arn:aws:iam::{}:role/{}", self.account, self.named("ecs-task-role")))
             .container_definitions(container.build())
             .volumes(volume.build())
             .send();

@@ -52,6 +52,12 @@ pub const KINDS: PerKind<Expected> = PerKind {
             "revise-task-definition",
         ],
     },
+    task_role: Expected {
+        create: "create-task-role",
+        delete: "delete-task-role",
+        pieces: 1,
+        vanishes_during: &["register-task-definition", "create-service", "delete-task-role"],
+    },
     access_point: Expected {
         create: "create-access-point",
         delete: "delete-access-point",

@@ -66,6 +66,7 @@ impl Stack {
             listener_rule: self.listener_rules(tenant).await,
             target_group: self.target_groups(tenant).await,
             task_definition: self.task_definitions(tenant).await,
+            task_role: self.task_role(tenant).await.into_iter().collect(),
             access_point: self.access_points(tenant).await,
             database: database::of_tenant(self, tenant).await,
             log_group: self.log_groups(tenant).await,
@@ -113,6 +114,18 @@ impl Stack {
         }
         let value = self.secrets.get_secret_value().secret_id(&name).send().await.expect("a secret's value");
         Some(format!("secret {:?} {:?} {:?}", secret.arn(), value.secret_string(), secret.tags()))
+    }
+
+    async fn task_role(&self, tenant: &str) -> Option<String> {
+        let name = self.named(&format!("{tenant}-task"));
+        let role = self.iam.get_role().role_name(&name).send().await.ok()?.role?;
+        let names = self.iam.list_role_policies().role_name(&name).send().await.expect("the role's policies");
+        let mut policies = Vec::new();
+        for policy in names.policy_names() {
+            let policy = self.iam.get_role_policy().role_name(&name).policy_name(policy).send().await;
+            policies.push(policy.expect("a policy").policy_document);
+        }
+        Some(format!("{role:?} {policies:?}"))
     }
 
     async fn access_points(&self, tenant: &str) -> Vec<String> {

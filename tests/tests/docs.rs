@@ -248,7 +248,7 @@ fn the_guide_has_the_stacks_number_of_resources_and_its_name() {
     for (number, what) in [(functions, "functions"), (machines, "state machines"), (roles, "roles")] {
         assert!(guide.replace('\n', " ").contains(&format!("{number} {what}")), "{number} {what}");
     }
-    assert!(read("docs/limits.md").contains(&format!("never by tenants: {roles} a stack")), "{roles} roles");
+    assert!(read("docs/limits.md").contains(&format!("− {roles} a stack")), "{roles} roles");
     assert!(guide.contains("sam delete --stack-name \"$ENV-tenant-management\" --region \"$AWS_REGION\""));
     for environment in ENVIRONMENTS {
         assert!(read("samconfig.toml").contains(&format!("stack_name = \"{environment}-tenant-management\"")));

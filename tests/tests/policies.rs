@@ -13,7 +13,7 @@ use tests::stack::{functions, variable};
 
 /// Actions that no function calls itself: AWS checks them along with another call, or Lambda calls them in the
 /// function's name.
-const BESIDE: [&str; 10] = [
+const BESIDE: [&str; 11] = [
     "iam:PassRole",
     // Elastic Load Balancing reads the VPC in the caller's name.
     "ec2:DescribeInternetGateways",
@@ -21,6 +21,7 @@ const BESIDE: [&str; 10] = [
     "ecs:TagResource",
     "elasticfilesystem:TagResource",
     "elasticloadbalancing:AddTags",
+    "iam:TagRole",
     "logs:TagResource",
     // Without it, S3 answers "access denied" instead of "not found" for a missing object.
     "s3:ListBucket",

@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_partial_tenants_fit_into_a_steps_output_however_many_there_are() {
-        let never_lacking = [Kind::DnsRecord, Kind::SiteCredentials, Kind::Files];
+        let never_lacking = [Kind::DnsRecord, Kind::TaskRole, Kind::SiteCredentials, Kind::Files];
         let kinds: Vec<_> = Kind::ALL.iter().filter(|kind| !never_lacking.contains(kind)).collect();
         let lacks = |number: usize| kinds.iter().enumerate().filter(move |(at, _)| number >> at & 1 == 1);
         let tenant = |number| seen(number, Status::Partial, lacks(number).map(|(_, kind)| **kind).collect());

@@ -21,7 +21,7 @@ pub mod executions;
 pub mod routing;
 pub mod storage;
 
-use compute::{Service, StoppedTask, TaskDefinition};
+use compute::{Service, StoppedTask, TaskDefinition, TaskRole};
 use executions::Execution;
 use routing::{DnsRecord, ListenerRule, TargetGroup};
 use storage::{AccessPoint, Database, LogGroup, Secret};
@@ -70,6 +70,9 @@ pub struct Details {
     /// The task definition that the service runs; without a service, the newest revision of the family.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_definition: Option<TaskDefinition>,
+    /// IAM role of its tasks; absent when they have the environment's, which all tenants share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task_role: Option<TaskRole>,
     /// ALB target group, with the health of its targets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_group: Option<TargetGroup>,
@@ -112,6 +115,8 @@ impl Details {
             listener_rule: Some(!self.listener_rules.is_empty()),
             target_group: Some(self.target_group.is_some()),
             task_definition: Some(self.task_definition.is_some()),
+            // Not needed by tasks with the environment's role.
+            task_role: self.task_role.as_ref().map(|role| role.exists),
             access_point: Some(self.access_points.iter().any(AccessPoint::is_usable)),
             database: self.database.as_ref().map_or(Some(false), Database::is_complete),
             log_group: Some(self.log_group.is_some()),
@@ -145,6 +150,7 @@ pub async fn describe(
     let names = settings.names(&request.tenant_id);
     let (
         running,
+        role,
         stopped_tasks,
         (target_group, routes),
         dns_records,
@@ -157,6 +163,7 @@ pub async fn describe(
         executions,
     ) = tokio::try_join!(
         compute::service_and_definition(&clients.ecs, &names),
+        compute::task_role(&clients.iam, settings, &names),
         compute::stopped_tasks(&clients.ecs, &names),
         routing::routing(&clients.elb, settings, &names),
         routing::dns_records(&clients.route53, settings, &names),
@@ -172,6 +179,7 @@ pub async fn describe(
     let details = Details {
         service: service.as_ref().map(Service::from),
         task_definition: task_definition.as_ref().map(TaskDefinition::from),
+        task_role: TaskRole::of(role, task_definition.as_ref(), settings, &names),
         target_group,
         dns_records,
         listener_rules: routes.rules,

@@ -12,7 +12,7 @@ use crate::resources::teardown::Teardown;
 use crate::resources::{Found, taken};
 use crate::resources::{
     access_point, database, dns_record, files, listener_rule, log_group, secret, service, site_credentials,
-    target_group, task_definition,
+    target_group, task_definition, task_role,
 };
 
 /// The clients of functions that read all kinds of resources.
@@ -24,6 +24,8 @@ pub struct Clients {
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// EFS.
     pub efs: aws_sdk_efs::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Route 53.
@@ -39,6 +41,7 @@ impl Clients {
             ecs: aws_sdk_ecs::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
+            iam: aws_sdk_iam::Client::new(aws),
             logs: aws_sdk_cloudwatchlogs::Client::new(aws),
             route53: aws_sdk_route53::Client::new(aws),
             secrets: aws_sdk_secretsmanager::Client::new(aws),
@@ -55,7 +58,8 @@ pub struct Inventory {
     pub environment: EnvironmentName,
     /// A resource exists, even if it is being deleted. Files alone, which a removed tenant leaves, do not count.
     pub exists: bool,
-    /// The resources of each kind; DNS records only where the stack has a hosted zone.
+    /// The resources of each kind; DNS records only where the stack has a hosted zone, and task roles only where each
+    /// tenant has its own.
     pub resources: PerKind<Option<Resource>>,
     /// What `owner` made (without an owner: everything), except what is being deleted or kept on request.
     pub leftovers: Vec<Leftover>,
@@ -122,25 +126,38 @@ pub struct Leftover {
 /// `WrongEnvironment`, or when a call to one of the services fails.
 pub async fn take(clients: &Clients, settings: &Settings, request: Teardown) -> Result<Inventory> {
     let names = request.names(settings)?;
-    let (services, records, (rules, groups), definitions, access_points, databases, log_groups, sites, files, secrets) =
-        tokio::try_join!(
-            service::find(&clients.ecs, &names),
-            dns_record::find(&clients.route53, settings, &names),
-            rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
-            task_definition::find(&clients.ecs, &names),
-            access_point::find(&clients.efs, &names),
-            databases(clients, settings, &names),
-            log_group::find(&clients.logs, &names),
-            site_credentials::find(&clients.secrets, &names),
-            files::find(settings, &names),
-            secret::find(&clients.secrets, &names),
-        )?;
+    let (
+        services,
+        records,
+        (rules, groups),
+        definitions,
+        roles,
+        access_points,
+        databases,
+        log_groups,
+        sites,
+        files,
+        secrets,
+    ) = tokio::try_join!(
+        service::find(&clients.ecs, &names),
+        dns_record::find(&clients.route53, settings, &names),
+        rules_and_target_groups(&clients.elb, settings, &names, request.owner.as_ref()),
+        task_definition::find(&clients.ecs, &names),
+        task_roles(&clients.iam, settings, &names),
+        access_point::find(&clients.efs, &names),
+        databases(clients, settings, &names),
+        log_group::find(&clients.logs, &names),
+        site_credentials::find(&clients.secrets, &names),
+        files::find(settings, &names),
+        secret::find(&clients.secrets, &names),
+    )?;
     let resources = PerKind {
         service: Some(Resource::of(services)),
         dns_record: settings.optional("HOSTED_ZONE_ID").map(|_| Resource::of(records)),
         listener_rule: Some(Resource::of(rules)),
         target_group: Some(Resource::of(groups)),
         task_definition: Some(Resource::of(definitions)),
+        task_role: roles.map(Resource::of),
         access_point: Some(Resource::of(access_points)),
         database: Some(databases.map_or(Resource::UNCHECKED, Resource::of)),
         log_group: Some(Resource::of(log_groups)),
@@ -196,6 +213,14 @@ async fn rules_and_target_groups(
         }
     };
     tokio::try_join!(listener_rule::find(elb, settings, names, &listeners), groups)
+}
+
+/// `None` where all tenants share a role.
+async fn task_roles(iam: &aws_sdk_iam::Client, settings: &Settings, names: &Names) -> Result<Option<Vec<Found>>> {
+    if !task_role::are_per_tenant(settings) {
+        return Ok(None);
+    }
+    task_role::find(iam, names).await.map(Some)
 }
 
 /// `None` when only an ECS task can reach the database.

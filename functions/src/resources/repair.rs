@@ -30,6 +30,7 @@ pub fn advice(kind: Kind, names: &Names) -> String {
             "{}; then make the service use it (aws ecs update-service --task-definition)",
             make("register-task-definition")
         ),
+        Kind::TaskRole => make("create-task-role"),
         Kind::AccessPoint => format!(
             "its files are still there: {}; then make a revision that mounts it with \
              {environment}-register-task-definition, and make the service use that \

@@ -5,10 +5,13 @@
 //! some time, but does not list them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::retry::RetryConfig;
-use aws_sdk_ecs::error::ProvideErrorMetadata;
+use aws_sdk_ecs::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ecs::operation::register_task_definition::builders::RegisterTaskDefinitionFluentBuilder;
+use aws_sdk_ecs::operation::register_task_definition::{RegisterTaskDefinitionError, RegisterTaskDefinitionOutput};
 use aws_sdk_ecs::types::{
     Compatibility, ContainerDefinition, CpuArchitecture, EfsAuthorizationConfig, EfsAuthorizationConfigIam,
     EfsTransitEncryption, EfsVolumeConfiguration, Failure, NetworkMode, OsFamily, RuntimePlatform, Service, SortOrder,
@@ -40,6 +43,9 @@ const FAMILIES_PER_CALL: i32 = 100;
 /// try again.", as people report them.
 const GONE: &str = "task definition does not exist";
 const STILL_ACTIVE: &str = "still in ACTIVE status";
+/// How long to wait for ECS to see a tenant's new role, each time.
+const ROLE_PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 /// DeleteTaskDefinitions takes at most ten. Source: its API reference.
 const DELETIONS_PER_CALL: usize = 10;
 
@@ -75,6 +81,8 @@ pub struct Register {
     pub file_system_id: String,
     /// The tenant's access point.
     pub access_point_id: String,
+    /// The tenant's own role for its tasks. If absent, they get the environment's, which all tenants share.
+    pub task_role_arn: Option<String>,
 }
 
 /// The beginning of a site's URL.
@@ -258,7 +266,8 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
         return Ok(Registered { task_definition_arn: found.identifier });
     }
     let tags = tags(names.environment(), names.tenant(), &request.owner);
-    let registered = that_tries_once(ecs)
+    let own_role = request.task_role_arn.as_deref();
+    let registration = that_tries_once(ecs)
         .register_task_definition()
         .family(names.family())
         .requires_compatibilities(Compatibility::Fargate)
@@ -272,15 +281,42 @@ pub async fn register(ecs: &Client, settings: &Settings, request: Register) -> R
                 .build(),
         )
         .execution_role_arn(settings.required("TASK_EXECUTION_ROLE_ARN")?)
-        .task_role_arn(settings.required("TASK_ROLE_ARN")?)
+        .task_role_arn(own_role.map_or_else(|| settings.required("TASK_ROLE_ARN"), Ok)?)
         .volumes(volume(&request))
         .container_definitions(container::describe(settings, &names, &request, size)?)
-        .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()))
-        .send()
+        .set_tags(Some(tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()));
+    let registered = registered(registration, own_role, ROLE_PAUSES)
         .await
         .map_err(|error| Error::aws(format!("registering task definition ({})", names.family()), error))?;
     let arn = registered.task_definition().and_then(TaskDefinition::task_definition_arn).unwrap_or_default();
     Ok(Registered { task_definition_arn: arn.to_owned() })
+}
+
+/// Registers a task definition, and tries again as long as ECS does not see the tenant's new role. A refusal has
+/// registered nothing, so it can be tried again.
+async fn registered(
+    registration: RegisterTaskDefinitionFluentBuilder,
+    own_role: Option<&str>,
+    pauses: [Duration; 4],
+) -> Result<RegisterTaskDefinitionOutput, SdkError<RegisterTaskDefinitionError>> {
+    for pause in pauses {
+        match registration.clone().send().await {
+            Err(error) if own_role.is_some_and(|role| does_not_see(role, &error)) => tokio::time::sleep(pause).await,
+            ended => return ended,
+        }
+    }
+    registration.send().await
+}
+
+/// IAM shows a new role within seconds, but not at once. Until then, RegisterTaskDefinition is denied to pass it, or calls
+/// it invalid. Source: terraform-aws-modules/terraform-aws-ecs, issue 414, and others.
+fn does_not_see(role: &str, error: &SdkError<RegisterTaskDefinitionError>) -> bool {
+    let text = error.message().unwrap_or_default();
+    match error.code() {
+        Some("AccessDeniedException") => text.contains("iam:PassRole") && text.contains(role),
+        Some("ClientException") => text.contains("Role is not valid"),
+        _ => false,
+    }
 }
 
 /// A client without retries, for RegisterTaskDefinition. That call has no idempotency token and makes a new revision
@@ -404,6 +440,10 @@ mod tests {
     }
 
     async fn run_register(rules: &[&Rule], cpu: u32) -> Result<Registered> {
+        run_with_role(rules, cpu, None).await
+    }
+
+    async fn run_with_role(rules: &[&Rule], cpu: u32, own_role: Option<&str>) -> Result<Registered> {
         let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
         let settings = settings(&[
             ("TASK_EXECUTION_ROLE_ARN", "arn:execution"),
@@ -424,6 +464,7 @@ mod tests {
             admin_secret_arn: Some("arn:admin".to_owned()),
             file_system_id: "fs-1".to_owned(),
             access_point_id: "fsap-1".to_owned(),
+            task_role_arn: own_role.map(str::to_owned),
         };
         register(&client, &settings, request).await
     }
@@ -449,6 +490,46 @@ mod tests {
             });
         let registered = run_register(&[&absent(), &registration], 256).await.unwrap();
         assert_eq!(registered.task_definition_arn, arn("dev-123456789012", 1));
+    }
+
+    const OWN_ROLE: &str = "arn:aws:iam::536580886816:role/dev-123456789012-task";
+
+    fn with_role(role: &'static str) -> Rule {
+        mock!(Client::register_task_definition)
+            .match_requests(move |request| request.task_role_arn() == Some(role))
+            .then_output(|| RegisterTaskDefinitionOutput::builder().build())
+    }
+
+    fn refused(code: &'static str, message: String) -> Rule {
+        mock!(Client::register_task_definition).then_error(move || {
+            RegisterTaskDefinitionError::generic(ErrorMetadata::builder().code(code).message(message.clone()).build())
+        })
+    }
+
+    #[tokio::test]
+    async fn the_tasks_get_the_tenants_own_role_or_else_the_environments() {
+        run_with_role(&[&absent(), &with_role(OWN_ROLE)], 256, Some(OWN_ROLE)).await.unwrap();
+        run_with_role(&[&absent(), &with_role("arn:task")], 256, None).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_role_that_ecs_does_not_see_yet_is_waited_for_but_not_for_ever() {
+        let denied = || {
+            refused("AccessDeniedException", format!("not authorized to perform: iam:PassRole on resource: {OWN_ROLE}"))
+        };
+        let run = async |rules: &[&Rule], own_role: Option<&str>| {
+            let client = mock_client!(aws_sdk_ecs, RuleMode::Sequential, rules);
+            let registration = client.register_task_definition().task_role_arn(OWN_ROLE);
+            registered(registration, own_role, [Duration::ZERO; 4]).await
+        };
+        let invalid = refused("ClientException", "Role is not valid".to_owned());
+        run(&[&denied(), &invalid, &with_role(OWN_ROLE)], Some(OWN_ROLE)).await.unwrap();
+        let always: [_; 5] = std::array::from_fn(|_| denied());
+        run(&always.each_ref(), Some(OWN_ROLE)).await.unwrap_err();
+        assert!(always.iter().all(|refusal| refusal.num_calls() == 1));
+        run(&[&denied()], None).await.expect_err("the environment's role is not new");
+        let other = refused("AccessDeniedException", "not authorized to perform: ecs:TagResource".to_owned());
+        run(&[&other], Some(OWN_ROLE)).await.unwrap_err();
     }
 
     #[tokio::test]

@@ -18,7 +18,7 @@ NO_ROUTE = {
 def endpoint(service, **more):
     return {
         "VpcEndpointId": f"vpce-{service}",
-        "ServiceName": f"com.amazonaws.{REGION}.{service}",
+        "ServiceName": "com.amazonaws.iam" if service == "iam" else f"com.amazonaws.{REGION}.{service}",
         "VpcEndpointType": "Interface",
         "State": "available",
         "PrivateDnsEnabled": True,
@@ -36,7 +36,7 @@ def with_endpoints(services, ingress, **more):
     }
 
 
-NEEDED = ["secretsmanager", "ecs", "elasticloadbalancing", "elasticfilesystem", "logs", "states"]
+NEEDED = ["secretsmanager", "ecs", "elasticloadbalancing", "elasticfilesystem", "logs", "states", "iam"]
 FROM_BOTH = [rule(443, "sg-functions", "sg-tasks")]
 
 

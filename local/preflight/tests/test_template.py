@@ -34,7 +34,9 @@ def test_the_services_that_functions_call_are_those_of_the_guide():
         "elasticfilesystem",
         "logs",
         "states",
+        "iam",
     }
+    assert "iam" not in network.services_of_functions(here(world(), {"TaskRoles": "shared"}))
     with_zone = here(world(), {"HostedZoneId": "Z123"})
     assert "route53" in network.services_of_functions(with_zone)
 

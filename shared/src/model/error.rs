@@ -100,6 +100,7 @@ impl ErrorKind {
             | "TooManyTargets"
             | "TooManyUniqueTargetGroupsPerLoadBalancer"
             | "AccessPointLimitExceeded"
+            | "LimitExceeded"
             | "LimitExceededException" => Some(Self::QuotaExceeded),
             "RegionDisabledException" => Some(Self::EnvironmentNotReady),
             "BandwidthLimitExceeded"
@@ -113,7 +114,8 @@ impl ErrorKind {
             | "ThrottledException"
             | "ThrottlingException"
             | "TooManyRequestsException" => Some(Self::Throttled),
-            "ExpiredToken"
+            "ConcurrentModification"
+            | "ExpiredToken"
             | "ExpiredTokenException"
             | "InternalFailure"
             | "InternalServerError"
@@ -266,6 +268,9 @@ mod tests {
         assert_eq!(ErrorKind::of_aws_code("AccessDeniedException"), Some(ErrorKind::AccessDenied));
         assert_eq!(ErrorKind::of_aws_code("TooManyRules"), Some(ErrorKind::QuotaExceeded));
         assert_eq!(ErrorKind::of_aws_code("TooManyTargets"), Some(ErrorKind::QuotaExceeded));
+        // IAM, whose codes have no "Exception" at their end.
+        assert_eq!(ErrorKind::of_aws_code("LimitExceeded"), Some(ErrorKind::QuotaExceeded));
+        assert_eq!(ErrorKind::of_aws_code("ConcurrentModification"), Some(ErrorKind::Transient));
         // EFS: the file system is being created or updated.
         assert_eq!(ErrorKind::of_aws_code("IncorrectFileSystemLifeCycleState"), Some(ErrorKind::Transient));
         assert_eq!(ErrorKind::of_aws_code("ClientException"), None);

@@ -59,6 +59,8 @@ kinds! {
     TargetGroup, target_group, "target-group";
     /// ECS task definition: every revision of the family.
     TaskDefinition, task_definition, "task-definition";
+    /// IAM role of the tenant's tasks.
+    TaskRole, task_role, "task-role";
     /// EFS access point.
     AccessPoint, access_point, "access-point";
     /// MySQL database and user.

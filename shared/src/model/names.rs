@@ -164,6 +164,11 @@ impl Names {
         format!("{}-job", self.stem())
     }
 
+    /// IAM role of the tenant's tasks.
+    pub fn task_role(&self) -> String {
+        format!("{}-task", self.stem())
+    }
+
     /// ALB target group. The name has at most 20 characters; AWS allows 32.
     pub fn target_group(&self) -> String {
         format!("{}-tg", self.stem())
@@ -200,6 +205,7 @@ mod tests {
         assert_eq!(names.log_group(), "/ecs/dev-123456789012");
         assert_eq!(names.family(), "dev-123456789012");
         assert_eq!(names.job_family(), "dev-123456789012-job");
+        assert_eq!(names.task_role(), "dev-123456789012-task");
         assert_eq!(names.target_group(), "dev-123456789012-tg");
         assert_eq!(names.host("example.com"), "123456789012.example.com");
         assert_eq!(names.service(), "dev-123456789012-service");

@@ -4,10 +4,11 @@ import { createInterface } from 'node:readline'
 import { runSimulation, runUnsafeSimulation } from '@cloud-copilot/iam-simulate'
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { principal, action, resource, account, context, policies, trust } = JSON.parse(line)
+  const { principal, action, resource, account, context, policies, boundary, trust } = JSON.parse(line)
   const simulation = {
     request: { principal, action, resource: { resource, accountId: account }, contextVariables: context },
     identityPolicies: policies,
+    permissionBoundaryPolicies: boundary ? [{ name: 'boundary', policy: boundary }] : undefined,
     resourcePolicy: trust,
     serviceControlPolicies: [],
     resourceControlPolicies: []

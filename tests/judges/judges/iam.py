@@ -12,7 +12,7 @@ from judges.findings import Finding, apart, exceptions
 from judges.iam_calls import Calls, question, unknown, unused_grants
 from judges.iam_reference import reference
 from judges.iam_simulator import answers
-from judges.iam_stacks import TEMPLATES, deployed, resource_policies_of, roles_of
+from judges.iam_stacks import TEMPLATES, deployed, resource_policies_of, roles_of, roles_of_tenants
 from judges.iam_templates import Stack
 from judges.node import NodeError
 
@@ -86,6 +86,7 @@ def judge(directory=None):
     else:
         stacks = deployed(recordings.lines(directory, "requests"))
         roles = [role for stack in stacks for role in roles_of(stack)]
+        roles += roles_of_tenants(recordings.lines(directory, "requests"), stacks)
         of_calls, judged = judge_calls(roles, recordings.lines(directory, "decisions"), known)
         found += of_calls
     return *apart(found, excepted), judged

@@ -30,7 +30,7 @@ class Calls:
         """Adds a recorded decision, if it has allowed something."""
         if not decision["allowed"]:
             return
-        role = self.role_of(decision["principal"])
+        role = self.role_of(decision["principal"], decision.get("time"))
         if role is None:
             self.strangers[decision["principal"]] += 1
             return
@@ -43,15 +43,16 @@ class Calls:
                 for further in tagging(check):
                     known.setdefault(_without_ids(further, role), (further, True))
 
-    def role_of(self, principal):
-        """The role of the templates that an ARN means; None if it is none of them."""
+    def role_of(self, principal, time=None):
+        """The role of the templates that an ARN means, as it was at that time; None if it is none of them."""
         if principal not in self._by_principal:
             account, name = principal.split(":")[4], principal.rpartition("/")[2]
             of_this_name = [role for role in self._roles[account] if role.is_named(name)]
-            if len(of_this_name) > 1:
+            if len({role.logical_id for role in of_this_name}) > 1:
                 raise ValueError(f"{principal} can be {', '.join(role.logical_id for role in of_this_name)}")
-            self._by_principal[principal] = of_this_name[0] if of_this_name else None
-        return self._by_principal[principal]
+            self._by_principal[principal] = sorted(of_this_name, key=lambda role: role.since)
+        found = [role for role in self._by_principal[principal] if time is None or role.since <= time]
+        return found[-1] if found else None
 
 
 def _without_ids(check, role):
@@ -95,6 +96,7 @@ def question(role, check, reference, target=None):
         "account": [*check.resource.split(":"), *[""] * 5][4] or role.stack.account,
         "context": {**keys, "aws:PrincipalArn": principal},
         "policies": [{"name": policy["PolicyName"], "policy": policy["PolicyDocument"]} for policy in role.policies],
+        "boundary": role.boundary,
         "trust": target.trust if target else None,
     }
 

@@ -59,6 +59,8 @@ def _tagged(action, resource, keys):
         case "elasticloadbalancing:CreateRule":
             rule = resource.replace(":listener/", ":listener-rule/")
             return "elasticloadbalancing:AddTags", [f"{rule}/{_ID}"]
+        case "iam:CreateRole":
+            return "iam:TagRole", [resource]
         case "secretsmanager:CreateSecret":
             return "secretsmanager:TagResource", [resource]
         case "logs:CreateLogGroup":

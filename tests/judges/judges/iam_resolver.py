@@ -9,6 +9,7 @@ SUFFIX = 13
 # character that a service draws at random.
 _IDENTIFIERS = {
     ("AWS::EFS::FileSystem", None): (None, "fs-#################"),
+    ("AWS::IAM::ManagedPolicy", None): ("ManagedPolicyName", "arn:aws:iam::{account}:policy/{name}"),
     ("AWS::IAM::Role", "Arn"): ("RoleName", "arn:aws:iam::{account}:role/{name}"),
     ("AWS::Lambda::Function", "Arn"): ("FunctionName", "arn:aws:lambda:{region}:{account}:function:{name}"),
     ("AWS::Logs::LogGroup", None): ("LogGroupName", "{name}"),

@@ -16,6 +16,7 @@ from judges.iam_resolver import SUFFIX, Resolver
 logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)
 
 _ROLE = "AWS::IAM::Role"
+_MANAGED_POLICY = "AWS::IAM::ManagedPolicy"
 _RESOURCE_POLICIES = ("AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy")
 
 # CloudFormation cuts the name that it makes up for a role, and then appends a suffix.
@@ -38,13 +39,18 @@ class Stack:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Role:
-    """A role of a stack. Nothing in its policies and its trust policy is left to resolve."""
+    """A role of a stack, or one that a function of a stack has made. Nothing in its policies, its trust policy and its
+    permissions boundary is left to resolve.
+    """
 
     logical_id: str
     name: str | None
     stack: Stack
     policies: tuple
     trust: dict
+    boundary: dict | None = None
+    # When it got these policies, as a time of the recording. A role of the same name may have had others before.
+    since: float = 0
 
     def is_named(self, name):
         """Whether the role can have this name, which CloudFormation has chosen if the template has none."""
@@ -87,6 +93,14 @@ def resource_policies(path, stack):
     """The policies that the template at `path` gives to resources, by the logical id."""
     for logical_id, kind, properties in resources(path, stack, [_ROLE, *_RESOURCE_POLICIES]):
         yield logical_id, properties["AssumeRolePolicyDocument" if kind == _ROLE else "PolicyDocument"]
+
+
+def managed_policies(path, stack):
+    """The managed policies that the template at `path` makes in a stack, by name."""
+    return {
+        properties["ManagedPolicyName"]: properties["PolicyDocument"]
+        for _, _, properties in resources(path, stack, [_MANAGED_POLICY])
+    }
 
 
 def resources(path, stack, kinds):

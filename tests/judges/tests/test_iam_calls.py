@@ -1,6 +1,8 @@
 """A recorded call is refused if AWS would refuse it, and only then."""
 
 import copy
+import dataclasses
+import json
 import urllib.parse
 
 import pytest
@@ -76,12 +78,23 @@ RIGHT = [
     ),
 ]
 TAGGING = {
+    "CreateTaskRole": "iam:TagRole",
     "CreateAccessPoint": "elasticfilesystem:TagResource",
     "RegisterTaskDefinition": "ecs:TagResource",
     "CreateService": "ecs:TagResource",
     "CreateListenerRule": "elasticloadbalancing:AddTags",
     "CreateTargetGroup": "elasticloadbalancing:AddTags",
 }
+
+
+RIGHT.append(
+    decision(
+        "CreateTaskRole",
+        "iam:CreateRole",
+        f"arn:aws:iam::{ACCOUNT}:role/dev-123456789012-task",
+        context=TAGS | {"iam:permissionsboundary": f"arn:aws:iam::{ACCOUNT}:policy/dev-tenant-task-boundary"},
+    )
+)
 
 
 def function_of(recorded):
@@ -174,3 +187,67 @@ def test_an_exception_that_covers_nothing_is_found_unless_it_depends_on_races(tm
     assert [exception.reason for exception in spare] == ["a"]
     left, spare = apart({Finding("unused", "s3:GetObject", "*", "", "Role"): 1}, exceptions(path))
     assert (left, spare) == ({}, [])
+
+
+OWN, OTHERS = (f"{EFS}:access-point/fsap-{digit * 17}" for digit in "12")
+TENANT = f"arn:aws:iam::{ACCOUNT}:role/dev-123456789012-task"
+
+
+def role_of_a_tenant(*statements):
+    """The roles of tenants that a recording of one creation gives."""
+    common = {
+        "service": "iam",
+        "principal": f"arn:aws:iam::{ACCOUNT}:role/a-function",
+        "status": 200,
+        "time": 1,
+    }
+    role = {"RoleName": "dev-123456789012-task"}
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/dev-tenant-task-boundary"
+    creation = role | {"Action": "CreateRole", "PermissionsBoundary": boundary, "AssumeRolePolicyDocument": "{}"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    writing = role | {"Action": "PutRolePolicy", "PolicyName": "use-files", "PolicyDocument": policy}
+    recorded = [common | {"body": urllib.parse.urlencode(form)} for form in (creation, writing)]
+    return list(iam_stacks.roles_of_tenants(recorded, iam_stacks.deployed([deployment()])))
+
+
+def mount(point, action="ClientMount"):
+    resource, context = f"{EFS}:file-system/fs-0123456789abcdef0", {"elasticfilesystem:accesspointarn": point}
+    line = {"principal": TENANT, "action": f"elasticfilesystem:{action}", "resources": [resource]}
+    return line | {"context": context, "allowed": True}
+
+
+def test_a_tenants_task_mounts_its_own_access_point_within_the_boundary():
+    own = {"StringEquals": {"elasticfilesystem:AccessPointArn": OWN}}
+    allow = {"Effect": "Allow", "Action": "elasticfilesystem:*", "Resource": "*"}
+    narrow = role_of_a_tenant(allow | {"Condition": own})
+    assert refused(narrow, mount(OWN)) == []
+    assert [action for action, _ in refused(narrow, mount(OTHERS))] == ["elasticfilesystem:ClientMount"]
+    # Whatever its policies allow, the boundary does not.
+    assert refused(role_of_a_tenant(allow), mount(OWN, "ClientRootAccess")) != []
+    deny = {
+        "Effect": "Deny",
+        "Action": "elasticfilesystem:*",
+        "Resource": "*",
+        "Condition": {"StringNotEquals": own["StringEquals"]},
+    }
+    assert refused(role_of_a_tenant(allow, deny), mount(OTHERS)) != []
+    assert refused(role_of_a_tenant(allow, deny), mount(OWN)) == []
+
+
+def test_a_role_is_judged_by_the_policy_that_it_had_at_the_time():
+    def only(point):
+        condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": point}}
+        allow = {"Effect": "Allow", "Action": "elasticfilesystem:*", "Resource": "*", "Condition": condition}
+        (role,) = role_of_a_tenant(allow)
+        return role
+
+    roles = [only(OWN), dataclasses.replace(only(OTHERS), since=5)]
+    assert refused(roles, mount(OWN) | {"time": 4}, mount(OTHERS) | {"time": 6}) == []
+    assert refused(roles, mount(OTHERS) | {"time": 4}) != []
+
+
+def test_a_role_without_the_boundary_is_refused(roles):
+    (right,) = (each for each in RIGHT if function_of(each) == "CreateTaskRole")
+    for boundary in ({}, {"iam:permissionsboundary": f"arn:aws:iam::{ACCOUNT}:policy/another"}):
+        without_it = {key: value for key, value in right["context"].items() if key != "iam:permissionsboundary"}
+        assert refused(roles, right | {"context": without_it | boundary}) == [("iam:CreateRole", right["resources"][0])]

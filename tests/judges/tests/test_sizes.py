@@ -29,6 +29,7 @@ SUBSTITUTIONS = {
     "DatabaseAccess": "lambda",
     "HostedZoneId": "Z0123456789",
     "FilesDirectory": "/mnt/wordpress",
+    "TaskRoles": "per-tenant",
     "DeploymentPolls": "20",
     "BulkConcurrency": "5",
 }

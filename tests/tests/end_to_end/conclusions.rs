@@ -12,7 +12,7 @@ use tests::stack::{new_tenant_id, text};
 
 /// States in which an execution is stopped: those that call something or wait. Other states end too soon to be hit. If
 /// a stop comes too late for a state, it hits the next one.
-const STOPS: [&str; 17] = [
+const STOPS: [&str; 18] = [
     "Resolve the environment",
     "Choose the tenant id",
     "Take the inventory",
@@ -21,6 +21,7 @@ const STOPS: [&str; 17] = [
     "Create the database",
     "Create the files",
     "Create the access point",
+    "Create the task role",
     "Create the site credentials",
     "Create the log group",
     "Create the target group",

@@ -23,7 +23,7 @@ async fn a_tenant_is_removed_completely_and_the_answer_says_what_was_removed_and
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert_eq!((&result["status"], &result["approved_by"]), (&json!("deprovisioned"), &json!("Ada")));
     assert_eq!((&result["absent"], &result["leftovers"]), (&json!([]), &json!([])), "{result}");
-    assert_eq!(result["removed"].as_array().unwrap().len(), 11, "{result}");
+    assert_eq!(result["removed"].as_array().unwrap().len(), 12, "{result}");
     assert_eq!(result["kept"][0]["identifier"], format!("/wordpress/{tenant}"), "the files are kept: {result}");
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
     assert_eq!(stack.snapshot(&neighbour).await, before);
@@ -141,7 +141,7 @@ async fn a_tenant_that_the_runbook_made_is_removed_by_its_exact_names() {
     let result = stack.run("deprovision-tenant", request(&tenant)).await.succeeded();
     assert_eq!(
         result["absent"],
-        json!(["dns-record", "log-group", "site-credentials"]),
+        json!(["dns-record", "task-role", "log-group", "site-credentials"]),
         "the runbook makes none: {result}"
     );
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());

@@ -13,6 +13,7 @@ mod deprovisioning;
 mod everywhere;
 mod file_calls;
 mod files;
+mod isolation;
 mod moving;
 mod operations;
 mod outages;

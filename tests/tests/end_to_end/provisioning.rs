@@ -31,6 +31,7 @@ async fn a_provisioned_tenant_has_every_resource_with_its_settings_and_tags() {
     access_point(stack, &tenant, &owner, &result).await;
     log_group(stack, &tenant, &owner).await;
     load_balancing(stack, &tenant, &owner, &result).await;
+    task_role(stack, &tenant, &owner, &result).await;
     task_definition(stack, &tenant, &owner, &result).await;
     service(stack, &tenant, &owner, &result).await;
 }
@@ -105,6 +106,21 @@ async fn load_balancing(stack: &Stack, tenant: &str, owner: &str, result: &Value
     }
 }
 
+async fn task_role(stack: &Stack, tenant: &str, owner: &str, result: &Value) {
+    let role = stack.iam.get_role().role_name(format!("dev-{tenant}-task")).send().await.unwrap().role.unwrap();
+    assert_eq!(Some(role.arn()), result["task_role_arn"].as_str());
+    assert_tags(role.tags().iter().map(|tag| (tag.key(), tag.value())), tenant, owner);
+    let boundary = role.permissions_boundary().and_then(|with| with.permissions_boundary_arn());
+    let expected = format!("arn:aws:iam::{}:policy/dev-tenant-task-boundary", stack.account);
+    assert_eq!(boundary, Some(expected.as_str()));
+    let policies = stack.iam.list_role_policies().role_name(role.role_name()).send().await.unwrap();
+    assert_eq!(policies.policy_names(), ["use-files"]);
+    let policy = stack.iam.get_role_policy().role_name(role.role_name()).policy_name("use-files").send().await.unwrap();
+    let policy = percent_encoding::percent_decode_str(policy.policy_document()).decode_utf8().unwrap();
+    assert!(policy.contains(result["access_point_arn"].as_str().unwrap()), "{policy}");
+    assert!(policy.contains(&format!(":file-system/{}", text(&result["file_system_id"]))), "{policy}");
+}
+
 async fn task_definition(stack: &Stack, tenant: &str, owner: &str, result: &Value) {
     let described =
         stack.ecs.describe_task_definition().task_definition(result["task_definition_arn"].as_str().unwrap());
@@ -115,7 +131,8 @@ async fn task_definition(stack: &Stack, tenant: &str, owner: &str, result: &Valu
     assert_eq!((definition.cpu(), definition.memory()), (Some("512"), Some("1024")));
     let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", stack.account);
     assert_eq!(definition.execution_role_arn(), Some(role("dev-ecs-task-execution-role").as_str()));
-    assert_eq!(definition.task_role_arn(), Some(role("dev-ecs-task-role").as_str()));
+    assert_eq!(definition.task_role_arn(), Some(role(&format!("dev-{tenant}-task")).as_str()));
+    assert_eq!(definition.task_role_arn(), result["task_role_arn"].as_str());
 
     let volume = definition.volumes()[0].efs_volume_configuration().unwrap();
     assert_eq!(volume.transit_encryption(), Some(&EfsTransitEncryption::Enabled));
@@ -208,6 +225,10 @@ async fn every_step_that_runs_again_returns_the_same_answer() {
         ),
         ("create-database", json!({})),
         ("create-access-point", json!({"file_system_ids": [made["file_system_id"]]})),
+        (
+            "create-task-role",
+            json!({"file_system_id": made["file_system_id"], "access_point_arns": [made["access_point_arn"]]}),
+        ),
         ("create-site-credentials", json!({})),
         ("create-log-group", json!({})),
         ("create-target-group", json!({"vpc_id": environment["vpc_id"]})),
@@ -220,7 +241,8 @@ async fn every_step_that_runs_again_returns_the_same_answer() {
             "register-task-definition",
             json!({
                 "image": "pretend/wordpress:6", "cpu": 256, "memory": 512, "scheme": "https", "secret_arn": made["secret_arn"],
-                "admin_secret_arn": made["admin_secret_arn"], "file_system_id": made["file_system_id"], "access_point_id": made["access_point_id"]
+                "admin_secret_arn": made["admin_secret_arn"], "file_system_id": made["file_system_id"], "access_point_id": made["access_point_id"],
+                "task_role_arn": made["task_role_arn"]
             }),
         ),
         (

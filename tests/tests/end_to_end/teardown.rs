@@ -15,7 +15,7 @@ async fn a_teardown_removes_everything_and_a_second_one_is_harmless() {
 
     let input = json!({"tenant_id": tenant, "environment": "dev", "confirmation": tenant, "force_delete_secret": true});
     let result = stack.run("teardown-tenant", input).await.succeeded();
-    assert_eq!(result["removed"].as_array().unwrap().len(), 11, "{result}");
+    assert_eq!(result["removed"].as_array().unwrap().len(), 12, "{result}");
     assert_eq!(result["leftovers"], json!([]));
     let reason = "files stay on the file system unless purge_files is true";
     let files = json!({"kind": "files", "identifier": format!("/wordpress/{tenant}"), "reason": reason});
@@ -124,7 +124,7 @@ async fn a_resource_that_a_deletion_did_not_see_is_deleted_in_another_round() {
         .await;
     stack.set_variables("delete-access-point", original).await;
     assert!(stale.has_answered());
-    assert_eq!(outcome.succeeded()["removed"].as_array().unwrap().len(), 11);
+    assert_eq!(outcome.succeeded()["removed"].as_array().unwrap().len(), 12);
     assert_eq!(stack.snapshot(&tenant).await, Vec::<String>::new());
 }
 

@@ -110,6 +110,8 @@ async fn every_step_may_run_twice_at_once_and_once_more() {
     steps.thrice("create-files", json!({})).await;
     let files = json!({"file_system_ids": [environment["file_systems"][0]["file_system_id"]]});
     let access_point = steps.thrice("create-access-point", files).await;
+    let role = json!({"file_system_id": access_point["file_system_id"], "access_point_arns": [access_point["access_point_arn"]]});
+    let role = steps.thrice("create-task-role", role).await;
     let administrator = steps.thrice("create-site-credentials", json!({"site": {"title": "Cheese"}})).await;
     steps.thrice("create-log-group", json!({})).await;
     let target_group = steps.thrice("create-target-group", json!({"vpc_id": environment["vpc_id"]})).await;
@@ -122,6 +124,7 @@ async fn every_step_may_run_twice_at_once_and_once_more() {
     let definition = json!({
         "image": "pretend/wordpress:6", "cpu": 256, "memory": 512, "scheme": "https", "secret_arn": secret["secret_arn"],
         "admin_secret_arn": administrator["admin_secret_arn"], "file_system_id": access_point["file_system_id"], "access_point_id": access_point["access_point_id"],
+        "task_role_arn": role["task_role_arn"],
     });
     let definition = steps.thrice("register-task-definition", definition).await;
     let service = json!({

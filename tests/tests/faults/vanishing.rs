@@ -41,6 +41,11 @@ async fn remove(stack: &Stack, tenant: &str, victim: Victim) {
             administrator.query_drop(format!("DROP DATABASE IF EXISTS `{tenant}_db`")).await.expect("no database");
             administrator.query_drop(format!("DROP USER IF EXISTS '{tenant}_user'@'%'")).await.expect("no user");
         }
+        Victim::TaskRole => {
+            let role = format!("{name}-task");
+            stack.iam.delete_role_policy().role_name(&role).policy_name("use-files").send().await.ok();
+            stack.iam.delete_role().role_name(role).send().await.ok();
+        }
         Victim::AccessPoint => {
             let all = stack.efs.describe_access_points().into_paginator().items().send();
             let all = all.collect::<Result<Vec<_>, _>>().await.expect("access points");

@@ -7,11 +7,11 @@ use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{self, DesiredStatus, TaskDefinitionStatus};
 use serde::Serialize;
-use shared::{Error, Names, Result};
+use shared::{Error, Names, Result, Settings};
 
 use crate::reading::{MOST, cut};
 use crate::resources::task_definition::container::CONTAINER;
-use crate::resources::{service, task_definition};
+use crate::resources::{service, task_definition, task_role};
 
 /// Maximum number of the service's events in the answer. AWS keeps 100.
 const EVENTS: usize = 10;
@@ -101,6 +101,18 @@ pub struct TaskDefinition {
     pub memory: Option<u32>,
 }
 
+/// The IAM role that a tenant has for itself.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct TaskRole {
+    /// Its name.
+    pub name: String,
+    /// If not, the tasks cannot start.
+    pub exists: bool,
+    /// ARN of the policy that says what it may do at most, whatever its own policies allow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
+}
+
 /// A task that stopped.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct StoppedTask {
@@ -140,6 +152,21 @@ pub(super) async fn service_and_definition(
         _ => true,
     };
     Ok((service, definition.filter(usable)))
+}
+
+/// The tenant's own role, where tenants do not share one.
+///
+/// # Errors
+/// When a call to IAM fails.
+pub(super) async fn task_role(
+    iam: &aws_sdk_iam::Client,
+    settings: &Settings,
+    names: &Names,
+) -> Result<Option<aws_sdk_iam::types::Role>> {
+    if !task_role::are_per_tenant(settings) {
+        return Ok(None);
+    }
+    task_role::described(iam, names).await
 }
 
 /// The tenant's stopped tasks, newest first.
@@ -219,6 +246,23 @@ impl From<&types::TaskDefinition> for TaskDefinition {
             cpu: task_definition::cpu(definition),
             memory: task_definition::memory(definition),
         }
+    }
+}
+
+impl TaskRole {
+    /// The role that the tenant has, or that its tasks need although it does not exist.
+    pub(super) fn of(
+        role: Option<aws_sdk_iam::types::Role>,
+        definition: Option<&types::TaskDefinition>,
+        settings: &Settings,
+        names: &Names,
+    ) -> Option<Self> {
+        let name = names.task_role();
+        let used = definition.and_then(|definition| definition.task_role_arn()?.rsplit('/').next());
+        let is_missing = task_role::are_per_tenant(settings) && used == Some(&name);
+        let exists = role.is_some();
+        let boundary = role.and_then(|role| role.permissions_boundary).and_then(|with| with.permissions_boundary_arn);
+        (exists || is_missing).then_some(Self { name, exists, permissions_boundary: boundary })
     }
 }
 

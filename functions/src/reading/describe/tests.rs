@@ -5,6 +5,7 @@ use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
 use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_efs::operation::describe_access_points::DescribeAccessPointsOutput;
 use aws_sdk_elasticloadbalancingv2 as elbv2;
+use aws_sdk_iam::operation::get_role::{GetRoleError, GetRoleOutput};
 use aws_sdk_secretsmanager::operation::describe_secret::{DescribeSecretError, DescribeSecretOutput};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_types::DateTime;
@@ -28,6 +29,8 @@ const TIME: i64 = 1_768_557_600;
 struct Stock {
     service: Option<&'static str>,
     definition: bool,
+    /// The tasks have a role of their own, which exists or does not.
+    role: Option<bool>,
     balancing: bool,
     access_point: Option<&'static str>,
     secret: Option<Option<i64>>,
@@ -38,6 +41,7 @@ struct Stock {
 const EMPTY: Stock = Stock {
     service: None,
     definition: false,
+    role: None,
     balancing: false,
     access_point: None,
     secret: None,
@@ -47,6 +51,7 @@ const EMPTY: Stock = Stock {
 const COMPLETE: Stock = Stock {
     service: Some("ACTIVE"),
     definition: true,
+    role: Some(true),
     balancing: true,
     access_point: Some("available"),
     secret: Some(None),
@@ -80,11 +85,13 @@ fn ecs(stock: Stock) -> [Rule; 4] {
             DescribeServicesOutput::builder().set_services(Some(service.into_iter().collect())).build()
         }),
         if stock.definition {
-            mock!(Client::describe_task_definition).then_output(|| {
+            mock!(Client::describe_task_definition).then_output(move || {
+                let role = if stock.role.is_some() { "dev-123456789012-task" } else { "dev-ecs-task-role" };
                 let container = ContainerDefinition::builder().name("wordpress").image("wordpress:6").build();
                 let definition = TaskDefinition::builder()
                     .task_definition_arn("arn:task-definition:2")
                     .revision(2)
+                    .task_role_arn(format!("arn:aws:iam::536580886816:role/{role}"))
                     .cpu("256")
                     .memory("512")
                     .container_definitions(container);
@@ -159,6 +166,21 @@ fn efs(stock: Stock) -> Rule {
     })
 }
 
+fn iam(stock: Stock) -> Rule {
+    use aws_sdk_iam::Client;
+    use aws_sdk_iam::types::{AttachedPermissionsBoundary, Role};
+    if stock.role != Some(true) {
+        return mock!(Client::get_role)
+            .then_error(|| GetRoleError::generic(ErrorMetadata::builder().code("NoSuchEntity").build()));
+    }
+    mock!(Client::get_role).then_output(|| {
+        let boundary = AttachedPermissionsBoundary::builder().permissions_boundary_arn("arn:boundary").build();
+        let role = Role::builder().arn("arn:role").role_name("dev-123456789012-task").role_id("AROA").path("/");
+        let role = role.create_date(DateTime::from_secs(TIME)).permissions_boundary(boundary).build();
+        GetRoleOutput::builder().role(role.unwrap()).build()
+    })
+}
+
 /// Only the description of the secret. A call that reads its value fails.
 fn secrets(stock: Stock) -> Rule {
     use aws_sdk_secretsmanager::Client;
@@ -188,17 +210,19 @@ fn logs(stock: Stock) -> Rule {
 
 async fn run_request(stock: Stock, request: Value) -> Result<Description> {
     let (ecs, elb, efs, secrets, logs) = (ecs(stock), elb(stock), efs(stock), secrets(stock), logs(stock));
+    let iam = iam(stock);
     let clients = Clients {
         route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []),
         ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, ecs.each_ref()),
         elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, elb.each_ref()),
         efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, [&efs]),
+        iam: mock_client!(aws_sdk_iam, RuleMode::MatchAny, [&iam]),
         logs: mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&logs]),
         secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&secrets]),
     };
-    let settings = settings(&[("LISTENER_ARNS", "arn:listener"), ("DATABASE_ACCESS", "ecs-task")]);
+    let stack = [("LISTENER_ARNS", "arn:listener"), ("DATABASE_ACCESS", "ecs-task"), ("TASK_ROLES", "per-tenant")];
     let machines = mock_client!(aws_sdk_sfn, RuleMode::MatchAny, []);
-    describe(&clients, &machines, &settings, input::parse(request)?).await
+    describe(&clients, &machines, &settings(&stack), input::parse(request)?).await
 }
 
 async fn run(stock: Stock) -> Result<Description> {
@@ -227,6 +251,7 @@ async fn a_complete_tenant_is_described_in_one_answer() {
             "task_definition": {
                 "arn": "arn:task-definition:2", "revision": 2, "image": "wordpress:6", "cpu": 256, "memory": 512
             },
+            "task_role": {"name": "dev-123456789012-task", "exists": true, "permissions_boundary": "arn:boundary"},
             "target_group": {
                 "arn": "arn:tg", "targets": [{"target": "10.0.0.1", "port": 80, "state": "healthy"}]
             },
@@ -256,6 +281,16 @@ async fn what_is_missing_is_left_out_and_named() {
 }
 
 #[tokio::test]
+async fn a_role_is_missing_only_if_the_tasks_need_it() {
+    let tenant = run(Stock { role: Some(false), ..COMPLETE }).await.unwrap();
+    assert_eq!(tenant.lacks, [Kind::TaskRole].into());
+    let role = serde_json::to_value(tenant.details.task_role).unwrap();
+    assert_eq!(role, json!({"name": "dev-123456789012-task", "exists": false}));
+    let earlier = run(Stock { role: None, ..COMPLETE }).await.unwrap();
+    assert_eq!((earlier.lacks.len(), earlier.details.task_role), (0, None), "they have the environment's");
+}
+
+#[tokio::test]
 async fn a_resource_that_is_being_deleted_is_shown_and_missing() {
     let tenant = run(Stock { secret: Some(Some(TIME)), access_point: Some("deleting"), ..COMPLETE }).await.unwrap();
     assert_eq!(tenant.lacks, [Kind::AccessPoint, Kind::Secret].into());
@@ -269,6 +304,7 @@ async fn any_resource_that_is_not_being_deleted_makes_a_tenant() {
     for stock in [
         Stock { service: Some("ACTIVE"), ..EMPTY },
         Stock { definition: true, ..EMPTY },
+        Stock { role: Some(true), ..EMPTY },
         Stock { balancing: true, ..EMPTY },
         Stock { access_point: Some("available"), ..EMPTY },
         Stock { secret: Some(None), ..EMPTY },

@@ -10,7 +10,7 @@ use crate::load_balancing::listeners;
 use crate::reading::{Parts, Signs};
 use crate::resources::inventory::Clients;
 use crate::resources::{
-    access_point, database, listener_rule, log_group, secret, service, target_group, task_definition,
+    access_point, database, listener_rule, log_group, secret, service, target_group, task_definition, task_role,
 };
 
 /// The tenants that have any resource, and the kinds of it.
@@ -35,11 +35,12 @@ impl Survey {
     /// # Errors
     /// When a call to one of the services fails.
     pub(super) async fn take(clients: &Clients, settings: &Settings) -> Result<Self> {
-        let (services, (rules, scheme), groups, definitions, access_points, databases, log_groups, secrets) = tokio::try_join!(
+        let (services, (rules, scheme), groups, definitions, roles, access_points, databases, log_groups, secrets) = tokio::try_join!(
             service::list(&clients.ecs, settings),
             rules(clients, settings),
             target_group::list(&clients.elb, settings),
             task_definition::list(&clients.ecs, settings),
+            task_role::list(&clients.iam, settings),
             access_point::list(&clients.efs, settings),
             databases(clients, settings),
             log_group::list(&clients.logs, settings),
@@ -52,6 +53,7 @@ impl Survey {
             listener_rule: Some(rules.tenants),
             target_group: Some(groups),
             task_definition: Some(definitions),
+            task_role: roles,
             access_point: Some(access_points),
             database: databases.as_ref().map(|(tenants, _)| tenants.clone()),
             log_group: Some(log_groups),
@@ -87,7 +89,9 @@ impl Survey {
         let listed = self.tenants_by_kind.map(|tenants| tenants.as_ref().map(|tenants| tenants.contains(tenant)));
         // A site that was not installed by this project has no credentials here, and lacks nothing.
         let site_credentials = listed.site_credentials.filter(|has| *has);
-        Parts(PerKind { service: Some(service.is_some()), site_credentials, ..listed })
+        // A tenant that was made before tenants had roles of their own uses the environment's, and lacks nothing.
+        let task_role = listed.task_role.filter(|has| *has);
+        Parts(PerKind { service: Some(service.is_some()), site_credentials, task_role, ..listed })
     }
 
     /// When the tenant's secret was made.

@@ -20,6 +20,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, RuleCondition, TargetGroup, TargetHealth,
     TargetHealthDescription, TargetHealthStateEnum,
 };
+use aws_sdk_iam::operation::list_roles::ListRolesOutput;
+use aws_sdk_iam::types::Role;
 use aws_sdk_secretsmanager::operation::list_secrets::ListSecretsOutput;
 use aws_sdk_secretsmanager::types::SecretListEntry;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
@@ -39,6 +41,7 @@ const CREATED: i64 = 1_768_557_600;
 struct World {
     services: Vec<(String, &'static str)>,
     families: Vec<String>,
+    roles: Vec<String>,
     secrets: Vec<(String, bool)>,
     groups: Vec<String>,
     access_points: Vec<(String, LifeCycleState)>,
@@ -56,6 +59,7 @@ struct World {
 struct Calls {
     list_services: usize,
     list_families: usize,
+    list_roles: usize,
     list_secrets: usize,
     target_groups: usize,
     access_points: usize,
@@ -75,6 +79,7 @@ fn world(tenants: u64) -> World {
     World {
         services: names.iter().map(|names| (names.service(), "ACTIVE")).collect(),
         families: names.iter().map(|names| names.family()).collect(),
+        roles: names.iter().map(|names| names.task_role()).collect(),
         secrets: names.iter().flat_map(|names| [(names.secret(), false), (names.site_credentials(), false)]).collect(),
         groups: names.iter().map(|names| names.target_group()).collect(),
         access_points: names.iter().map(|names| (names.access_point(), LifeCycleState::Available)).collect(),
@@ -199,6 +204,19 @@ fn elb(world: World) -> (aws_sdk_elasticloadbalancingv2::Client, [Rule; 6]) {
     (mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, mocks.iter()), mocks)
 }
 
+fn iam(roles: Vec<String>) -> (aws_sdk_iam::Client, Rule) {
+    let listing = mock!(aws_sdk_iam::Client::list_roles).then_compute_output(move |request| {
+        let (names, next) = part(&roles, request.marker(), request.max_items());
+        let listed = names.iter().map(|name| {
+            let role = Role::builder().role_name(name).arn(format!("arn:role/{name}")).role_id("AROA").path("/");
+            role.create_date(DateTime::from_secs(CREATED)).build().unwrap()
+        });
+        let output = ListRolesOutput::builder().set_roles(Some(listed.collect())).is_truncated(next.is_some());
+        output.set_marker(next).build().unwrap()
+    });
+    (mock_client!(aws_sdk_iam, RuleMode::MatchAny, [&listing]), listing)
+}
+
 fn efs(access_points: Vec<(String, LifeCycleState)>) -> (aws_sdk_efs::Client, Rule) {
     let listing = mock!(aws_sdk_efs::Client::describe_access_points).then_compute_output(move |request| {
         let (page, next) = part(&access_points, request.next_token(), request.max_results());
@@ -245,15 +263,25 @@ impl World {
         let (ecs, [list_services, list_families, describe_services, describe_definition]) = ecs(self.clone());
         let (elb, [_, _, rules, groups, _, health]) = elb(self.clone());
         let (efs, access_points) = efs(self.access_points);
+        let (iam, list_roles) = iam(self.roles);
         let (logs, log_groups) = logs(self.log_groups);
         let (secrets, list_secrets) = secrets(self.secrets);
-        let clients =
-            Clients { ecs, elb, efs, logs, route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []), secrets };
+        let clients = Clients {
+            ecs,
+            elb,
+            efs,
+            iam,
+            logs,
+            route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []),
+            secrets,
+        };
         let request = shared::input::parse(request)?;
-        let page = list(&clients, &settings(&[("DATABASE_ACCESS", "ecs-task")]), request).await?;
+        let stack = [("DATABASE_ACCESS", "ecs-task"), ("TASK_ROLES", "per-tenant")];
+        let page = list(&clients, &settings(&stack), request).await?;
         let calls = Calls {
             list_services: list_services.num_calls(),
             list_families: list_families.num_calls(),
+            list_roles: list_roles.num_calls(),
             list_secrets: list_secrets.num_calls(),
             target_groups: groups.num_calls(),
             access_points: access_points.num_calls(),
@@ -336,13 +364,14 @@ async fn an_orphan_of_any_kind_is_a_partial_tenant_that_lacks_all_other_kinds() 
         change(&mut orphans, one.clone());
         orphans
     };
-    let not_lacking = [Kind::DnsRecord, Kind::Database, Kind::SiteCredentials, Kind::Files];
+    let not_lacking = [Kind::DnsRecord, Kind::TaskRole, Kind::Database, Kind::SiteCredentials, Kind::Files];
     let all: BTreeSet<_> = Kind::ALL.iter().copied().filter(|kind| !not_lacking.contains(kind)).collect();
     for (kind, orphan) in [
         (Kind::Service, with(|world, one| world.services = one.services)),
         (Kind::ListenerRule, with(|world, one| world.hosts = one.hosts)),
         (Kind::TargetGroup, with(|world, one| world.groups = one.groups)),
         (Kind::TaskDefinition, with(|world, one| world.families = one.families)),
+        (Kind::TaskRole, with(|world, one| world.roles = one.roles)),
         (Kind::AccessPoint, with(|world, one| world.access_points = one.access_points)),
         (Kind::SiteCredentials, with(|world, one| world.secrets = one.secrets[1..].to_vec())),
         (Kind::Secret, with(|world, one| world.secrets = one.secrets[..1].to_vec())),
@@ -374,11 +403,18 @@ async fn a_database_that_no_function_can_reach_is_never_missing() {
 }
 
 #[tokio::test]
+async fn a_tenant_without_a_role_of_its_own_uses_the_environments_and_lacks_nothing() {
+    let (page, _) = World { roles: Vec::new(), ..world(1) }.list(json!({})).await.unwrap();
+    assert_eq!((page.tenants[0].status, page.tenants[0].lacks.len()), (Status::Active, 0));
+}
+
+#[tokio::test]
 async fn longer_names_and_resources_of_other_environments_are_ignored() {
     let mut world = world(1);
     for stem in ["dev-1234567890123", "sit-123456789012", "dev-generic-db-init", "dev-123456789012-old"] {
         world.services.push((format!("{stem}-service"), "ACTIVE"));
         world.families.push(stem.to_owned());
+        world.roles.push(format!("{stem}-task"));
         world.secrets.push((format!("{stem}-db-credentials"), false));
         world.groups.push(format!("{stem}-tg"));
         world.access_points.push((format!("{stem}-ap"), LifeCycleState::Available));
@@ -468,6 +504,7 @@ async fn a_thousand_tenants_take_no_more_calls_than_paging_requires() {
     let expected = Calls {
         list_services: 10,
         list_families: 10,
+        list_roles: 1,
         // A tenant has two.
         list_secrets: 20,
         target_groups: 3,

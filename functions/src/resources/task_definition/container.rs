@@ -209,6 +209,7 @@ mod tests {
             admin_secret_arn: Some("arn:admin".to_owned()),
             file_system_id: "fs-1".to_owned(),
             access_point_id: "fsap-1".to_owned(),
+            task_role_arn: None,
         };
         describe(&settings, &settings.names(&tenant()), &request, FargateSize::new(256, 512).unwrap()).unwrap()
     }

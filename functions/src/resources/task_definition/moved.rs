@@ -58,6 +58,8 @@ impl Content {
             admin_secret_arn: None,
             file_system_id: self.file_system_id,
             access_point_id: self.access_point_id,
+            // The tasks keep the role that they have.
+            task_role_arn: None,
         };
         Ok(Moved { register, table_prefix: self.table_prefix })
     }

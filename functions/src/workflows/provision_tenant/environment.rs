@@ -31,6 +31,8 @@ pub struct Clients {
     pub sts: aws_sdk_sts::Client,
     /// EFS.
     pub efs: aws_sdk_efs::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
     /// ECS.
@@ -47,6 +49,7 @@ impl Clients {
         Self {
             sts: aws_sdk_sts::Client::new(aws),
             efs: aws_sdk_efs::Client::new(aws),
+            iam: aws_sdk_iam::Client::new(aws),
             elb: aws_sdk_elasticloadbalancingv2::Client::new(aws),
             ecs: aws_sdk_ecs::Client::new(aws),
             route53: aws_sdk_route53::Client::new(aws),
@@ -106,11 +109,12 @@ pub async fn resolve(
     network: impl Future<Output = Result<Network>>,
 ) -> Result<Resolved> {
     let request = request.decide(settings)?;
-    let (account, network, file_systems, placements, zone, cluster, database) = tokio::join!(
+    let (account, network, file_systems, placements, roles, zone, cluster, database) = tokio::join!(
         account(&clients.sts, settings),
         network,
         file_systems::file_systems(&clients.efs, settings),
         placement::placements(&clients.elb, settings),
+        capacity::roles(&clients.iam, settings),
         hosted_zone::check(&clients.route53, settings),
         cluster(&clients.ecs, settings),
         secret::read_master_credentials(&clients.secrets, settings),
@@ -119,12 +123,13 @@ pub async fn resolve(
     let (account, region) = account?;
     let (network, mut file_systems, database) = (network?, file_systems?, database?);
     let Placements { mut listeners, others } = placements?;
+    let roles = roles?;
     zone?;
     cluster?;
-    let capacity = Capacity::of(&listeners, &others, &file_systems);
+    let capacity = Capacity::of(&listeners, &others, &file_systems, roles);
     // Written before a refusal, because the alarm has to see a full environment.
     metrics::room_left(settings.environment(), capacity.left()).write();
-    capacity::suffices(settings, &listeners, &file_systems)?;
+    capacity::suffices(settings, &listeners, &file_systems, roles)?;
     listeners.truncate(NAMED);
     file_systems.truncate(NAMED);
     Ok(Resolved {

@@ -7,7 +7,7 @@ from preflight.template import as_list
 GUIDE = "docs/deploying.md, step 4"
 
 # A policy's prefix, and the service's name in that of an endpoint, where they differ.
-_ENDPOINTS = {"route53": "com.amazonaws.route53"}
+_ENDPOINTS = {"iam": "com.amazonaws.iam", "route53": "com.amazonaws.route53"}
 # Actions that functions do not call themselves: Lambda mounts the file system and creates network interfaces.
 _NO_CALLS = ("elasticfilesystem:Client", "ec2:")
 
@@ -25,6 +25,8 @@ def services_of_functions(here):
             if all(resource.endswith("/") for resource in resources):
                 continue
             for action in actions:
+                if action.startswith("iam:") and here.given("TaskRoles") == "shared":
+                    continue
                 if not action.startswith(_NO_CALLS):
                     found.setdefault(action.partition(":")[0], set()).add(name)
     return found

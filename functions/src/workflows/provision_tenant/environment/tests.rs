@@ -12,6 +12,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Action, Listener, LoadBalancer, LoadBalancerTypeEnum, ProtocolEnum, Rule, Tag as ElbTag, TagDescription,
     TargetGroup,
 };
+use aws_sdk_iam::operation::get_account_summary::GetAccountSummaryOutput;
 use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::HostedZone;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
@@ -38,6 +39,8 @@ struct World {
     /// Number of rules on each listener of a load balancer.
     rules: fn(&str) -> usize,
     access_points: usize,
+    /// IAM roles in use, of 1,000.
+    roles: i32,
     cluster: Option<&'static str>,
 }
 
@@ -51,6 +54,7 @@ fn world() -> World {
         ports: vec![80, 443],
         rules: |_| 3,
         access_points: 4,
+        roles: 120,
         cluster: Some("ACTIVE"),
     }
 }
@@ -180,6 +184,13 @@ fn hosted_zone() -> Mock {
     })
 }
 
+fn account_summary(roles: i32) -> Mock {
+    mock!(aws_sdk_iam::Client::get_account_summary).then_output(move || {
+        let summary = [("Roles".into(), roles), ("RolesQuota".into(), 1000), ("Users".into(), 3)];
+        GetAccountSummaryOutput::builder().set_summary_map(Some(summary.into())).build()
+    })
+}
+
 fn clusters(cluster: Option<&'static str>) -> Mock {
     mock!(aws_sdk_ecs::Client::describe_clusters).then_output(move || {
         let cluster = cluster.map(|status| Cluster::builder().status(status).build());
@@ -206,10 +217,12 @@ impl World {
             target_groups(self.balancers, self.rules),
         ];
         let (clusters, zone, master) = (clusters(self.cluster), hosted_zone(), master_credentials());
+        let summary = account_summary(self.roles);
         let clients = Clients {
             sts: mock_client!(aws_sdk_sts, RuleMode::MatchAny, [&identity]),
             efs: mock_client!(aws_sdk_efs, RuleMode::MatchAny, efs.each_ref()),
             elb: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, elb.each_ref()),
+            iam: mock_client!(aws_sdk_iam, RuleMode::MatchAny, [&summary]),
             ecs: mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&clusters]),
             route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, [&zone]),
             secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, [&master]),
@@ -247,6 +260,18 @@ async fn a_ready_environment_is_found_by_the_runbooks_conventions() {
     assert_eq!(listener.load_balancer.dns_name, "dev-alb.amazonaws.com");
     assert_eq!((environment.database_host.as_str(), environment.database_port), ("db.example.com", 3307));
     assert_eq!((environment.capacity.listener_rules.used, environment.capacity.target_groups.used), (6, 3));
+}
+
+#[tokio::test]
+async fn where_each_tenant_has_a_role_the_account_must_have_room_for_one_more() {
+    let per_tenant = [("TASK_ROLES", "per-tenant")];
+    let ready = World { roles: 999, ..world() }.resolve(&per_tenant).await.unwrap().environment;
+    assert_eq!(ready.capacity.roles, Some(Room { used: 999, limit: 1000 }));
+    let full = World { roles: 1000, ..world() };
+    let error = full.clone().resolve(&per_tenant).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::QuotaExceeded);
+    assert!(error.chain().contains("1000 of 1000 IAM roles"), "{}", error.chain());
+    assert_eq!(full.resolve(&[("TASK_ROLES", "shared")]).await.unwrap().environment.capacity.roles, None);
 }
 
 #[tokio::test]

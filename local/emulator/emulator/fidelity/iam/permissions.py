@@ -8,17 +8,25 @@ import json
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id
-from ministack.services import alb, ecs
+from ministack.services import alb, ecs, iam
 
 from emulator.mend import wraps
 
 # The condition key under which a request is handed to `enforce`.
 _REQUEST = "emulator:request"
 # The services whose requests are handed over.
-_SERVICES = ("ecs", "elasticfilesystem", "elasticloadbalancing", "logs", "secretsmanager")
+_SERVICES = ("ecs", "elasticfilesystem", "elasticloadbalancing", "iam", "logs", "secretsmanager")
+# The services whose requests are forms, and the fields of these that matter here.
+_FIELDS = {
+    "elasticloadbalancing": ("Name", "ListenerArn", "RuleArn"),
+    "iam": ("RoleName", "PermissionsBoundary"),
+}
 
 # Stands for an id that is not known before something is created.
 ANY_ID = "0000000000000000"
+
+# Creations that need the permission to tag on the same resource.
+_TAGGED_AS_MADE = {"logs:CreateLogGroup": "logs:TagResource", "iam:CreateRole": "iam:TagRole"}
 
 # The fields of a task definition that name roles.
 PASSED_ROLES = ("executionRoleArn", "taskRoleArn")
@@ -128,20 +136,31 @@ def tagging(action, request, region, account):
     return None, None
 
 
-def _needed(action, request, region, resource_arn, keys):
-    """The permissions that a call needs: triples of action, ARN and condition keys."""
-    account = get_account_id()
+def _keys(action, request, region, account):
+    """The condition keys that a request's action has by itself: the cluster; the permissions boundary that a role is to
+    get or has.
+    """
     if action.startswith("ecs:") and request.get("cluster"):
         cluster = request["cluster"]
         arn = cluster if cluster.startswith("arn:") else f"arn:aws:ecs:{region}:{account}:cluster/{cluster}"
-        keys = {**keys, "ecs:cluster": arn}
+        return {"ecs:cluster": arn}
+    if action.startswith("iam:"):
+        role = request if action == "iam:CreateRole" else iam._roles.get(request.get("RoleName")) or {}
+        return {"iam:PermissionsBoundary": role["PermissionsBoundary"]} if role.get("PermissionsBoundary") else {}
+    return {}
+
+
+def _needed(action, request, region, resource_arn, keys):
+    """The permissions that a call needs: triples of action, ARN and condition keys."""
+    account = get_account_id()
+    keys = {**keys, **_keys(action, request, region, account)}
     for arn in resources(action, request, region, account) or [resource_arn]:
         yield action, arn, keys
     if keys.get("aws:TagKeys"):
         prefix, _, operation = action.partition(":")
         tag, arn = tagging(action, request, region, account)
-        if action == "logs:CreateLogGroup":
-            tag, arn = "logs:TagResource", resource_arn
+        if action in _TAGGED_AS_MADE:
+            tag, arn = _TAGGED_AS_MADE[action], resource_arn
         if tag:
             yield tag, arn, {**keys, f"{prefix}:CreateAction": operation}
     if action == "elasticloadbalancing:CreateTargetGroup":
@@ -160,8 +179,9 @@ def the_request_is_handed_to_the_check(request_tag_context, service, action, bod
             request = json.loads(body) if body[:1] == b"{" else {}
         except ValueError:
             request = {}
+        if service in _FIELDS:
+            request = {name: iam_actions._query_param(params, name) for name in _FIELDS[service]}
         if service == "elasticloadbalancing":
-            request = {name: iam_actions._query_param(params, name) for name in ("Name", "ListenerArn", "RuleArn")}
             request["ResourceArns"] = alb._parse_member_list(params, "ResourceArns")
         context[_REQUEST] = [request]
     return context

@@ -3,16 +3,18 @@
 import json
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import ecs
+from ministack.services import ecs, iam
 
 from emulator.fidelity.iam import permissions
 from support import ACCOUNT, REGION, LocalTestCase
 
 
 class Permissions(LocalTestCase):
-    def denied(self, service, action, allowed, body=None, parameters=None):
+    def denied(self, service, action, allowed, body=None, parameters=None, resource="*", condition=None):
         """The action that is denied to a role which is allowed `allowed`: pairs of action and resource."""
-        statements = [{"Effect": "Allow", "Action": name, "Resource": arn} for name, arn in allowed]
+        statements = [
+            {"Effect": "Allow", "Action": name, "Resource": arn, "Condition": condition or {}} for name, arn in allowed
+        ]
         policy = iam_evaluator.parse_policy_document({"Statement": statements})
         principal = iam_evaluator.PrincipalInfo(
             arn="arn:aws:sts::123456789012:assumed-role/r/s",
@@ -28,7 +30,7 @@ class Permissions(LocalTestCase):
         try:
             text = json.dumps(body).encode() if body else b""
             context = iam_actions.request_tag_context(service, action, text, parameters or {})
-            result = iam_evaluator.enforce("key", action, service, REGION, "*", context)
+            result = iam_evaluator.enforce("key", action, service, REGION, resource, context)
         finally:
             iam_evaluator.resolve_principal, iam_evaluator.authenticate = originals
         return (permissions._denied_action.get() or action) if result else None
@@ -60,6 +62,28 @@ class Permissions(LocalTestCase):
         self.assertEqual(self.denied("ecs", run[0], [unrevised], body), "ecs:RunTask")
         self.assertEqual(self.denied("ecs", run[0], [run], body), "iam:PassRole")
         self.assertIsNone(self.denied("ecs", run[0], [run, ("iam:PassRole", role)], body))
+
+    def test_the_boundary_of_a_role_decides_who_may_make_and_change_it(self):
+        self.addCleanup(iam.reset)
+        arn, boundary = f"arn:aws:iam::{ACCOUNT}:role/dev-1-task", f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+        within = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+        create, change, tag = (("iam:" + name, arn) for name in ("CreateRole", "PutRolePolicy", "TagRole"))
+
+        def denied(action, allowed, condition=within, **fields):
+            parameters = {name.replace("_", "."): [value] for name, value in fields.items()}
+            parameters["RoleName"] = ["dev-1-task"]
+            return self.denied("iam", action[0], allowed, None, parameters, arn, condition)
+
+        self.assertEqual(denied(create, [create]), create[0])
+        self.assertEqual(denied(create, [create], PermissionsBoundary=f"{boundary}-of-another"), create[0])
+        self.assertIsNone(denied(create, [create], PermissionsBoundary=boundary))
+        tags = {"Tags_member_1_Key": "a", "Tags_member_1_Value": "b"}
+        self.assertEqual(denied(create, [create], None, **tags), tag[0])
+        self.assertIsNone(denied(create, [create, tag], None, **tags))
+        iam._roles["dev-1-task"] = {"RoleName": "dev-1-task"}
+        self.assertEqual(denied(change, [change]), change[0])
+        iam._roles["dev-1-task"]["PermissionsBoundary"] = boundary
+        self.assertIsNone(denied(change, [change]))
 
     def test_a_denial_of_route_53_has_the_form_of_its_errors(self):
         _, _, body = iam_actions.access_denied_response("route53", "route53:GetHostedZone", "me", "id")

@@ -1,0 +1,8 @@
+//! Deletes the IAM role of the tenant's tasks.
+
+use functions::resources::task_role;
+
+functions::lambda! {
+    iam = aws_sdk_iam::Client::new;
+    |settings, request| task_role::delete(iam, &settings, request).await
+}
