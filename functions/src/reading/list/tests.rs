@@ -317,6 +317,7 @@ async fn page_at(world: World, survey: &Survey, now: &str) -> Page {
         ecs: ecs(world.clone()).0,
         elb: elb(world.clone()).0,
         efs: efs(world.access_points).0,
+        iam: iam(Vec::new()).0,
         logs: logs(world.log_groups).0,
         route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, []),
         secrets: secrets(world.secrets).0,
