@@ -11,7 +11,7 @@ const FUNCTION: &str = env!("CARGO_BIN_EXE_generate-tenant-id");
 
 #[test]
 #[cfg_attr(debug_assertions, ignore = "of an optimized build")]
-fn no_package_has_more_than_5_7_mb() {
+fn no_package_has_more_than_6_mb() {
     let binaries = Path::new(FUNCTION).parent().unwrap();
     for source in fs::read_dir("src/bin").unwrap() {
         let name = source.unwrap().path().with_extension("");
@@ -20,6 +20,6 @@ fn no_package_has_more_than_5_7_mb() {
         let gzip = Command::new("gzip").arg("--stdout").arg(&function).output().unwrap();
         assert!(gzip.status.success(), "{}: {}", function.display(), String::from_utf8_lossy(&gzip.stderr));
         let size = gzip.stdout.len();
-        assert!(size <= 5_700_000, "{}: {size} bytes", function.display());
+        assert!(size <= 6_000_000, "{}: {size} bytes", function.display());
     }
 }
