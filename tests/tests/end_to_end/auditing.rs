@@ -9,24 +9,18 @@ fn incomplete<'a>(audited: &'a Value, tenant: &str) -> Option<&'a Value> {
     audited["incomplete"].as_array().unwrap().iter().find(|incomplete| incomplete["tenant_id"] == tenant)
 }
 
-/// Makes the first resource of a tenant, as a provisioning does that then stops for ever.
-async fn claim(stack: &Stack, tenant: &str) {
-    let secret = stack.secrets.create_secret().name(format!("dev-{tenant}-db-credentials"));
-    secret.secret_string("{}").send().await.unwrap();
-}
-
 #[tokio::test]
 async fn a_tenant_that_is_partial_in_two_audits_in_a_row_is_reported_and_left_alone() {
     let (stack, _alone) = Stack::alone().await;
     let (orphan, later, whole) = (new_tenant_id(), new_tenant_id(), new_tenant_id());
     stack.run("provision-tenant", json!({"tenant_id": whole})).await.succeeded();
     let mut ear = stack.announcements().await;
-    claim(stack, &orphan).await;
+    stack.claim(&orphan).await;
     let first = stack.run("audit-tenants", json!({})).await.succeeded();
     assert!(incomplete(&first, &orphan).is_none(), "it may be on its way: {first}");
     assert!(first["statuses"]["partial"].as_u64().unwrap() >= 1 && first["statuses"]["active"].as_u64().unwrap() >= 1);
 
-    claim(stack, &later).await;
+    stack.claim(&later).await;
     let before = [stack.snapshot(&orphan).await, stack.snapshot(&later).await, stack.snapshot(&whole).await];
     let outcome = stack.run("audit-tenants", json!({})).await;
     let execution = outcome.arn.clone();

@@ -506,7 +506,7 @@ async fn a_move_names_the_one_permission_that_it_lacks() {
 async fn each_step_of_an_audit_names_the_one_permission_that_it_lacks() {
     let (stack, _alone) = Stack::alone().await;
     let orphan = new_tenant_id();
-    stack.logs.create_log_group().log_group_name(format!("/ecs/dev-{orphan}")).send().await.unwrap();
+    stack.claim(&orphan).await;
     let bucket = stack.variables("report-audit").await["BUCKET"].clone();
     stack.s3.delete_object().bucket(bucket).key("audit-tenants/found.json").send().await.unwrap();
     let run = |name: &str| format!("arn:aws:states:eu-west-1:536580886816:execution:dev-audit-tenants:{orphan}-{name}");
@@ -519,7 +519,8 @@ async fn each_step_of_an_audit_names_the_one_permission_that_it_lacks() {
     let granted = stack.granted("report-audit").await;
     let others: Vec<_> = granted.iter().map(String::as_str).filter(|action| *action != "s3:ListBucket").collect();
     refused_without_each(stack, "report-audit", &report("second"), &others).await;
-    stack.run("teardown-tenant", json!({"tenant_id": orphan, "confirmation": orphan})).await.succeeded();
+    let removal = json!({"tenant_id": orphan, "confirmation": orphan, "force_delete_secret": true});
+    stack.run("teardown-tenant", removal).await.succeeded();
 }
 
 async fn refused_without_each(stack: &Stack, function: &str, input: &Value, actions: &[&str]) -> Value {
