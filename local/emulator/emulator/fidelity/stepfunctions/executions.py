@@ -185,14 +185,14 @@ _EXECUTIONS_PER_PAGE, _LARGEST_PAGE = 100, 1000
 
 @wraps(sfn, "_list_executions")
 def executions_come_in_pages(list_executions, request):
-    """AWS: gives pages of 100 executions, or of maxResults, which is 1000 at most.
+    """AWS: gives pages of 100 executions, or of maxResults, which is 1000 at most. One that runs has no stopDate.
 
-    MiniStack: gives pages of 1000, or of any maxResults.
+    MiniStack: gives pages of 1000, or of any maxResults, and a stopDate that is null.
     """
     size = request.get("maxResults") or _EXECUTIONS_PER_PAGE
     if not 1 <= size <= _LARGEST_PAGE:
         return sfn.error_response_json("ValidationException", f"maxResults must be between 0 and {_LARGEST_PAGE}", 400)
-    return list_executions({**request, "maxResults": size})
+    return without_nulls(list_executions({**request, "maxResults": size}))
 
 
 @wraps(sfn, "_describe_execution")

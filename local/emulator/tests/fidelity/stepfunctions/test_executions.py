@@ -159,11 +159,14 @@ class Executions(LocalTestCase):
         self.assertEqual(sfn._list_executions({"stateMachineArn": machine, "maxResults": 1001})[0], 400)
 
     def test_an_execution_that_runs_has_neither_an_end_nor_an_output(self):
-        (_, running), go = self.held(self.machine("m", {"A": {"Type": "Succeed"}}), "one", '{"a":1}')
+        machine = self.machine("m", {"A": {"Type": "Succeed"}})
+        (_, running), go = self.held(machine, "one", '{"a":1}')
 
         def described():
             return json.loads(sfn._describe_execution(running)[2])
 
+        [listed] = json.loads(sfn._list_executions({"stateMachineArn": machine})[2])["executions"]
+        self.assertNotIn("stopDate", listed)
         self.assertNotIn("stopDate", described())
         self.assertNotIn("output", described())
         go.set()
