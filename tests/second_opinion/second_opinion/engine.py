@@ -43,11 +43,9 @@ class Ended:
 
 
 def entered(history):
-    """Return the names of the states that an execution has come to. How often it waited is a matter of time."""
+    """Return the names of the states that an execution has come to."""
     return frozenset(
-        event["stateEnteredEventDetails"]["name"]
-        for event in history
-        if "stateEnteredEventDetails" in event and event["type"] != "WaitStateEntered"
+        event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event
     )
 
 

@@ -43,7 +43,7 @@ class Stack:
             time.sleep(POLL_SECONDS)
         return Ended(
             described["status"],
-            json.loads(described["output"]) if described["status"] == "SUCCEEDED" else None,
+            json.loads(described["output"]) if "output" in described else None,
             described.get("error"),
             described.get("cause"),
             self._entered(execution),
