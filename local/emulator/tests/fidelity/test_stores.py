@@ -1,6 +1,6 @@
 """The stores in which MiniStack's services keep what they have."""
 
-from ministack.core.responses import AccountRegionScopedDict
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
 
 from support import LocalTestCase
 
@@ -16,7 +16,8 @@ class Disturbed(dict):
 
 class Stores(LocalTestCase):
     def test_items_can_be_listed_while_others_are_added(self):
-        store = AccountRegionScopedDict()
-        store["one"] = 1
-        store._data = Disturbed(store._data)
-        self.assertEqual(store.items(), [("one", 1)])
+        for kind in (AccountScopedDict, AccountRegionScopedDict):
+            store = kind()
+            store["one"] = 1
+            store._data = Disturbed(store._data)
+            self.assertEqual(store.items(), [("one", 1)], kind)
