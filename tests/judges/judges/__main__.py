@@ -5,7 +5,7 @@ import pathlib
 import sys
 
 from judges import calls, iam, jsonata, recordings
-from judges.findings import apart, exceptions
+from judges.findings import apart, exceptions, print_unused
 from judges.node import NodeError
 
 EXCEPTIONS = pathlib.Path(__file__).parents[1] / "exceptions.toml"
@@ -17,10 +17,7 @@ def main(directory):
     left, unused = apart(found, exceptions(EXCEPTIONS))
     for finding, count in sorted(left.items()):
         print(f"{finding} [{count} times]")
-    for exception in unused:
-        print(
-            f"exceptions.toml: {exception.of} of {exception.operation}, {exception.member}: matches nothing, remove it"
-        )
+    print_unused(unused, EXCEPTIONS)
     print(f"{judged.total()} calls of {len(judged)} operations are judged, with {len(left)} findings")
     if not judged:
         print(f"nothing is recorded in {directory}")

@@ -74,3 +74,10 @@ def apart(counted, excepted):
         if not covering:
             left[finding] = count
     return left, [each for each in excepted if each not in used and not each.sometimes]
+
+
+def print_unused(unused, path):
+    """Prints the exceptions of a TOML file that cover nothing. Each is a failure, so that none outlives its cause."""
+    for exception in unused:
+        what = f"{exception.of} of {exception.operation}, {exception.member}"
+        print(f"{path.name}: {what}: matches nothing, remove it")

@@ -8,7 +8,7 @@ import pathlib
 import sys
 
 from judges import iam_grants, recordings
-from judges.findings import Finding, apart, exceptions
+from judges.findings import Finding, apart, exceptions, print_unused
 from judges.iam_calls import Calls, question, unknown, unused_grants
 from judges.iam_reference import reference
 from judges.iam_simulator import answers
@@ -97,11 +97,7 @@ def main(directory=None):
     left, spare, judged = judge(directory)
     for finding in sorted(left):
         print(finding)
-    for exception in spare:
-        print(
-            f"{EXCEPTIONS.name}: {exception.of} of {exception.operation}, {exception.member}:",
-            "matches nothing, remove it",
-        )
+    print_unused(spare, EXCEPTIONS)
     print(f"the grants{f' and {judged} different calls' if directory else ''} are judged, with {len(left)} findings")
     return 1 if left or spare or (directory and not judged) else 0
 

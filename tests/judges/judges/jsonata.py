@@ -8,7 +8,7 @@ import pathlib
 import sys
 
 from judges import jsonata_matrix, jsonata_replay, recordings
-from judges.findings import Finding, apart, exceptions
+from judges.findings import Finding, apart, exceptions, print_unused
 from judges.jsonata_engine import Engine
 from judges.jsonata_errors import ROWS
 from judges.jsonata_machines import machines
@@ -55,11 +55,7 @@ def main(directory=None):
     left, spare = apart(found, excepted)
     for finding, count in sorted(left.items()):
         print(f"{finding} [{count} times]")
-    for exception in spare:
-        print(
-            f"{EXCEPTIONS.name}: {exception.of} of {exception.operation}, {exception.member}:",
-            "matches nothing, remove it",
-        )
+    print_unused(spare, EXCEPTIONS)
     what = f"{len(machines())} state machines, {len(ROWS)} kinds of errors"
     print(f"{what}{f' and {judged} different evaluations' if directory else ''} are judged, with {len(left)} findings")
     return 1 if left or spare or (directory and not judged) else 0
